@@ -1,0 +1,1 @@
+../inference_code/chat_encoding.py
