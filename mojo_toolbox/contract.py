@@ -1,0 +1,189 @@
+"""What containers and callers agree on: chat request and reply, hyperparameters, manifest.
+
+The containers' side stands in `inference_code/` and `training_scripts/`, which import nothing from here; tests hold both
+sides against each other.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from mojo_toolbox.errors import ArtifactError, HyperparameterError
+
+CONTRACT_VERSION = 1
+# SageMaker refuses larger request bodies (botocore's documentation of InvokeEndpoint).
+MAX_BODY_BYTES = 6 * 1024 * 1024
+ADAPTER_HEADER = "X-Amzn-SageMaker-Adapter-Identifier"
+# Where SageMaker mounts what CreateModel's AdditionalModelDataSources names.
+STAGED_BASE_MODEL_DIR = "/opt/ml/additional-model-data-sources/base_model"
+BASE_MODEL_CHANNEL = "base_model"
+CHECKPOINT_DIR = "/opt/ml/checkpoints"
+
+# CloudWatch reads these from the training script's JSON lines.
+METRIC_DEFINITIONS = [
+    {"Name": name, "Regex": rf'"{name}": ([-+0-9.eE]+)'}
+    for name in ("loss", "learning_rate", "tokens_per_second", "eval_loss", "eval_decision_accuracy")
+]
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class Usage(_Frozen):
+    """Tokens of one answer; `cached_tokens` of the prompt were not computed again."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    total_tokens: int = 0
+    cached_tokens: int = 0
+
+
+class ChatReply(_Frozen):
+    """The part of a container's reply that callers use."""
+
+    content: str
+    usage: Usage
+    choice_probabilities: dict[str, float] | None = None
+
+
+def chat_request(
+    messages: Sequence[Mapping[str, Any]],
+    *,
+    choices: Sequence[str] | None = None,
+    max_tokens: int = 128,
+    temperature: float = 0.0,
+    adapter: str | None = None,
+) -> dict[str, Any]:
+    """Build the body of an invocation; with `choices` the answer is exactly one of them."""
+    body: dict[str, Any] = {"messages": list(messages), "max_tokens": max_tokens, "temperature": temperature}
+    if choices is not None:
+        body["structured_outputs"] = {"choice": list(choices)}
+        body["logprobs"] = True
+    if adapter is not None:
+        body["model"] = adapter
+    return body
+
+
+def parse_chat_reply(body: bytes) -> ChatReply:
+    """Read a container's reply.
+
+    Raises:
+        ValueError: it is not a chat completion.
+    """
+    document = json.loads(body)
+    try:
+        choice = document["choices"][0]
+        usage = document.get("usage") or {}
+        details = usage.get("prompt_tokens_details") or {}
+        return ChatReply(
+            content=choice["message"]["content"],
+            usage=Usage(
+                prompt_tokens=usage.get("prompt_tokens", 0),
+                completion_tokens=usage.get("completion_tokens", 0),
+                total_tokens=usage.get("total_tokens", 0),
+                cached_tokens=details.get("cached_tokens") or 0,
+            ),
+            choice_probabilities=choice.get("choice_probabilities"),
+        )
+    except (KeyError, IndexError, TypeError, AttributeError, ValidationError) as error:
+        raise ValueError(f"not a chat completion ({error!r})") from error
+
+
+class TrainingHyperparameters(BaseModel):
+    """What `training_scripts/train_qlora.py` can be told, by transformers', peft's and trl's names, with its defaults."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    num_train_epochs: float = Field(default=2, gt=0)
+    max_steps: int = Field(default=-1, ge=-1)
+    learning_rate: float = Field(default=2e-4, gt=0, lt=1)
+    lr_scheduler_type: Literal["linear", "cosine", "constant"] = "linear"
+    warmup_steps: int = Field(default=8, ge=0)
+    weight_decay: float = Field(default=0.0, ge=0)
+    max_grad_norm: float = Field(default=1.0, ge=0)
+    per_device_train_batch_size: int = Field(default=2, ge=1)
+    per_device_eval_batch_size: int = Field(default=4, ge=1)
+    gradient_accumulation_steps: int = Field(default=1, ge=1)
+    gradient_checkpointing: bool = False
+    optim: str = "adamw_torch"
+    max_length: int = Field(default=4096, ge=16)
+    group_by_length: bool = True
+    seed: int = Field(default=42, ge=0)
+    lora_r: int = Field(default=16, ge=1)
+    lora_alpha: int = Field(default=32, ge=1)
+    lora_dropout: float = Field(default=0.0, ge=0, lt=1)
+    target_modules: str = "all-linear"
+    load_in_4bit: bool = True
+    dtype: Literal["auto", "bfloat16", "float16", "float32"] = "auto"
+    logging_steps: int = Field(default=1, ge=1)
+    save_steps: int = Field(default=50, ge=1)
+    save_total_limit: int = Field(default=2, ge=1)
+    load_best_model_at_end: bool = True
+    merge_weights: bool = False
+
+
+def check_hyperparameters(given: Mapping[str, Any] | None) -> TrainingHyperparameters:
+    """Check hyperparameters before anything is sent.
+
+    Raises:
+        HyperparameterError: an unknown name (the nearest known one is named) or a value out of range.
+    """
+    given = dict(given or {})
+    known = list(TrainingHyperparameters.model_fields)
+    for name in given:
+        if name not in known:
+            near = difflib.get_close_matches(str(name), known, n=1, cutoff=0.5)
+            hint = f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(known)}."
+            raise HyperparameterError(f"Unknown hyperparameter {name!r}. {hint}")
+    try:
+        return TrainingHyperparameters.model_validate(given)
+    except ValidationError as error:
+        problem = error.errors()[0]
+        raise HyperparameterError(
+            f"Hyperparameter {problem['loc'][0]!r} cannot be {problem['input']!r}: {problem['msg']}."
+        ) from error
+
+
+class BaseModelReference(_Frozen):
+    """The base model as the hub names it, whether or not it was staged in S3."""
+
+    id: str
+    revision: str | None = None
+
+
+class Manifest(BaseModel):
+    """What `manifest.json` in an artifact says of the model; written by the training script."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    contract_version: int
+    prompt_version: str = ""
+    answers: str = "names"
+    base_model: BaseModelReference
+    merged: bool = False
+    training: dict[str, Any] = Field(default_factory=dict)
+    metrics: dict[str, Any] = Field(default_factory=dict)
+
+
+def parse_manifest(text: str | bytes, *, source: str) -> Manifest:
+    """Read a manifest; `source` names it in errors.
+
+    Raises:
+        ArtifactError: no manifest, or one of a contract version that this library does not know.
+    """
+    try:
+        manifest = Manifest.model_validate_json(text)
+    except ValidationError as error:
+        raise ArtifactError(f"{source} holds no usable manifest.json: {error.errors()[0]['msg']}.") from error
+    if manifest.contract_version != CONTRACT_VERSION:
+        raise ArtifactError(
+            f"{source} was written for contract version {manifest.contract_version}; this library speaks version "
+            f"{CONTRACT_VERSION}. Install the library version that trained it, or train again."
+        )
+    return manifest

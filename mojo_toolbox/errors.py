@@ -1,0 +1,175 @@
+"""Every exception of the toolbox.
+
+Each says what went wrong, with which thing, and what to try; the facts are attributes too.
+
+    MojoError
+     ├── ConfigurationError             a setting, an argument or an extra that is missing or contradicts another
+     ├── InvalidNameError               a name that AWS or the prompt cannot carry
+     ├── DataError                      conversations that cannot be read        (.path, .line)
+     ├── HyperparameterError            unknown name or value out of range
+     ├── BaseModelNotFoundError         neither a folder, nor on the hub, nor at hand
+     ├── ArtifactError                  a model.tar.gz or manifest this library cannot use
+     ├── LocalCloudError                the local cloud does not start, stop or answer
+     │    └── PortInUseError
+     ├── AWSError                       AWS (or the local cloud) refused a call   (.code, .operation, .request_id)
+     │    ├── NotFoundError             the job, model, endpoint, bucket or object is not there
+     │    ├── AlreadyExistsError        a name that is taken
+     │    ├── AccessDeniedError         credentials missing, wrong or without the permission
+     │    ├── QuotaError                the account's limit for this instance type is used up
+     │    └── CapacityError             AWS has no such instance free: another type may be
+     ├── TrainingJobFailedError         (.job_name, .reason)
+     ├── EndpointFailedError            (.endpoint_name, .reason)
+     ├── WaitTimeoutError               still going on when the wait ended
+     └── PredictionError                asking an endpoint failed                (.endpoint_name, .request_id)
+          ├── EndpointNotFoundError
+          ├── EndpointNotReadyError
+          ├── ModelError                the container answered an error          (.status, .container_message)
+          ├── PredictionTimeoutError
+          └── InvalidAnswerError        an answer outside the choices, never passed on  (.answer, .choices)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+
+class MojoError(Exception):
+    """Base of every error that the toolbox raises on purpose."""
+
+
+class ConfigurationError(MojoError):
+    """A setting, an argument or an optional dependency is missing, or contradicts another."""
+
+
+class InvalidNameError(MojoError, ValueError):
+    """A name that AWS or the routing prompt cannot carry."""
+
+
+class DataError(MojoError, ValueError):
+    """Conversations that cannot be used; `path` and `line` (from 1) say where, when they come from a file."""
+
+    def __init__(self, message: str, *, path: Path | str | None = None, line: int | None = None) -> None:
+        where = "" if path is None else f"{path}: " if line is None else f"{path}:{line}: "
+        super().__init__(where + message)
+        self.path = path
+        self.line = line
+
+
+class HyperparameterError(MojoError, ValueError):
+    """An unknown hyperparameter, or a value that the training script cannot use."""
+
+
+class BaseModelNotFoundError(MojoError):
+    """The base model is neither a folder, nor in the cache, nor on a hub that answers."""
+
+
+class ArtifactError(MojoError):
+    """A model artifact or its manifest cannot be used by this version of the library."""
+
+
+class LocalCloudError(MojoError):
+    """The local cloud does not start, stop or answer."""
+
+
+class PortInUseError(LocalCloudError):
+    """Another program listens on the port that the local cloud was told to use."""
+
+    def __init__(self, port: int) -> None:
+        super().__init__(f"Port {port} is in use by another program. Choose another: mojo local up --port N")
+        self.port = port
+
+
+class AWSError(MojoError):
+    """AWS (or the local cloud) refused a call; `code`, `operation` and `request_id` are its own."""
+
+    def __init__(self, message: str, *, code: str = "", operation: str = "", request_id: str = "") -> None:
+        super().__init__(message)
+        self.code = code
+        self.operation = operation
+        self.request_id = request_id
+
+
+class NotFoundError(AWSError):
+    """The job, model, endpoint, bucket or object is not there."""
+
+
+class AlreadyExistsError(AWSError):
+    """The name is taken."""
+
+
+class AccessDeniedError(AWSError):
+    """Credentials are missing or wrong, or lack the permission."""
+
+
+class QuotaError(AWSError):
+    """The account's quota for this instance type is used up."""
+
+
+class CapacityError(AWSError):
+    """AWS has no such instance free at the moment; another instance type may be."""
+
+
+class TrainingJobFailedError(MojoError):
+    """A training job ended without a model."""
+
+    def __init__(self, message: str, *, job_name: str, reason: str) -> None:
+        super().__init__(message)
+        self.job_name = job_name
+        self.reason = reason
+
+
+class EndpointFailedError(MojoError):
+    """An endpoint could not be created or updated."""
+
+    def __init__(self, message: str, *, endpoint_name: str, reason: str) -> None:
+        super().__init__(message)
+        self.endpoint_name = endpoint_name
+        self.reason = reason
+
+
+class WaitTimeoutError(MojoError, TimeoutError):
+    """What was waited for is still going on; it was not stopped."""
+
+
+class PredictionError(MojoError):
+    """Asking an endpoint failed; `request_id` is AWS's, for its support."""
+
+    def __init__(self, message: str, *, endpoint_name: str, request_id: str = "") -> None:
+        super().__init__(message)
+        self.endpoint_name = endpoint_name
+        self.request_id = request_id
+
+
+class EndpointNotFoundError(PredictionError):
+    """No endpoint of that product, task, model_id and stage exists in this region."""
+
+
+class EndpointNotReadyError(PredictionError):
+    """The endpoint exists but does not answer yet: it is being created, updated or has failed."""
+
+
+class ModelError(PredictionError):
+    """The container answered an error: `status` is its HTTP status, `container_message` its text."""
+
+    def __init__(
+        self, message: str, *, endpoint_name: str, request_id: str = "", status: int = 0, container_message: str = ""
+    ) -> None:
+        super().__init__(message, endpoint_name=endpoint_name, request_id=request_id)
+        self.status = status
+        self.container_message = container_message
+
+
+class PredictionTimeoutError(PredictionError, TimeoutError):
+    """No answer in time."""
+
+
+class InvalidAnswerError(PredictionError):
+    """The model answered something that is none of the choices; it is never passed on as a task."""
+
+    def __init__(
+        self, message: str, *, endpoint_name: str, request_id: str = "", answer: str = "", choices: Sequence[str] = ()
+    ) -> None:
+        super().__init__(message, endpoint_name=endpoint_name, request_id=request_id)
+        self.answer = answer
+        self.choices = tuple(choices)

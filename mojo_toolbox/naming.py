@@ -1,0 +1,145 @@
+"""(product, task, model_id, stage) -> the names of AWS resources, S3 keys and tags.
+
+A name joins its clean parts with "--". A part is clean when it consists of lower-case letters, digits and single inner
+dashes; then the join can be taken apart again, so two different clean names never meet. As soon as a part had to be
+changed (AWS refuses dots and underscores, and takes upper and lower case for the same endpoint) or the whole is too
+long, a hash of the original parts is appended: what was lost in the spelling stays in the hash.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from mojo_toolbox.errors import InvalidNameError
+
+# SageMaker: models, endpoint configurations, endpoints and training jobs alike, ^[a-zA-Z0-9](-*[a-zA-Z0-9])*$.
+MAX_NAME_LENGTH = 63
+_HASH_LENGTH = 10
+_MAX_PART_LENGTH = 128
+_VERSION_LENGTH = len("20260131-235959-ab12")
+_BASE_LENGTH = MAX_NAME_LENGTH - _VERSION_LENGTH - len("--")
+_AWS_NAME = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9])*")
+TAG_PREFIX = "mojo:"
+MANAGED_BY = "mojo-toolbox"
+
+
+@dataclass(frozen=True)
+class ModelKey:
+    """What names one fine-tuned model: the product that uses it, what it is for, and its own name."""
+
+    product: str
+    task: str
+    model_id: str
+
+    def __post_init__(self) -> None:
+        for field in ("product", "task", "model_id"):
+            require_name(field, getattr(self, field))
+
+
+def require_name(field: str, value: object) -> str:
+    """Return `value` if it can stand for a name: one to 128 printable characters, no surrounding blanks."""
+    if not isinstance(value, str) or not value.strip():
+        raise InvalidNameError(f"{field} must be a name, not {value!r}.")
+    if value != value.strip() or not value.isprintable() or len(value) > _MAX_PART_LENGTH:
+        raise InvalidNameError(
+            f"{field} {value[:40]!r} cannot be used: a name has 1 to {_MAX_PART_LENGTH} printable characters and no blanks around it."
+        )
+    return value
+
+
+def _clean(part: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", part.lower()).strip("-")
+
+
+def _join(parts: list[str], *, limit: int) -> str:
+    cleaned = [_clean(part) for part in parts]
+    name = "--".join(part for part in cleaned if part)
+    if cleaned == parts and len(name) <= limit:
+        return name
+    digest = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:_HASH_LENGTH]
+    # Three dashes cannot come out of a join of clean parts, so no hashed name equals an unhashed one.
+    head = name[: limit - _HASH_LENGTH - 3].strip("-")
+    return f"{head}---{digest}" if head else digest
+
+
+def endpoint_name(key: ModelKey, stage: str) -> str:
+    """Return the endpoint's name; `predict()` derives it too, so that asking needs no look-up."""
+    require_name("stage", stage)
+    return _join([key.product, key.task, key.model_id, stage], limit=MAX_NAME_LENGTH)
+
+
+def job_base(key: ModelKey) -> str:
+    """Return what the names of all training jobs of this model begin with."""
+    return _join([key.product, key.task, key.model_id], limit=_BASE_LENGTH)
+
+
+def deployment_base(key: ModelKey, stage: str) -> str:
+    """Return what the names of all models and endpoint configurations behind one endpoint begin with."""
+    return _join([key.product, key.task, key.model_id, stage], limit=_BASE_LENGTH)
+
+
+def versioned(base: str, version: str) -> str:
+    """Return the name of one version of what `base` names; `version` comes from `new_version()`."""
+    return f"{base}--{version}"
+
+
+def new_version() -> str:
+    """Return a version that sorts by time (UTC) and differs between two calls within the same second."""
+    return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+
+
+def require_resource_name(kind: str, name: str) -> str:
+    """Return `name` if SageMaker takes it, for names that the user chose.
+
+    Raises:
+        InvalidNameError: characters that AWS refuses, or more than 63.
+    """
+    if not _AWS_NAME.fullmatch(name) or len(name) > MAX_NAME_LENGTH:
+        suggestion = _join([name], limit=MAX_NAME_LENGTH)
+        raise InvalidNameError(
+            f"{kind} {name!r} is not a name that AWS takes: letters, digits and inner dashes, at most "
+            f"{MAX_NAME_LENGTH} (this has {len(name)}). Try {suggestion!r}."
+        )
+    return name
+
+
+def s3_prefix(key: ModelKey) -> str:
+    """Return the S3 prefix, without a slash at its end, under which everything of this model lies."""
+    return "/".join(_join([part], limit=MAX_NAME_LENGTH) for part in (key.product, key.task, key.model_id))
+
+
+def default_bucket(region_name: str, account_id: str) -> str:
+    """Return the bucket's default name: bucket names are global, so the account stands in it."""
+    return f"mojo-toolbox-{region_name}-{account_id}"
+
+
+def tags(key: ModelKey, *, stage: str | None = None, version: str) -> list[dict[str, str]]:
+    """Return the tags that every resource carries, in AWS's form.
+
+    AWS takes letters of any script, digits, blanks and `_.:/=+-@` in tag values: anything else becomes an underscore.
+    """
+    values = {"product": key.product, "task": key.task, "model-id": key.model_id, "version": version}
+    if stage is not None:
+        values["stage"] = stage
+    values["managed-by"] = MANAGED_BY
+    return [{"Key": TAG_PREFIX + name, "Value": tag_value(value)} for name, value in values.items()]
+
+
+def tag_value(value: str) -> str:
+    """Return `value` as AWS takes it in a tag."""
+    return re.sub(r"[^\w\s.:/=+\-@]", "_", value)[:256]
+
+
+def key_from_tags(resource_tags: list[dict[str, str]]) -> tuple[ModelKey, str | None, str] | None:
+    """Return (key, stage, version) of a resource of ours, or None when the tags are not ours."""
+    values = {
+        tag["Key"].removeprefix(TAG_PREFIX): tag["Value"] for tag in resource_tags if tag["Key"].startswith(TAG_PREFIX)
+    }
+    if values.get("managed-by") != MANAGED_BY:
+        return None
+    key = ModelKey(product=values["product"], task=values["task"], model_id=values["model-id"])
+    return key, values.get("stage"), values.get("version", "")

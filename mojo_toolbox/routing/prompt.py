@@ -1,0 +1,139 @@
+"""The router's prompt: a conversation and its tasks become one chat in which the decisions are the assistant's turns.
+
+    system     what to do, then the tasks of this conversation, one a line, and "none"
+    user       User: I need a bus to Fresno.
+    assistant  buses_find_bus
+    user       Assistant: Leaving when?
+               User: Before that, is it going to rain there?
+    assistant  …                                        the decision that is asked for
+
+The task list stands first and does not change within a conversation, so a server that caches prefixes reads only the new
+turn. The agent's replies, and user turns whose decision is unknown or no longer listed, are folded into the next message.
+This module is the only place that knows all this; training data, callers and evaluation share it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+
+from mojo_toolbox.data.conversations import NONE_ANSWER, Message, Task, describe, require_distinct
+from mojo_toolbox.errors import DataError
+
+# Goes into every manifest: a model asked with another prompt than it was trained on is wrong without a sign of it.
+PROMPT_VERSION = "routing-1"
+
+_INSTRUCTION = (
+    "You watch a conversation between a user and an assistant. After each user turn, answer with the name of the task that "
+    "the assistant should work on now, or none. Tasks:"
+)
+_NONE_LINE = f"{NONE_ANSWER}: Nothing in this list is wanted, or the task is finished or dropped"
+
+
+@dataclass(frozen=True)
+class RoutingPrompt:
+    """Chat messages (`role`, `content`) to send, and the choices the answer is one of."""
+
+    messages: list[dict[str, str]]
+    choices: list[str]
+
+
+class _Unknown:
+    """The type of `UNKNOWN`: not given, which differs from None, "no task"."""
+
+    def __repr__(self) -> str:
+        return "UNKNOWN"
+
+
+UNKNOWN = _Unknown()
+
+
+def routing_prompt(
+    messages: Sequence[Message | Mapping[str, Any]],
+    tasks: Sequence[Task | Mapping[str, Any]],
+    *,
+    previous: str | _Unknown | None = UNKNOWN,
+) -> RoutingPrompt:
+    """Render the question: which task is in charge after the last of `messages`?
+
+    `previous` is the decision given at the last user turn before it; unlike None ("no task"), UNKNOWN means that nobody
+    knows. A label on the last message itself is ignored.
+
+    Raises:
+        DataError: no messages, a last message that is not the user's, no tasks, or a task that cannot be listed.
+    """
+    turns, listed = _checked(messages, tasks)
+    if turns[-1].role != "user":
+        raise DataError("the last message must be the user's: the router decides after a user turn.")
+    if not isinstance(previous, _Unknown):
+        turns = _with_previous(turns, previous)
+    chat = decision_chat([*turns[:-1], Message(role="user", content=turns[-1].content)], listed)
+    return RoutingPrompt(messages=chat, choices=choices(listed))
+
+
+def choices(tasks: Sequence[Task]) -> list[str]:
+    """Return what the router may answer: the tasks' names in the list's order, then none."""
+    return [*(task.name for task in tasks), NONE_ANSWER]
+
+
+def system_message(tasks: Sequence[Task]) -> str:
+    """Return the instruction with the task list."""
+    lines = [f"{task.name}: {task.description}" if task.description else task.name for task in tasks]
+    return "\n".join([_INSTRUCTION, *lines, _NONE_LINE])
+
+
+def answer_for(task: str | None) -> str:
+    """Return how the decision `task` is written in the chat."""
+    return NONE_ANSWER if task is None else task
+
+
+def decision_chat(turns: Sequence[Message], tasks: Sequence[Task]) -> list[dict[str, str]]:
+    """Render turns as one chat; each labelled user turn is followed by its decision as an assistant message."""
+    names = {task.name for task in tasks}
+    chat = [{"role": "system", "content": system_message(tasks)}]
+    folded: list[str] = []
+    for turn in turns:
+        folded.append(f"{turn.role.capitalize()}: {turn.content}")
+        if turn.role == "user" and turn.labelled and (turn.task is None or turn.task in names):
+            chat.append({"role": "user", "content": "\n".join(folded)})
+            chat.append({"role": "assistant", "content": answer_for(turn.task)})
+            folded = []
+    if folded:
+        chat.append({"role": "user", "content": "\n".join(folded)})
+    return chat
+
+
+def _checked(
+    messages: Sequence[Message | Mapping[str, Any]], tasks: Sequence[Task | Mapping[str, Any]]
+) -> tuple[list[Message], tuple[Task, ...]]:
+    if isinstance(messages, str | Mapping) or not messages:
+        raise DataError(
+            'messages must be a list such as [{"role": "user", "content": "…"}], with at least one message.'
+        )
+    if isinstance(tasks, str | Mapping) or not tasks:
+        raise DataError('tasks must be a list such as [{"name": "…", "description": "…"}], with at least one task.')
+    try:
+        turns = [m if isinstance(m, Message) else Message.model_validate(m) for m in messages]
+    except ValidationError as error:
+        raise DataError(f"messages cannot be used: {describe(error)}.") from error
+    try:
+        listed = tuple(t if isinstance(t, Task) else Task.model_validate(t) for t in tasks)
+        require_distinct(listed)
+    except ValidationError as error:
+        raise DataError(f"tasks cannot be used: {describe(error)}.") from error
+    except ValueError as error:
+        raise DataError(f"tasks cannot be used: {error}.") from error
+    return turns, listed
+
+
+def _with_previous(turns: list[Message], previous: str | None) -> list[Message]:
+    earlier = [index for index, turn in enumerate(turns[:-1]) if turn.role == "user"]
+    if not earlier:
+        # Nothing was decided before the first user turn; there is no turn that could carry it.
+        return turns
+    last = earlier[-1]
+    labelled = Message(role="user", content=turns[last].content, task=previous)
+    return [*turns[:last], labelled, *turns[last + 1 :]]

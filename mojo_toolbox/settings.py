@@ -1,0 +1,66 @@
+"""What the environment says: the only reader of environment variables and `.env`.
+
+An argument beats the environment, the environment beats the default.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import AliasChoices, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from mojo_toolbox.errors import ConfigurationError
+
+CloudService = Literal["aws", "local"]
+
+
+class Settings(BaseSettings):
+    """Settings from `MOJO_…` variables, `.env`, and the plain names that other tools use."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="MOJO_",
+        env_file=".env",
+        env_file_encoding="utf-8",
+        frozen=True,
+        extra="ignore",
+        populate_by_name=True,
+    )
+
+    cloud_service: CloudService = "aws"
+    region_name: str | None = None
+    """AWS region; when unset boto's own chain decides (AWS_DEFAULT_REGION, the profile)."""
+    role: str | None = Field(
+        default=None, validation_alias=AliasChoices("role", "MOJO_ROLE", "SAGEMAKER_ROLE", "ROLE_NAME")
+    )
+    """Name or ARN of the execution role that SageMaker assumes for jobs and endpoints."""
+    bucket: str | None = None
+    """S3 bucket for data, code and models; when unset `mojo-toolbox-<region>-<account>`."""
+    home: Path = Field(default_factory=lambda: Path.home() / ".mojo")
+    """Where the local cloud and converted base models live."""
+    hf_token: SecretStr | None = Field(
+        default=None, validation_alias=AliasChoices("hf_token", "MOJO_HF_TOKEN", "HF_TOKEN")
+    )
+    """Token of the Hugging Face hub, used on this machine only; containers never get it."""
+    hf_token_secret_arn: str | None = None
+    """ARN of a Secrets Manager secret from which containers on AWS read the token of a gated base model."""
+
+
+def load_settings(**overrides: object) -> Settings:
+    """Read the settings; arguments that are not None win over the environment.
+
+    Raises:
+        ConfigurationError: a variable holds a value that cannot be used; the message names it.
+    """
+    given = {name: value for name, value in overrides.items() if value is not None}
+    try:
+        return Settings(**given)  # type: ignore[arg-type]
+    except ValidationError as error:
+        problem = error.errors()[0]
+        name = str(problem["loc"][0])
+        variable = name if name.isupper() else f"MOJO_{name.upper()}"
+        # The value itself is not repeated: it may be a secret.
+        raise ConfigurationError(
+            f"The setting {variable} (argument or environment) is wrong: {problem['msg']}."
+        ) from None
