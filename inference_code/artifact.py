@@ -1,0 +1,181 @@
+"""Loads what an artifact (the unpacked model.tar.gz) describes: tokenizer, base model, adapters or merged weights.
+
+merged/                  whole model: loaded as it is, no base model needed
+adapter_config.json      one adapter: merged into the base model in memory (unmerged, a decision takes over twice as long)
+adapters/<name>/         several adapters: kept unmerged beside each other, each request chooses
+none of these            the base model as it is, or the folder itself where it holds a whole model (config.json)
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from chat_encoding import ensure_chat_template
+from language_model import LanguageModel
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+CONTRACT_VERSIONS = (1,)
+_DTYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16, "float32": torch.float32}
+_SHORT_DTYPES = {"bf16": "bfloat16", "fp16": "float16", "half": "float16", "fp32": "float32"}
+# A configuration that names no limit: as far as most current models go.
+_UNKNOWN_CONTEXT = 131_072
+_log = logging.getLogger(__name__)
+
+
+class ArtifactError(ValueError):
+    """The artifact cannot be served; the message says why and what to try."""
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A model ready to answer. `names` are what a request may call the model that answers by default."""
+
+    model: LanguageModel
+    tokenizer: Any
+    base_model: str
+    names: frozenset[str] = field(default_factory=frozenset)
+
+
+def load_artifact(model_dir: Path) -> Loaded:
+    """Load what `model_dir` holds. Takes seconds to minutes, and memory for one copy of the weights.
+
+    Raises:
+        ArtifactError: a contract version that this server does not know, no base model named, or an unknown dtype.
+    """
+    manifest = _manifest(model_dir)
+    weights, revision = _weights(model_dir, manifest)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    dtype = serving_dtype(device)
+    started = time.monotonic()
+    network = AutoModelForCausalLM.from_pretrained(weights, revision=revision, dtype=dtype).to(device).eval()
+    folders = _adapter_folders(model_dir)
+    if (model_dir / "adapter_config.json").is_file() and not _merged(model_dir):
+        from peft import PeftModel
+
+        network = PeftModel.from_pretrained(network, model_dir).merge_and_unload()
+    for name, folder in folders.items():
+        network = _with_adapter(network, name, folder)
+    network = network.to(dtype).eval().requires_grad_(False)
+    tokenizer = _tokenizer(model_dir, weights, revision)
+    model = LanguageModel(network, adapters=tuple(folders), context_length=_context_length(network.config, tokenizer))
+    _log.info(
+        "Loaded %s in %.1f s: %s on %s, context %d, adapters %s, KV cache %s, tree mask %s.",
+        weights, time.monotonic() - started, dtype, device, model.context_length, list(folders) or "none apart",
+        model.has_cache, model.has_tree_mask,
+    )  # fmt: skip
+    base_model = (manifest.get("base_model") or {}).get("id") or str(weights)
+    return Loaded(model, tokenizer, base_model, _default_names(model_dir, manifest, base_model))
+
+
+def serving_dtype(device: torch.device) -> torch.dtype:
+    """Return what to compute in: MOJO_DTYPE, else 16 bits where the device is fast at them."""
+    given = os.environ.get("MOJO_DTYPE", "").strip().lower()
+    if given not in ("", "auto"):
+        name = _SHORT_DTYPES.get(given, given)
+        if name not in _DTYPES:
+            raise ArtifactError(f"MOJO_DTYPE is {given!r}. Set it to auto, bfloat16, float16 or float32.")
+        return _DTYPES[name]
+    if device.type == "cuda":
+        # T4s and older emulate bf16, slowly.
+        return torch.bfloat16 if torch.cuda.get_device_capability(device) >= (8, 0) else torch.float16
+    return torch.bfloat16 if _cpu_is_fast_at_bf16() else torch.float32
+
+
+def _cpu_is_fast_at_bf16() -> bool:
+    """Time one layer's product in both: CPUs without bf16 units emulate them, several times slower than fp32."""
+    fastest = {}
+    with torch.inference_mode():
+        for dtype in (torch.float32, torch.bfloat16):
+            weight, rows = torch.randn(1024, 1024).to(dtype), torch.randn(64, 1024).to(dtype)
+            times = []
+            for _ in range(8):
+                started = time.perf_counter()
+                torch.nn.functional.linear(rows, weight)
+                times.append(time.perf_counter() - started)
+            fastest[dtype] = min(times)
+    return fastest[torch.bfloat16] < fastest[torch.float32]
+
+
+def _manifest(model_dir: Path) -> dict[str, Any]:
+    path = model_dir / "manifest.json"
+    if not path.is_file():
+        return {}
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ArtifactError(f"manifest.json is not JSON ({error}). Train again, or repair it.") from error
+    version = manifest.get("contract_version") if isinstance(manifest, dict) else None
+    if version not in CONTRACT_VERSIONS:
+        known = ", ".join(map(str, CONTRACT_VERSIONS))
+        raise ArtifactError(
+            f"manifest.json was written for contract version {version!r}; this server knows {known}. "
+            "Deploy it with the library version that trained it, or train again."
+        )
+    return dict(manifest)
+
+
+def _merged(model_dir: Path) -> bool:
+    return (model_dir / "merged" / "config.json").is_file()
+
+
+def _weights(model_dir: Path, manifest: dict[str, Any]) -> tuple[str, str | None]:
+    """Where the weights to start from are: a folder or an id of the hub, and its revision."""
+    if _merged(model_dir):
+        return str(model_dir / "merged"), None
+    if given := os.environ.get("MOJO_BASE_MODEL"):
+        return given, os.environ.get("MOJO_BASE_MODEL_REVISION") or None
+    if (model_dir / "config.json").is_file():
+        return str(model_dir), None
+    base = manifest.get("base_model") or {}
+    if base.get("id"):
+        return base["id"], base.get("revision") or None
+    raise ArtifactError(
+        "The artifact names no base model: it holds neither merged/ nor config.json, and its manifest.json no "
+        "base_model.id. Set MOJO_BASE_MODEL to a Hugging Face id or a folder."
+    )
+
+
+def _adapter_folders(model_dir: Path) -> dict[str, Path]:
+    return {path.parent.name: path.parent for path in sorted(model_dir.glob("adapters/*/adapter_config.json"))}
+
+
+def _with_adapter(network: Any, name: str, folder: Path) -> Any:
+    from peft import PeftModel
+
+    if isinstance(network, PeftModel):
+        network.load_adapter(str(folder), adapter_name=name)
+        return network
+    return PeftModel.from_pretrained(network, str(folder), adapter_name=name)
+
+
+def _tokenizer(model_dir: Path, weights: str, revision: str | None) -> Any:
+    for folder in (model_dir, model_dir / "merged"):
+        if (folder / "tokenizer_config.json").is_file():
+            tokenizer = AutoTokenizer.from_pretrained(str(folder))
+            break
+    else:
+        tokenizer = AutoTokenizer.from_pretrained(weights, revision=revision)
+    ensure_chat_template(tokenizer)
+    return tokenizer
+
+
+def _context_length(config: Any, tokenizer: Any) -> int:
+    limit = getattr(config.get_text_config(), "max_position_embeddings", None)
+    if isinstance(limit, int) and limit > 0:
+        return limit
+    # Tokenizers that know no limit say 10**30.
+    return int(min(tokenizer.model_max_length, _UNKNOWN_CONTEXT))
+
+
+def _default_names(model_dir: Path, manifest: dict[str, Any], base_model: str) -> frozenset[str]:
+    if (model_dir / "adapter_config.json").is_file() or _merged(model_dir):
+        job_name = (manifest.get("training") or {}).get("job_name")
+        return frozenset(["default", job_name] if job_name else ["default"])
+    return frozenset([base_model])

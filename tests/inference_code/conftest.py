@@ -1,0 +1,48 @@
+"""A tiny server for the tests of this room."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+from tiny_model import make_tokenizer, save_base
+
+# The folder's modules import each other by plain name, as they do in a container, where it is `code/`.
+sys.path.insert(0, str(Path(__file__).parents[2] / "inference_code"))
+
+
+@pytest.fixture(scope="session")
+def base_folder(tmp_path_factory):
+    return save_base(tmp_path_factory.mktemp("base"))
+
+
+@pytest.fixture(scope="session")
+def tokenizer():
+    return make_tokenizer()
+
+
+@pytest.fixture
+def full_precision(monkeypatch):
+    monkeypatch.setenv("MOJO_DTYPE", "float32")
+    monkeypatch.delenv("MOJO_BASE_MODEL", raising=False)
+
+
+@pytest.fixture
+def server(base_folder, full_precision):
+    """A server of the plain base model, with an empty prefix cache."""
+    import inference
+
+    return inference.model_fn(str(base_folder))
+
+
+@pytest.fixture
+def ask(server):
+    """Ask that server as a container does: JSON in, JSON out."""
+    import inference
+
+    def call(**body):
+        body.setdefault("messages", [{"role": "user", "content": "help me with my meeting"}])
+        request = inference.input_fn(json.dumps(body), "application/json")
+        return json.loads(inference.output_fn(inference.predict_fn(request, server)))
+
+    return call
