@@ -11,6 +11,7 @@ serving (a cached prefix) both rely on.
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,7 +46,17 @@ def _placeholder(index: int) -> str:
 
 
 def _template_pieces(tokenizer: Any, roles: list[str], *, add_generation_prompt: bool) -> list[str]:
-    """The template's own text before, between and after the contents of messages with these roles."""
+    """The template's own text before, between and after the contents of messages with these roles.
+
+    The generation prompt is what the template writes before an answer that is there, not what it writes to ask for one:
+    Llama 2's differ by a space, and serving must ask just as training answered.
+    """
+    if add_generation_prompt:
+        return _rendered_pieces(tokenizer, [*roles, "assistant"])[:-1]
+    return _rendered_pieces(tokenizer, roles)
+
+
+def _rendered_pieces(tokenizer: Any, roles: list[str], *, add_generation_prompt: bool = False) -> list[str]:
     messages = [{"role": role, "content": _placeholder(i)} for i, role in enumerate(roles)]
     try:
         text = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=add_generation_prompt)
@@ -60,13 +71,40 @@ def _template_pieces(tokenizer: Any, roles: list[str], *, add_generation_prompt:
                 "would change as the conversation grows. Use a base model whose template keeps earlier turns."
             )
         pieces.append(before)
-    return [*pieces, text]
+    pieces.append(text)
+    # A space between an answer and the token that ends it (Llama 2's " </s>") would itself be taken for the end.
+    return [piece.lstrip(" ") if i and roles[i - 1] == "assistant" else piece for i, piece in enumerate(pieces)]
 
 
 def encode_content(tokenizer: Any, text: str) -> list[int]:
-    """Encode people's text: special tokens spelled in it become plain text."""
-    ids: list[int] = tokenizer.encode(text.strip(), add_special_tokens=False, split_special_tokens=True)
+    """Encode people's text: special tokens and the template's markers spelled in it become plain text."""
+    ids: list[int] = []
+    for part in _split_markers(text.strip(), _unprotected_markers(tokenizer, str(tokenizer.chat_template))):
+        ids += tokenizer.encode(part, add_special_tokens=False, split_special_tokens=True)
     return ids
+
+
+@functools.lru_cache(maxsize=8)
+def _unprotected_markers(tokenizer: Any, template: str) -> tuple[str, ...]:
+    """Added tokens that the template writes but the tokenizer does not count as special, so that it would not split them."""
+    added = (token for token in tokenizer.added_tokens_decoder.values() if not token.special)
+    return tuple(token.content for token in added if token.content.strip() and token.content in template)
+
+
+def _split_markers(text: str, markers: tuple[str, ...]) -> list[str]:
+    """Cut the text within every marker spelled in it, after the marker's first character."""
+    parts = [text]
+    for marker in markers:
+        head, tail = marker[0], marker[1:]
+        cut = []
+        for part in parts:
+            first, *others = part.split(marker)
+            cut.append(first)
+            for other in others:
+                cut[-1] += head
+                cut.append(tail + other)
+        parts = cut
+    return [part for part in parts if part]
 
 
 def encode_chat(tokenizer: Any, messages: list[dict[str, Any]], *, add_generation_prompt: bool) -> EncodedChat:
@@ -124,10 +162,18 @@ def _require_growing_prefix(tokenizer: Any, roles: list[str]) -> None:
     """Refuse a template under which an earlier rendering is no prefix of a later one."""
     pieces = _template_pieces(tokenizer, roles, add_generation_prompt=False)
     for end in range(2, len(roles), 2):
-        earlier = _template_pieces(tokenizer, roles[:end], add_generation_prompt=True)
-        if earlier[:-1] != pieces[:end] or earlier[-1] != pieces[end]:
+        as_last_answer = _template_pieces(tokenizer, roles[:end], add_generation_prompt=True)
+        asking = _rendered_pieces(tokenizer, roles[:end], add_generation_prompt=True)[-1]
+        if as_last_answer != pieces[: end + 1] or not pieces[end].startswith(asking.rstrip()):
+            changed = asking if as_last_answer == pieces[: end + 1] else as_last_answer[-1]
             raise ChatTemplateError(
                 f"The chat template renders the first {end} messages differently once more messages follow "
-                f"({earlier[-1]!r} becomes {pieces[end]!r}). Each rendering of a growing conversation must be a prefix "
+                f"({changed!r} becomes {pieces[end]!r}). Each rendering of a growing conversation must be a prefix "
                 "of the next; use another base model or set a template that keeps earlier turns."
+            )
+        after_answer = tokenizer.encode(pieces[end + 1], add_special_tokens=False)
+        if after_answer[:1] != [end_of_turn_id(tokenizer)]:
+            raise ChatTemplateError(
+                f"The chat template ends an answer in the middle of a conversation ({pieces[end + 1]!r}) with another "
+                "token than the last one. Use another base model, or set a template with an end-of-turn token."
             )
