@@ -1,0 +1,149 @@
+"""Child processes that end with the local cloud, also when it is killed with -9."""
+
+from __future__ import annotations
+
+import os
+import select
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+import psutil
+
+# What every child and its descendants carry in their environment, so that the next start finds those that got away.
+MARKER = "MOJO_LOCAL_CLOUD_CHILD_OF"
+_WARDEN = Path(__file__).with_name("warden.py")
+# Log lines are written to the database in batches of this age: one commit for each line would be slow.
+FLUSH_SECONDS = 0.25
+FLUSH_LINES = 2000
+# A "line" without an end (a progress bar, a binary file) is cut here: CloudWatch's events hold 256 KB.
+MAX_LINE_BYTES = 200 * 1024
+
+
+class Child:
+    """One command under its warden; the output of both streams comes as lines."""
+
+    def __init__(self, command: Sequence[str], *, environment: Mapping[str, str], folder: Path, owner: str) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", str(_WARDEN), *command],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            cwd=folder,
+            env={**environment, MARKER: owner},
+            # A session of its own: a Ctrl-C in the terminal of the local cloud is not meant for the job.
+            start_new_session=True,
+        )
+        self._order_lock = threading.Lock()
+
+    @property
+    def pid(self) -> int:
+        """The warden's process id."""
+        return self._process.pid
+
+    @property
+    def running(self) -> bool:
+        """Whether the command, or something it left behind, still runs."""
+        return self._process.poll() is None
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Return the command's exit status, 128 + N after signal N.
+
+        Raises:
+            subprocess.TimeoutExpired: it still runs.
+        """
+        return self._process.wait(timeout)
+
+    def stop(self, grace_seconds: float) -> None:
+        """Ask with SIGTERM, kill after the grace; returns at once. A second call can only shorten the grace."""
+        self._order(f"stop {grace_seconds}\n".encode())
+
+    def kill(self) -> None:
+        """Kill the command and its descendants and wait for their end."""
+        with self._order_lock:
+            if self._process.stdin is not None and not self._process.stdin.closed:
+                self._close_order_pipe()
+        self._process.wait()
+
+    def batches(self) -> Iterator[list[tuple[int, str]]]:
+        """Yield what the command prints, as (milliseconds, line), in batches, until its end.
+
+        A batch is yielded every quarter of a second at the latest, an empty one when nothing was printed: a caller can
+        look at the clock in between. Bytes that are no UTF-8 are replaced.
+        """
+        assert self._process.stdout is not None
+        pipe = self._process.stdout.fileno()
+        rest, lines, due = b"", [], time.monotonic() + FLUSH_SECONDS
+        while True:
+            wait = max(0.0, due - time.monotonic())
+            if select.select([pipe], [], [], wait)[0]:
+                block = os.read(pipe, 1 << 16)
+                if not block:
+                    break
+                complete, rest = _split(rest + block)
+                now = int(time.time() * 1000)
+                lines += [(now, line) for line in complete]
+            if len(lines) >= FLUSH_LINES or time.monotonic() >= due:
+                yield lines
+                lines, due = [], time.monotonic() + FLUSH_SECONDS
+        if rest:
+            lines.append((int(time.time() * 1000), _text(rest)))
+        yield lines
+        self._process.stdout.close()
+        self._process.wait()
+        with self._order_lock:
+            if self._process.stdin is not None and not self._process.stdin.closed:
+                self._close_order_pipe()
+
+    def _order(self, order: bytes) -> None:
+        pipe = self._process.stdin
+        with self._order_lock:
+            if pipe is None or pipe.closed:
+                return
+            try:
+                pipe.write(order)
+                pipe.flush()
+            except BrokenPipeError:
+                return
+
+    def _close_order_pipe(self) -> None:
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.close()
+        except BrokenPipeError:
+            return
+
+
+def sweep(owner: str, *, spare: Callable[[psutil.Process], bool] = lambda _: False) -> int:
+    """Kill what an earlier local cloud of the same home left running; returns how many there were.
+
+    Wardens see to that already, unless somebody killed them too.
+    """
+    killed = 0
+    for process in psutil.process_iter():
+        try:
+            if process.pid == os.getpid() or process.environ().get(MARKER) != owner or spare(process):
+                continue
+            process.kill()
+            killed += 1
+        except (psutil.Error, OSError):
+            # Other people's processes, and those that ended meanwhile.
+            continue
+    return killed
+
+
+def _split(block: bytes) -> tuple[list[str], bytes]:
+    """Cut a block into complete lines and a rest; a progress bar's carriage return ends a line too."""
+    *complete, rest = block.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")
+    while len(rest) > MAX_LINE_BYTES:
+        complete.append(rest[:MAX_LINE_BYTES])
+        rest = rest[MAX_LINE_BYTES:]
+    # A carriage return alone makes empty lines; CloudWatch takes no empty message.
+    return [_text(line) for line in complete if line], rest
+
+
+def _text(line: bytes) -> str:
+    return line.decode("utf-8", "replace")

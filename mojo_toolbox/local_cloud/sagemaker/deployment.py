@@ -1,0 +1,104 @@
+"""All servers of one endpoint under one configuration."""
+
+from __future__ import annotations
+
+import shutil
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from mojo_toolbox.local_cloud.sagemaker.cloud import Cloud
+from mojo_toolbox.local_cloud.sagemaker.model_server import ModelServer, ServerFailedError
+from mojo_toolbox.local_cloud.sagemaker.models import EndpointConfigs, Models, containers_of
+
+# SageMaker's own default for ContainerStartupHealthCheckTimeoutInSeconds is not documented; a base model that has to be
+# downloaded first takes minutes.
+STARTUP_SECONDS = 900
+DRAIN_SECONDS = 65.0
+
+Plan = dict[str, Any]
+
+
+def make_plan(config_name: str, configs: EndpointConfigs, models: Models) -> Plan:
+    """Take down what an endpoint needs, so that it outlives its configuration and models, as on AWS.
+
+    Raises:
+        ServiceError: the configuration or a model is gone.
+    """
+    config = configs.required(config_name).document
+    variants = []
+    for variant in config["ProductionVariants"]:
+        containers = containers_of(models.required(variant["ModelName"]).document)
+        variants.append(
+            {
+                "VariantName": variant["VariantName"],
+                "Weight": variant.get("InitialVariantWeight", 1.0),
+                "Instances": variant.get("InitialInstanceCount", 1),
+                "StartupSeconds": variant.get("ContainerStartupHealthCheckTimeoutInSeconds", STARTUP_SECONDS),
+                "Container": containers[0],
+                "Containers": len(containers),
+                "Serverless": variant.get("ServerlessConfig"),
+            }
+        )
+    return {"ConfigName": config_name, "Id": uuid.uuid4().hex[:12], "Variants": variants, "Config": config}
+
+
+class Deployment:
+    """The servers that a plan asks for."""
+
+    def __init__(self, cloud: Cloud, endpoint: str, plan: Plan) -> None:
+        self.plan = plan
+        self._folder = cloud.folders.endpoints_dir / endpoint / plan["Id"]
+        self.servers = {
+            variant["VariantName"]: ModelServer(cloud, endpoint, variant, self._variant_folder(variant))
+            for variant in plan["Variants"]
+        }
+
+    def start(self, *, keep_trying: bool = False) -> None:
+        """Start all servers in the background."""
+        for server in self.servers.values():
+            server.start(keep_trying=keep_trying)
+
+    def wait_ready(self) -> None:
+        """Wait until all servers answer.
+
+        Raises:
+            ServerFailedError: one of them will not.
+        """
+        for variant in self.plan["Variants"]:
+            if variant["Containers"] > 1:
+                raise ServerFailedError("The local cloud hosts models of one container, not inference pipelines.")
+            self.servers[variant["VariantName"]].wait_ready(variant["StartupSeconds"])
+
+    def stop(self, *, drain: bool = False, remove: bool = False) -> None:
+        """End all servers and wait; `remove` deletes their unpacked models too."""
+        for server in self.servers.values():
+            if drain:
+                server.drain(DRAIN_SECONDS)
+            server.stop()
+        if remove:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    def variant_summaries(self) -> list[dict[str, Any]]:
+        """Return ProductionVariants as DescribeEndpoint shows them."""
+        return [_summary(variant) for variant in self.plan["Variants"]]
+
+    def _variant_folder(self, variant: Mapping[str, Any]) -> Path:
+        return self._folder.joinpath(variant["VariantName"])
+
+
+def _summary(variant: Mapping[str, Any]) -> dict[str, Any]:
+    summary: dict[str, Any] = {
+        "VariantName": variant["VariantName"],
+        "CurrentWeight": variant["Weight"],
+        "DesiredWeight": variant["Weight"],
+    }
+    image = variant["Container"].get("Image")
+    if image:
+        summary["DeployedImages"] = [{"SpecifiedImage": image, "ResolvedImage": image}]
+    if variant["Serverless"]:
+        summary["CurrentServerlessConfig"] = variant["Serverless"]
+    else:
+        summary["CurrentInstanceCount"] = summary["DesiredInstanceCount"] = variant["Instances"]
+    return summary

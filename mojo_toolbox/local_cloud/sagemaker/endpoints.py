@@ -1,0 +1,325 @@
+"""Endpoints: created, updated with the new servers ready before the switch, deleted, served again after a restart."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from mojo_toolbox.local_cloud.protocol import ServiceError
+from mojo_toolbox.local_cloud.sagemaker.cloud import Cloud
+from mojo_toolbox.local_cloud.sagemaker.deployment import Deployment, Plan, make_plan
+from mojo_toolbox.local_cloud.sagemaker.listing import list_page
+from mojo_toolbox.local_cloud.sagemaker.model_server import ServerFailedError, clear_sockets
+from mojo_toolbox.local_cloud.sagemaker.models import EndpointConfigs, Models
+from mojo_toolbox.local_cloud.sagemaker.records import NameTakenError, Record, Records
+from mojo_toolbox.local_cloud.sagemaker.tags import Tags
+
+_FAILURE_LENGTH = 1024
+# What answers invocations: an endpoint that is being updated serves on with its old servers.
+_SERVING = ("InService", "Updating")
+
+
+class Endpoints:
+    """CreateEndpoint and its siblings, and the running servers."""
+
+    def __init__(self, cloud: Cloud, tags: Tags, models: Models, configs: EndpointConfigs) -> None:
+        self._cloud = cloud
+        self._tags = tags
+        self._models = models
+        self._configs = configs
+        self.records = Records(cloud.database, "endpoint")
+        self._lock = threading.Lock()
+        self._live: dict[str, Deployment] = {}
+        self._coming: dict[str, Deployment] = {}
+        self._threads: set[threading.Thread] = set()
+        self._closing = threading.Event()
+
+    def create(self, request: dict[str, Any]) -> dict[str, Any]:
+        """CreateEndpoint: answers at once, the endpoint is Creating until its servers answer."""
+        name = request["EndpointName"]
+        arn = self._cloud.arn("endpoint", name)
+        plan = make_plan(request["EndpointConfigName"], self._configs, self._models)
+        private = {"plan": plan, "pending": None}
+        document = _document(plan)
+        try:
+            with self._cloud.database.transaction():
+                self.records.insert(name, document, status="Creating", private=private)
+                self._tags.set(arn, request.get("Tags", []))
+        except NameTakenError:
+            raise ServiceError("ValidationException", f'Cannot create already existing endpoint "{arn}".') from None
+        self._begin(self._deploy, name, plan)
+        return {"EndpointArn": arn}
+
+    def describe(self, request: dict[str, Any]) -> dict[str, Any]:
+        """DescribeEndpoint."""
+        record = self._required(request)
+        answer = {
+            "EndpointName": record.name,
+            "EndpointArn": self._cloud.arn("endpoint", record.name),
+            "EndpointStatus": record.status,
+            "CreationTime": record.created,
+            "LastModifiedTime": record.modified,
+            **record.document,
+        }
+        if record.status in _SERVING:
+            answer["ProductionVariants"] = Deployment(
+                self._cloud, record.name, record.private["plan"]
+            ).variant_summaries()
+        return answer
+
+    def list(self, request: dict[str, Any]) -> dict[str, Any]:
+        """ListEndpoints."""
+        return list_page(
+            self.records.all(),
+            request,
+            key="Endpoints",
+            summary=lambda record: {
+                "EndpointName": record.name,
+                "EndpointArn": self._cloud.arn("endpoint", record.name),
+                "EndpointStatus": record.status,
+                "CreationTime": record.created,
+                "LastModifiedTime": record.modified,
+            },
+        )
+
+    def update(self, request: dict[str, Any]) -> dict[str, Any]:
+        """UpdateEndpoint: the old servers answer until the new ones do; if those fail, the old ones stay."""
+        name = request["EndpointName"]
+        self._required(request)
+        plan = make_plan(request["EndpointConfigName"], self._configs, self._models)
+
+        def edit(record: Record) -> None:
+            self._require_settled(record)
+            if request.get("RetainAllVariantProperties"):
+                _retain_weights(record.private["plan"], plan)
+            record.status = "Updating"
+            record.private["pending"] = plan
+            record.document.pop("FailureReason", None)
+            if request.get("DeploymentConfig"):
+                record.document["LastDeploymentConfig"] = request["DeploymentConfig"]
+
+        self._change(name, edit)
+        self._begin(self._switch, name, plan)
+        return {"EndpointArn": self._cloud.arn("endpoint", name)}
+
+    def update_weights(self, request: dict[str, Any]) -> dict[str, Any]:
+        """UpdateEndpointWeightsAndCapacities: weights count at once, instance counts are only noted."""
+        name = request["EndpointName"]
+        self._required(request)
+
+        def edit(record: Record) -> None:
+            self._require_settled(record)
+            variants = {variant["VariantName"]: variant for variant in record.private["plan"]["Variants"]}
+            for desired in request["DesiredWeightsAndCapacities"]:
+                variant = variants.get(desired["VariantName"])
+                if variant is None:
+                    raise ServiceError(
+                        "ValidationException", f"The variant name(s) {desired['VariantName']} do not exist."
+                    )
+                variant["Weight"] = desired.get("DesiredWeight", variant["Weight"])
+                variant["Instances"] = desired.get("DesiredInstanceCount", variant["Instances"])
+
+        record = self._change(name, edit)
+        with self._lock:
+            if name in self._live:
+                self._live[name].plan = record.private["plan"]
+        return {"EndpointArn": self._cloud.arn("endpoint", name)}
+
+    def delete(self, request: dict[str, Any]) -> dict[str, Any]:
+        """DeleteEndpoint: answers at once, the endpoint is Deleting until its servers have ended."""
+        name = request["EndpointName"]
+        self._required(request)
+
+        def edit(record: Record) -> None:
+            if record.status == "Deleting":
+                raise ServiceError(
+                    "ValidationException",
+                    f'Cannot update in-progress endpoint "{self._cloud.arn("endpoint", name)}".',
+                )
+            record.status = "Deleting"
+
+        self._change(name, edit)
+        self._begin(self._remove, name)
+        return {}
+
+    def serving(self, name: str) -> Deployment | None:
+        """Return the servers that answer for an endpoint; None where nothing is in service."""
+        record = self.records.get(name)
+        if record is None or record.status not in _SERVING:
+            return None
+        with self._lock:
+            return self._live.get(name)
+
+    def recover(self) -> None:
+        """Serve again what was in service, and go on with what was under way."""
+        clear_sockets(self._cloud.owner)
+        for record in self.records.all():
+            plan, pending = record.private["plan"], record.private["pending"]
+            self._clear_folders(record)
+            if record.status in _SERVING:
+                deployment = Deployment(self._cloud, record.name, plan)
+                deployment.start(keep_trying=True)
+                self._live[record.name] = deployment
+            if record.status == "Creating":
+                self._begin(self._deploy, record.name, plan)
+            elif record.status == "Updating" and pending:
+                self._begin(self._switch, record.name, pending)
+            elif record.status == "Deleting":
+                self._begin(self._remove, record.name)
+
+    def shutdown(self) -> None:
+        """End all servers; the records stay as they are, so that the next start serves again."""
+        self._closing.set()
+        with self._lock:
+            deployments = [*self._live.values(), *self._coming.values()]
+            threads = list(self._threads)
+        # All at once: each has some seconds of grace.
+        stoppers = [threading.Thread(target=deployment.stop) for deployment in deployments]
+        for stopper in stoppers:
+            stopper.start()
+        for thread in (*stoppers, *threads):
+            thread.join()
+
+    def _deploy(self, name: str, plan: Plan) -> None:
+        deployment = Deployment(self._cloud, name, plan)
+        failure = self._bring_up(name, deployment)
+        if self._closing.is_set():
+            return
+        if failure:
+            deployment.stop(remove=True)
+
+        def edit(record: Record) -> None:
+            if record.status == "Creating":
+                record.status = "Failed" if failure else "InService"
+                if failure:
+                    record.document["FailureReason"] = failure
+
+        with self._lock:
+            if not failure:
+                self._live[name] = deployment
+        self.records.change(name, edit)
+
+    def _switch(self, name: str, plan: Plan) -> None:
+        new = Deployment(self._cloud, name, plan)
+        failure = self._bring_up(name, new)
+        if self._closing.is_set():
+            return
+        retired = new
+
+        def edit(record: Record) -> None:
+            nonlocal retired
+            record.private["pending"] = None
+            if record.status != "Updating":
+                return
+            record.status = "InService"
+            if failure:
+                record.document["FailureReason"] = failure
+                return
+            record.private["plan"] = plan
+            record.document = {**_document(plan), **_kept(record.document)}
+            with self._lock:
+                retired, self._live[name] = self._live.get(name, new), new
+
+        self.records.change(name, edit)
+        if retired is new and not failure and self.serving(name) is new:
+            return
+        retired.stop(drain=True, remove=True)
+
+    def _remove(self, name: str) -> None:
+        with self._lock:
+            deployments = [self._live.pop(name, None), self._coming.get(name)]
+        for deployment in deployments:
+            if deployment is not None:
+                deployment.stop()
+        if self._closing.is_set():
+            return
+        shutil.rmtree(self._cloud.folders.endpoints_dir / name, ignore_errors=True)
+        self.records.delete(name)
+        self._tags.forget(self._cloud.arn("endpoint", name))
+
+    def _bring_up(self, name: str, deployment: Deployment) -> str:
+        """Start servers and wait for them; returns why they failed, nothing when they answer."""
+        with self._lock:
+            self._coming[name] = deployment
+        try:
+            deployment.start()
+            deployment.wait_ready()
+        except ServerFailedError as error:
+            return str(error)[:_FAILURE_LENGTH]
+        except Exception as error:  # noqa: BLE001 - an endpoint must end in a state, whatever happened
+            return f"{type(error).__name__}: {error}"[:_FAILURE_LENGTH]
+        finally:
+            with self._lock:
+                if self._coming.get(name) is deployment:
+                    del self._coming[name]
+        return ""
+
+    def _begin(self, work: Callable[..., None], *arguments: Any) -> None:
+        def run() -> None:
+            try:
+                work(*arguments)
+            finally:
+                with self._lock:
+                    self._threads.discard(threading.current_thread())
+
+        thread = threading.Thread(target=run, daemon=True, name=f"endpoint {work.__name__}")
+        with self._lock:
+            self._threads.add(thread)
+        thread.start()
+
+    def _clear_folders(self, record: Record) -> None:
+        """Remove what half-made or superseded deployments unpacked."""
+        plans = [record.private["plan"], record.private["pending"]]
+        kept = {plan["Id"] for plan in plans if plan}
+        folder = self._cloud.folders.endpoints_dir / record.name
+        for path in folder.iterdir() if folder.is_dir() else ():
+            if path.name not in kept:
+                shutil.rmtree(path, ignore_errors=True)
+
+    def _change(self, name: str, edit: Callable[[Record], None]) -> Record:
+        record = self.records.change(name, edit)
+        return record if record is not None else self._required({"EndpointName": name})
+
+    def _required(self, request: Mapping[str, Any]) -> Record:
+        name = request["EndpointName"]
+        record = self.records.get(name)
+        if record is None:
+            raise ServiceError("ValidationException", f'Could not find endpoint "{self._cloud.arn("endpoint", name)}".')
+        return record
+
+    def _require_settled(self, record: Record) -> None:
+        arn = self._cloud.arn("endpoint", record.name)
+        if record.status == "Failed":
+            raise ServiceError(
+                "ValidationException", f'Cannot update endpoint "{arn}" in status Failed: delete and create it again.'
+            )
+        if record.status != "InService":
+            raise ServiceError("ValidationException", f'Cannot update in-progress endpoint "{arn}".')
+
+
+def _document(plan: Plan) -> dict[str, Any]:
+    document: dict[str, Any] = {"EndpointConfigName": plan["ConfigName"]}
+    capture = plan["Config"].get("DataCaptureConfig")
+    if capture:
+        document["DataCaptureConfig"] = {
+            "EnableCapture": capture.get("EnableCapture", False),
+            "CaptureStatus": "Stopped",
+            "CurrentSamplingPercentage": capture.get("InitialSamplingPercentage", 0),
+            "DestinationS3Uri": capture.get("DestinationS3Uri", ""),
+            "KmsKeyId": capture.get("KmsKeyId", ""),
+        }
+    return document
+
+
+def _kept(document: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: document[key] for key in ("LastDeploymentConfig",) if key in document}
+
+
+def _retain_weights(old: Plan, new: Plan) -> None:
+    weights = {variant["VariantName"]: variant for variant in old["Variants"]}
+    for variant in new["Variants"]:
+        before = weights.get(variant["VariantName"])
+        if before is not None:
+            variant["Weight"], variant["Instances"] = before["Weight"], before["Instances"]

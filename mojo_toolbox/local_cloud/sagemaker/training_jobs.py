@@ -1,0 +1,269 @@
+"""Training jobs: the operations, and the queue of those that wait for their turn."""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from mojo_toolbox.local_cloud.protocol import ServiceError
+from mojo_toolbox.local_cloud.sagemaker.cloud import Cloud, split_s3_uri
+from mojo_toolbox.local_cloud.sagemaker.job_runner import Control, JobRun, Outcome, Reports
+from mojo_toolbox.local_cloud.sagemaker.listing import list_page
+from mojo_toolbox.local_cloud.sagemaker.records import NameTakenError, Record, Records
+from mojo_toolbox.local_cloud.sagemaker.tags import Tags
+
+# A laptop trains one model well and two badly; more only wait for each other.
+JOBS_AT_ONCE = 2
+LOCAL_CLOUD_STOPPED = (
+    "InternalServerError: The local cloud was stopped while this job was running. Start the job again; with a "
+    "CheckpointConfig it goes on from its last checkpoint."
+)
+_RUNNING = ("InProgress", "Stopping")
+_MESSAGES = {
+    "Starting": "Preparing the instances for training",
+    "Downloading": "Downloading input data",
+    "Training": "Training in-progress",
+    "Stopping": "Stopping the training job",
+    "Uploading": "Uploading generated training model",
+    "Completed": "Training job completed",
+    "Failed": "Training job failed",
+    "Stopped": "Training job stopped",
+    "MaxRuntimeExceeded": "Training job runtime exceeded MaxRuntimeInSeconds provided",
+}
+
+
+class TrainingJobs:
+    """CreateTrainingJob and its siblings; jobs run in this process's threads, each as a child process."""
+
+    def __init__(self, cloud: Cloud, tags: Tags) -> None:
+        self._cloud = cloud
+        self._tags = tags
+        self.records = Records(cloud.database, "training-job")
+        self._pool = ThreadPoolExecutor(JOBS_AT_ONCE, thread_name_prefix="training-job")
+        self._controls: dict[str, Control] = {}
+        self._lock = threading.Lock()
+        self._closing = threading.Event()
+
+    def create(self, request: dict[str, Any]) -> dict[str, Any]:
+        """CreateTrainingJob."""
+        name = request["TrainingJobName"]
+        arn = self._cloud.arn("training-job", name)
+        _refuse_what_cannot_run(request)
+        document = {key: value for key, value in request.items() if key not in ("Tags", "TrainingJobName")}
+        document.setdefault("StoppingCondition", {"MaxRuntimeInSeconds": 86400})
+        document["AlgorithmSpecification"].setdefault("EnableSageMakerMetricsTimeSeries", False)
+        for flag in (
+            "EnableNetworkIsolation",
+            "EnableInterContainerTrafficEncryption",
+            "EnableManagedSpotTraining",
+        ):
+            document.setdefault(flag, False)
+        _enter(document, "Starting", time.time())
+        try:
+            with self._cloud.database.transaction():
+                self.records.insert(name, document, status="InProgress")
+                self._tags.set(arn, request.get("Tags", []))
+        except NameTakenError:
+            raise ServiceError(
+                "ResourceInUse",
+                "Training job names must be unique within an AWS account and region, and a training job with this name "
+                f"already exists ({arn})",
+            ) from None
+        control = Control(grace_seconds=self._cloud.stop_grace_seconds)
+        with self._lock:
+            self._controls[name] = control
+        self._pool.submit(self._run, name, dict(request), control)
+        return {"TrainingJobArn": arn}
+
+    def describe(self, request: dict[str, Any]) -> dict[str, Any]:
+        """DescribeTrainingJob."""
+        record = self._required(request)
+        return {
+            "TrainingJobName": record.name,
+            "TrainingJobArn": self._cloud.arn("training-job", record.name),
+            "TrainingJobStatus": record.status,
+            "CreationTime": record.created,
+            "LastModifiedTime": record.modified,
+            **record.document,
+        }
+
+    def list(self, request: dict[str, Any]) -> dict[str, Any]:
+        """ListTrainingJobs."""
+        return list_page(self.records.all(), request, key="TrainingJobSummaries", summary=self._summary)
+
+    def stop(self, request: dict[str, Any]) -> dict[str, Any]:
+        """StopTrainingJob: answers at once, the job is Stopping until it has ended."""
+        record = self._required(request)
+        if record.status not in _RUNNING:
+            raise ServiceError(
+                "ValidationException",
+                f"The request was rejected because the training job is in status {record.status}.",
+            )
+
+        def edit(record: Record) -> None:
+            if record.status == "InProgress":
+                record.status = "Stopping"
+                _enter(record.document, "Stopping", time.time())
+
+        self.records.change(record.name, edit)
+        with self._lock:
+            control = self._controls.get(record.name)
+        if control is not None:
+            control.stop()
+        return {}
+
+    def delete(self, request: dict[str, Any]) -> dict[str, Any]:
+        """DeleteTrainingJob: only what has ended; its artifacts and logs stay."""
+        record = self._required(request)
+        if record.status in _RUNNING:
+            raise ServiceError(
+                "ResourceInUse", f"Cannot delete the training job {record.name} in status {record.status}."
+            )
+        self.records.delete(record.name)
+        self._tags.forget(self._cloud.arn("training-job", record.name))
+        return {}
+
+    def recover(self) -> None:
+        """Fail what an earlier local cloud left running."""
+        for record in self.records.all():
+            if record.status in _RUNNING:
+                self._finish(record.name, Outcome("Failed", "Failed", LOCAL_CLOUD_STOPPED))
+
+    def shutdown(self) -> None:
+        """Kill the running jobs, and leave none in the queue."""
+        self._closing.set()
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        with self._lock:
+            controls = list(self._controls.values())
+        for control in controls:
+            control.kill()
+        self._pool.shutdown(wait=True)
+        self.recover()
+
+    def _required(self, request: Mapping[str, Any]) -> Record:
+        record = self.records.get(request["TrainingJobName"])
+        if record is None:
+            raise ServiceError("ValidationException", "Requested resource not found.")
+        return record
+
+    def _summary(self, record: Record) -> dict[str, Any]:
+        summary = {
+            "TrainingJobName": record.name,
+            "TrainingJobArn": self._cloud.arn("training-job", record.name),
+            "CreationTime": record.created,
+            "LastModifiedTime": record.modified,
+            "TrainingJobStatus": record.status,
+            "SecondaryStatus": record.document["SecondaryStatus"],
+        }
+        if "TrainingEndTime" in record.document:
+            summary["TrainingEndTime"] = record.document["TrainingEndTime"]
+        return summary
+
+    def _run(self, name: str, request: dict[str, Any], control: Control) -> None:
+        try:
+            if control.requested.is_set():
+                outcome = Outcome("Stopped", control.stop_reason)
+            else:
+                reports = Reports(
+                    phase=lambda phase: self._phase(name, phase), metrics=lambda m: self._metrics(name, m)
+                )
+                outcome = JobRun(self._cloud, name, request, control, reports).run()
+            if not self._closing.is_set():
+                self._finish(name, outcome)
+        finally:
+            with self._lock:
+                self._controls.pop(name, None)
+
+    def _phase(self, name: str, phase: str) -> None:
+        def edit(record: Record) -> None:
+            now = time.time()
+            # A stop that came first keeps the status of a job that stops.
+            if record.document["SecondaryStatus"] != "Stopping":
+                _enter(record.document, phase, now)
+            if phase == "Stopping":
+                record.status = "Stopping"
+            if phase == "Downloading":
+                record.document["TrainingStartTime"] = now
+
+        self.records.change(name, edit)
+
+    def _metrics(self, name: str, metrics: Sequence[Mapping[str, Any]]) -> None:
+        def edit(record: Record) -> None:
+            record.document["FinalMetricDataList"] = [*metrics]
+
+        if metrics:
+            self.records.change(name, edit)
+
+    def _finish(self, name: str, outcome: Outcome) -> None:
+        def edit(record: Record) -> None:
+            now = time.time()
+            document = record.document
+            record.status = outcome.status
+            _enter(document, outcome.secondary, now)
+            document["SecondaryStatusTransitions"][-1]["EndTime"] = now
+            document["TrainingEndTime"] = now
+            if "TrainingStartTime" in document:
+                seconds = max(1, round(now - document["TrainingStartTime"]))
+                document["TrainingTimeInSeconds"] = document["BillableTimeInSeconds"] = seconds
+            if outcome.reason:
+                document["FailureReason"] = outcome.reason
+                document["SecondaryStatusTransitions"][-1]["StatusMessage"] = outcome.reason
+            if outcome.model_artifacts:
+                document["ModelArtifacts"] = {"S3ModelArtifacts": outcome.model_artifacts}
+
+        self.records.change(name, edit)
+
+
+def _enter(document: dict[str, Any], secondary: str, now: float) -> None:
+    """Note a step in SecondaryStatusTransitions."""
+    transitions = document.setdefault("SecondaryStatusTransitions", [])
+    if transitions:
+        transitions[-1].setdefault("EndTime", now)
+    transitions.append({"Status": secondary, "StartTime": now, "StatusMessage": _MESSAGES[secondary]})
+    document["SecondaryStatus"] = secondary
+
+
+def _refuse_what_cannot_run(request: dict[str, Any]) -> None:
+    """Say at once what this machine cannot do, in place of a job that fails later."""
+    if "AlgorithmSpecification" not in request:
+        raise ServiceError("ValidationException", "AlgorithmSpecification is required.")
+    algorithm = request["AlgorithmSpecification"]
+    if not algorithm.get("TrainingImage") and not algorithm.get("AlgorithmName"):
+        raise ServiceError("ValidationException", "AlgorithmSpecification needs a TrainingImage or an AlgorithmName.")
+    resources = request.get("ResourceConfig", {})
+    instances = sum(group["InstanceCount"] for group in resources.get("InstanceGroups", []))
+    if max(instances, resources.get("InstanceCount", 1)) > 1:
+        raise ServiceError("ValidationException", "The local cloud runs a training job on one instance: this machine.")
+    _check_uri(request["OutputDataConfig"]["S3OutputPath"], "outputDataConfig.s3OutputPath")
+    modes = {algorithm.get("TrainingInputMode")}
+    for channel in request.get("InputDataConfig", []):
+        modes.add(channel.get("InputMode"))
+        name = channel["ChannelName"]
+        source = channel["DataSource"].get("S3DataSource")
+        if source is None:
+            raise ServiceError("ValidationException", f"The local cloud reads channels from S3; {name!r} names no S3.")
+        if source["S3DataType"] not in ("S3Prefix", "ManifestFile"):
+            raise ServiceError(
+                "ValidationException", f"The local cloud reads S3Prefix and ManifestFile, not {source['S3DataType']}."
+            )
+        _check_uri(source["S3Uri"], f"the channel {name!r}")
+    if "Pipe" in modes:
+        raise ServiceError("ValidationException", "The local cloud reads File and FastFile inputs, not Pipe.")
+    for definition in algorithm.get("MetricDefinitions", []):
+        try:
+            re.compile(definition["Regex"])
+        except re.error as error:
+            raise ServiceError(
+                "ValidationException", f"The Regex of metric {definition['Name']!r} cannot be used: {error}"
+            ) from None
+
+
+def _check_uri(uri: str, where: str) -> None:
+    try:
+        split_s3_uri(uri)
+    except ValueError as error:
+        raise ServiceError("ValidationException", f"{where}: {error}") from None
