@@ -89,17 +89,23 @@ def serving_dtype(device: torch.device) -> torch.dtype:
 
 
 def _cpu_is_fast_at_bf16() -> bool:
-    """Time one layer's product in both: CPUs without bf16 units emulate them, several times slower than fp32."""
-    fastest = {}
-    with torch.inference_mode():
-        for dtype in (torch.float32, torch.bfloat16):
-            weight, rows = torch.randn(1024, 1024).to(dtype), torch.randn(64, 1024).to(dtype)
-            times = []
-            for _ in range(8):
+    """Time a small product in both, some 20 ms in all: CPUs without bf16 units emulate them, several times slower.
+
+    On one thread and in turns, so that a busy machine does not decide.
+    """
+    dtypes = (torch.float32, torch.bfloat16)
+    operands = {dtype: (torch.randn(64, 512).to(dtype), torch.randn(512, 512).to(dtype)) for dtype in dtypes}
+    fastest = dict.fromkeys(dtypes, float("inf"))
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with torch.inference_mode():
+            for dtype in dtypes * 30:
                 started = time.perf_counter()
-                torch.nn.functional.linear(rows, weight)
-                times.append(time.perf_counter() - started)
-            fastest[dtype] = min(times)
+                torch.nn.functional.linear(*operands[dtype])
+                fastest[dtype] = min(fastest[dtype], time.perf_counter() - started)
+    finally:
+        torch.set_num_threads(threads)
     return fastest[torch.bfloat16] < fastest[torch.float32]
 
 
