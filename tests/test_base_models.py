@@ -1,0 +1,148 @@
+"""Where a base model comes from, with and without a hub; the hub here is a server on loopback."""
+
+import multiprocessing
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from huggingface_hub import constants
+
+from mojo_toolbox import base_models
+from mojo_toolbox.base_models import SMOLLM2, hub_reachable, resolve_base_model, smollm2_folder
+from mojo_toolbox.errors import BaseModelNotFoundError
+
+
+@pytest.fixture
+def hub(monkeypatch, tmp_path):
+    """Start a hub that answers paths as told, everything else with 404; returns the dictionary of its answers."""
+    answers = {"/": 200}
+    released = threading.Event()
+
+    class Hub(BaseHTTPRequestHandler):
+        def answer(self):
+            status = answers.get(self.path.rstrip("/") or "/", 404)
+            if status == "silence":
+                released.wait(30)
+                return
+            self.send_response(status)
+            if status == 404:
+                self.send_header("X-Error-Code", "RepoNotFound")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        do_GET = do_HEAD = answer  # noqa: N815 - names that http.server looks up
+
+        def log_message(self, *_):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Hub)
+    serving = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    serving.start()
+    endpoint = f"http://127.0.0.1:{server.server_port}"
+    monkeypatch.setattr(constants, "ENDPOINT", endpoint)
+    monkeypatch.setattr("huggingface_hub.hf_api.ENDPOINT", endpoint, raising=False)
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hf"))
+    yield answers
+    released.set()
+    server.shutdown()
+    serving.join()
+    server.server_close()
+
+
+@pytest.fixture
+def no_hub(monkeypatch, tmp_path):
+    # Port 9 (discard) of loopback is closed on any ordinary machine: refused at once.
+    monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hf"))
+
+
+def save_in_cache(cache, name, *, weights):
+    snapshot = cache / f"models--{name.replace('/', '--')}" / "snapshots" / "0123"
+    snapshot.mkdir(parents=True)
+    (snapshot / "config.json").write_text("{}")
+    if weights:
+        (snapshot / "model.safetensors").write_bytes(b"")
+    refs = snapshot.parents[1] / "refs"
+    refs.mkdir()
+    (refs / "main").write_text("0123")
+
+
+def test_a_folder_is_its_own_place(tmp_path):
+    (tmp_path / "config.json").write_text("{}")
+    assert resolve_base_model(str(tmp_path), cache_dir=tmp_path / "cache") == tmp_path.resolve()
+
+
+def test_a_folder_without_a_model_is_refused(tmp_path):
+    with pytest.raises(BaseModelNotFoundError, match=r"holds no config\.json"):
+        resolve_base_model(str(tmp_path), cache_dir=tmp_path / "cache")
+
+
+def test_a_name_in_the_users_cache_needs_no_hub(no_hub, tmp_path):
+    save_in_cache(tmp_path / "hf", "owner/model", weights=True)
+    assert resolve_base_model("owner/model", cache_dir=tmp_path) == "owner/model"
+
+
+def test_a_cache_entry_without_weights_does_not_count(no_hub, tmp_path):
+    save_in_cache(tmp_path / "hf", "owner/model", weights=False)
+    with pytest.raises(BaseModelNotFoundError, match="hub cannot be reached"):
+        resolve_base_model("owner/model", cache_dir=tmp_path)
+
+
+def test_a_name_that_the_hub_knows_stays_a_name(hub, tmp_path):
+    hub["/api/models/owner/model/auth-check"] = 200
+    assert resolve_base_model("owner/model", cache_dir=tmp_path) == "owner/model"
+
+
+def test_a_name_that_the_hub_does_not_know_is_refused(hub, tmp_path):
+    with pytest.raises(BaseModelNotFoundError, match="hub does not know it"):
+        resolve_base_model("owner/nowhere", cache_dir=tmp_path)
+
+
+def test_a_name_that_no_hub_could_know_is_refused(hub, tmp_path):
+    with pytest.raises(BaseModelNotFoundError, match="no such folder"):
+        resolve_base_model("a/path/that/is/not/there", cache_dir=tmp_path)
+
+
+def test_smollm2_is_at_hand_without_a_hub(no_hub, tmp_path):
+    converted = tmp_path / "SmolLM2-135M-Instruct"
+    converted.mkdir()
+    assert resolve_base_model(SMOLLM2, cache_dir=tmp_path) == converted
+
+
+@pytest.mark.parametrize(("status", "reachable"), [(200, True), (404, True), (403, False), (502, False)])
+def test_a_hub_is_told_from_a_proxy_that_says_no(hub, status, reachable):
+    hub["/"] = status
+    assert hub_reachable() is reachable
+
+
+def test_a_hub_that_keeps_silent_is_given_up_in_time(hub):
+    hub["/"] = "silence"
+    began = time.monotonic()
+    assert hub_reachable(timeout=0.3) is False
+    assert time.monotonic() - began < 5
+
+
+def test_offline_mode_asks_nobody(hub, monkeypatch):
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    assert hub_reachable() is False
+
+
+@pytest.mark.slow
+def test_two_processes_convert_smollm2_once_and_whole(tmp_path):
+    spawn = multiprocessing.get_context("spawn")
+    with spawn.Pool(2) as pool:
+        first, second = pool.map(smollm2_folder, [tmp_path / "models"] * 2)
+    assert first == second == tmp_path / "models" / "SmolLM2-135M-Instruct"
+    left = {path.name for path in (tmp_path / "models").iterdir()}
+    assert left == {"SmolLM2-135M-Instruct", ".SmolLM2-135M-Instruct.lock"}
+
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    tokenizer, model = AutoTokenizer.from_pretrained(first), AutoModelForCausalLM.from_pretrained(first)
+    question = [{"role": "user", "content": "What is the capital of France?"}]
+    prompt = tokenizer.apply_chat_template(question, add_generation_prompt=True, return_tensors="pt")
+    answer = model.generate(**prompt, max_new_tokens=16, do_sample=False)
+    assert "Paris" in tokenizer.decode(answer[0])
+    assert base_models.smollm2_folder(tmp_path / "models") == first

@@ -1,0 +1,104 @@
+"""What bears loss, and how bad data is refused: with file and line, and nothing dropped unseen."""
+
+import pytest
+import train_qlora
+from tiny_base import SYSTEM, conversation, conversations, write_channel
+from train_qlora import IGNORED, TrainingInputError, encode_example, load_examples, pad_batch
+
+
+def texts_that_bear_loss(tokenizer, record):
+    batch = pad_batch([encode_example(tokenizer, record["messages"])._asdict()])
+    labels = batch["labels"][0].tolist()
+    spans, current = [], []
+    for label in [*labels, IGNORED]:
+        if label != IGNORED:
+            current.append(label)
+        elif current:
+            spans.append(tokenizer.decode(current))
+            current = []
+    return spans
+
+
+def test_loss_lies_on_answers_and_the_token_that_ends_them(tokenizer):
+    assert texts_that_bear_loss(tokenizer, conversation("a recap", "meeting_recap")) == [
+        "meeting_recap<|im_end|>",
+        "none<|im_end|>",
+    ]
+
+
+def test_an_answer_with_train_false_bears_no_loss(tokenizer):
+    record = conversation("a recap", "email")
+    record["messages"][2]["train"] = False
+    assert texts_that_bear_loss(tokenizer, record) == ["none<|im_end|>"]
+
+
+def test_padding_stands_on_the_right_and_bears_no_loss(tokenizer):
+    rows = [encode_example(tokenizer, record["messages"])._asdict() for record in conversations(2)]
+    batch = pad_batch(rows)
+    shorter = min(range(2), key=lambda row: len(rows[row]["input_ids"]))
+    length = len(rows[shorter]["input_ids"])
+    assert batch["input_ids"].shape[1] > length
+    assert batch["attention_mask"][shorter].sum() == length
+    assert (batch["labels"][shorter, length:] == IGNORED).all()
+
+
+def test_a_line_that_is_no_json_is_named(tokenizer, tmp_path):
+    channel = write_channel(tmp_path / "train", conversations(1), "calls.jsonl")
+    with (channel / "calls.jsonl").open("a") as file:
+        file.write("\n{'messages': []}\n")
+    with pytest.raises(TrainingInputError, match=r"^calls.jsonl:3: this line is no JSON"):
+        load_examples(channel, tokenizer, 512)
+
+
+@pytest.mark.parametrize(
+    ("record", "complaint"),
+    [
+        ([], "expected"),
+        ({"messages": []}, "expected"),
+        ({"messages": [{"role": "user"}]}, "a content of text"),
+        ({"messages": [{"role": "tool", "content": "x"}]}, "needs a role"),
+        ({"messages": [SYSTEM, {"role": "user", "content": "hi"}]}, "no assistant message bears loss"),
+        ({"messages": [SYSTEM, {"role": "assistant", "content": "none", "train": False}]}, "bears loss"),
+    ],
+)
+def test_a_record_that_cannot_be_learnt_from_is_named(tokenizer, tmp_path, record, complaint):
+    channel = write_channel(tmp_path, [*conversations(1), record])
+    with pytest.raises(TrainingInputError, match=rf"^data.jsonl:2: .*{complaint}"):
+        load_examples(channel, tokenizer, 512)
+
+
+def test_an_empty_channel_is_refused(tokenizer, tmp_path):
+    with pytest.raises(TrainingInputError, match="holds no conversations"):
+        load_examples(write_channel(tmp_path, []), tokenizer, 512)
+
+
+def test_bytes_that_are_no_text_are_refused(tokenizer, tmp_path):
+    (tmp_path / "data.jsonl").write_bytes(b'{"messages": "\xff"}\n')
+    with pytest.raises(TrainingInputError, match=r"data.jsonl is not encoded in UTF-8"):
+        load_examples(tmp_path, tokenizer, 512)
+
+
+def test_conversations_over_max_length_are_counted_not_dropped(tokenizer, tmp_path):
+    channel = write_channel(tmp_path, [*conversations(2), conversation("please " * 300, "none")])
+    with pytest.raises(TrainingInputError, match=r"1 of 3 .* max_length=200 tokens, the longest has \d{3}\."):
+        load_examples(channel, tokenizer, 200)
+
+
+def test_a_job_without_a_train_channel_is_refused(monkeypatch):
+    monkeypatch.delenv("SM_CHANNEL_TRAIN", raising=False)
+    with pytest.raises(TrainingInputError, match="no train channel"):
+        train_qlora.read_environment()
+
+
+def test_hyperparameters_come_as_flags_in_any_spelling_of_true_and_false():
+    settings = train_qlora.read_arguments(["--load_in_4bit", "False", "--merge_weights", "true", "--lora_r", "8"])
+    assert (settings.load_in_4bit, settings.merge_weights, settings.lora_r) == (False, True, 8)
+    assert train_qlora.read_arguments([]) == train_qlora.Settings()
+
+
+def test_hyperparameters_are_those_that_the_library_checks():
+    from mojo_toolbox.contract import TrainingHyperparameters
+
+    from_library = TrainingHyperparameters().model_dump()
+    in_script = {name: getattr(train_qlora.Settings(), name) for name in from_library}
+    assert in_script == from_library

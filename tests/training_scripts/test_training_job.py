@@ -1,0 +1,211 @@
+"""The script as a job: progress, artifact, checkpoints, and what it says when it cannot go on."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+
+import pytest
+import train_qlora
+from conftest import SCRIPTS, start_script
+from tiny_base import conversations, write_channel
+
+# peft 0.21 asks transformers 5.23 by a name that transformers 6 will drop.
+pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning")
+
+
+@pytest.fixture
+def job(tmp_path):
+    return {
+        "SM_CHANNEL_TRAIN": write_channel(tmp_path / "train", conversations(8)),
+        "SM_CHANNEL_VALIDATION": write_channel(tmp_path / "validation", conversations(2)),
+        "SM_MODEL_DIR": tmp_path / "model",
+        "SM_CHECKPOINT_DIR": tmp_path / "checkpoints",
+        "TRAINING_JOB_NAME": "router-1",
+    }
+
+
+def test_a_job_learns_and_leaves_a_whole_artifact(run_script, base_folder, job):
+    outcome = run_script(
+        environment=job,
+        learning_rate=1e-2,
+        num_train_epochs=4,
+        warmup_steps=1,
+        merge_weights=True,
+        base_model_id="tiny/base",
+        prompt_version="7",
+    )
+    assert outcome.returncode == 0, outcome.stderr
+
+    steps = [line for line in outcome.progress if "loss" in line]
+    assert [line["step"] for line in steps] == list(range(1, 17))
+    assert all({"epoch", "learning_rate", "tokens_per_second"} < line.keys() for line in steps)
+    assert all(line["max_steps"] == 16 for line in outcome.progress)
+    epochs = [line for line in outcome.progress if "eval_loss" in line]
+    assert len(epochs) == 4
+    assert epochs[-1]["eval_decision_accuracy"] > epochs[0]["eval_decision_accuracy"]
+
+    model_dir = job["SM_MODEL_DIR"]
+    manifest = json.loads((model_dir / "manifest.json").read_text())
+    assert manifest["base_model"] == {"id": "tiny/base", "revision": None}
+    assert (manifest["contract_version"], manifest["prompt_version"], manifest["answers"]) == (1, "7", "names")
+    training = manifest["training"]
+    assert training["job_name"] == "router-1"
+    assert training["rows"] == {"train": 8, "validation": 2}
+    assert training["tokens"] > 0
+    assert len(training["dataset_sha256"]) == 64
+    best = max(line["eval_decision_accuracy"] for line in epochs)
+    assert manifest["metrics"]["eval_decision_accuracy"] == best
+    assert str(base_folder) not in (model_dir / "adapter_config.json").read_text()
+
+    from peft import PeftModel
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    adapter = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(base_folder), model_dir)
+    merged = AutoModelForCausalLM.from_pretrained(model_dir / "merged")
+    assert AutoTokenizer.from_pretrained(model_dir).chat_template
+    ids = AutoTokenizer.from_pretrained(model_dir / "merged")("please", return_tensors="pt")
+    apart = adapter(**ids).logits - merged(**ids).logits
+    assert apart.abs().max() < 0.2
+
+
+def test_a_stopped_job_goes_on_from_its_newest_whole_checkpoint(run_script, base_folder, job):
+    settings = {"num_train_epochs": 12, "save_steps": 2, "load_in_4bit": False, "dtype": "float32"}
+    process = start_script(base_folder, environment=job, **settings)
+    for line in process.stdout:
+        if json.loads(line)["step"] >= 5:
+            process.send_signal(signal.SIGTERM)
+            break
+    _, stderr = process.communicate(timeout=250)
+    assert process.returncode == 128 + signal.SIGTERM, stderr
+    assert not job["SM_MODEL_DIR"].exists()
+
+    checkpoints = train_qlora.by_step(job["SM_CHECKPOINT_DIR"], "checkpoint-*")
+    assert len(checkpoints) == 2
+    newest = int(checkpoints[0].name.split("-")[1])
+    half_written = job["SM_CHECKPOINT_DIR"] / f"checkpoint-{newest + 1}"
+    shutil.copytree(checkpoints[0], half_written)
+    weights = half_written / "adapter_model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:100])
+
+    outcome = run_script(environment=job, **settings)
+    assert outcome.returncode == 0, outcome.stderr
+    assert f"checkpoint-{newest + 1} was not written to its end" in outcome.stderr
+    assert f"Resuming from checkpoint-{newest}." in outcome.stderr
+    assert [line["step"] for line in outcome.progress if "loss" in line] == list(range(newest + 1, 49))
+
+
+def test_the_best_epoch_is_remembered_over_a_resume(tmp_path, job, base_folder, tokenizer):
+    import torch
+
+    settings = train_qlora.Settings(load_in_4bit=False, dtype="float32")
+    model = train_qlora.add_adapter(
+        train_qlora.load_base_model(str(base_folder), settings, torch.device("cpu")), settings
+    )
+    folder = tmp_path / "best" / "step-4"
+    with torch.no_grad():
+        for name, weight in model.named_parameters():
+            if "lora_B" in name:
+                weight.fill_(0.5)
+    model.save_pretrained(str(folder))
+    train_qlora.seal(folder, {"eval_loss": 0.1, "eval_decision_accuracy": 1.0, "epoch": 1.0})
+    with torch.no_grad():
+        for name, weight in model.named_parameters():
+            if "lora_B" in name:
+                weight.zero_()
+
+    validation = train_qlora.load_examples(job["SM_CHANNEL_VALIDATION"], tokenizer, 512)
+    progress = train_qlora.Progress(sys.stderr, is_printer=False)
+    stop = train_qlora.StopSignal()
+    try:
+        best = train_qlora.BestEpoch(tmp_path / "best", validation, settings, progress, stop, forget=False)
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    args = train_qlora.training_arguments(settings, tmp_path, saves=False)
+    from transformers import TrainerState
+
+    best.measure_if_not_yet(model, args, TrainerState(global_step=8, epoch=2.0))
+    assert best.restore(model) == {"eval_loss": 0.1, "eval_decision_accuracy": 1.0, "best_epoch": 1.0}
+    assert all((w == 0.5).all() for name, w in model.named_parameters() if "lora_B" in name)
+
+
+def test_checkpoints_of_another_run_are_refused_and_kept(tmp_path):
+    folder = tmp_path / "checkpoint-7"
+    folder.mkdir()
+    train_qlora.seal(folder, {"fingerprint": "another"})
+    with pytest.raises(train_qlora.TrainingInputError, match="of a run with other data"):
+        train_qlora.Checkpoints(tmp_path, "ours", limit=2).newest()
+    assert folder.exists()
+
+
+def test_two_processes_train_together_and_one_prints(run_script, job):
+    outcome = run_script(
+        "-m",
+        "torch.distributed.run",
+        "--standalone",
+        "--nproc_per_node=2",
+        environment=job,
+        num_train_epochs=1,
+        per_device_train_batch_size=1,
+        load_in_4bit=False,
+        dtype="float32",
+        save_steps=3,
+    )
+    assert outcome.returncode == 0, outcome.stderr
+    assert [line["step"] for line in outcome.progress if "loss" in line] == [1, 2, 3, 4]
+    assert sum("eval_loss" in line for line in outcome.progress) == 1
+    assert (job["SM_MODEL_DIR"] / "adapter_model.safetensors").is_file()
+
+
+def test_what_cannot_go_on_ends_in_one_line(run_script, job):
+    (job["SM_CHANNEL_TRAIN"] / "data.jsonl").write_text("no json\n")
+    outcome = run_script(environment=job)
+    assert outcome.returncode == 1
+    assert outcome.progress == []
+    assert outcome.stderr.splitlines()[-1] == (
+        "TrainingInputError: data.jsonl:1: this line is no JSON (Expecting value)."
+    )
+
+
+def lay_out_job(base_dir, base_folder, **hyperparameters):
+    """Lay out what SageMaker puts below /opt/ml, for the real containers' entry code."""
+    source = base_dir / "source"
+    source.mkdir(parents=True)
+    # Without requirements.txt: the entry code would install it into the environment of the tests.
+    for name in ("train_qlora.py", "chat_encoding.py"):
+        shutil.copy(SCRIPTS / name, source)
+    channels = {"train": write_channel(base_dir / "input/data/train", conversations(2))}
+    shutil.copytree(base_folder, base_dir / "input/data/base_model")
+    channels["base_model"] = base_dir / "input/data/base_model"
+    given = {"sagemaker_program": "train_qlora.py", "sagemaker_submit_directory": str(source), **hyperparameters}
+    config = {
+        "hyperparameters": {name: json.dumps(value) for name, value in given.items()},
+        "inputdataconfig": {name: {"TrainingInputMode": "File"} for name in channels},
+        "resourceconfig": {"current_host": "localhost", "hosts": ["localhost"], "network_interface_name": "lo"},
+    }
+    (base_dir / "input/config").mkdir(parents=True)
+    for name, document in config.items():
+        (base_dir / f"input/config/{name}.json").write_text(json.dumps(document))
+
+
+def run_entry_code(base_dir):
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("SM_")}
+    return subprocess.run(
+        [sys.executable, "-m", "sagemaker_training.cli.train"],
+        env={**kept, "SAGEMAKER_BASE_DIR": str(base_dir), "HF_HUB_OFFLINE": "1"},
+        capture_output=True,
+        text=True,
+        timeout=250,
+        check=False,
+    )
+
+
+def test_the_containers_entry_code_runs_it_with_a_staged_base_model(tmp_path, base_folder):
+    lay_out_job(tmp_path, base_folder, base_model="", base_model_id="tiny/base", max_steps=1, load_in_4bit=False)
+    outcome = run_entry_code(tmp_path)
+    assert outcome.returncode == 0, outcome.stderr + outcome.stdout
+    manifest = json.loads((tmp_path / "model/manifest.json").read_text())
+    assert manifest["base_model"]["id"] == "tiny/base"
+    assert manifest["training"]["hyperparameters"]["load_in_4bit"] is False
