@@ -1,0 +1,84 @@
+"""`python -m mojo_toolbox.local_cloud`: the local cloud without the command line of the admin extra."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from mojo_toolbox.errors import MojoError, PortInUseError
+from mojo_toolbox.local_cloud import lifecycle
+from mojo_toolbox.local_cloud.home import Home
+from mojo_toolbox.settings import load_settings
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status: 0, 1 after an error, 2 for a wrong command line."""
+    options = _parser().parse_args(arguments)
+    home = (options.home or load_settings().home).expanduser().resolve()
+    try:
+        return _run(options, home)
+    except PortInUseError as error:
+        sys.stderr.write(f"error: {error}\n")
+        return lifecycle.PORT_IN_USE_STATUS if options.command == "serve" else 1
+    except MojoError as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 1
+
+
+def _run(options: argparse.Namespace, home: Path) -> int:
+    if options.command == "serve":
+        from mojo_toolbox.local_cloud.server import serve
+
+        serve(Home(home), options.port)
+        return 0
+    if options.command == "up":
+        connection: lifecycle.Connection | None = lifecycle.up(home, options.port)
+    elif options.command == "down":
+        stopped = lifecycle.down(home)
+        _print({"stopped": stopped}, "stopped" if stopped else "not running", as_json=options.json)
+        return 0
+    else:
+        connection = lifecycle.status(home)
+    if connection is None:
+        _print({"running": False}, "The local cloud does not run. Start it: mojo local up", as_json=options.json)
+        return 1
+    if options.command == "env":
+        variables = connection.environment()
+        exports = "\n".join(f"export {name}={shlex.quote(value)}" for name, value in variables.items())
+        _print(variables, exports, as_json=options.json)
+    else:
+        document = {"endpoint_url": connection.endpoint_url, "pid": connection.pid, "home": str(home)}
+        text = f"The local cloud answers at {connection.endpoint_url} (pid {connection.pid}, home {home})"
+        _print(document, text, as_json=options.json)
+    return 0
+
+
+def _print(document: dict[str, object] | dict[str, str], text: str, *, as_json: bool) -> None:
+    sys.stdout.write((json.dumps(document) if as_json else text) + "\n")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m mojo_toolbox.local_cloud", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name, text in (
+        ("up", "start it in the background unless it runs, and return once it answers"),
+        ("down", "stop it with its jobs and endpoints"),
+        ("status", "say where it answers"),
+        ("env", "print the variables that let other AWS clients find it"),
+        ("serve", "serve in the foreground"),
+    ):
+        command = commands.add_parser(name, help=text)
+        command.add_argument("--home", type=Path, help="folder of its state (default: MOJO_HOME, else ~/.mojo)")
+        if name in ("up", "serve"):
+            command.add_argument("--port", type=int, help="port to listen on (default: the one of the last start)")
+        if name != "serve":
+            command.add_argument("--json", action="store_true", help="print JSON")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,220 @@
+"""The web application: refuse what is not signed by its owner, then hand the request to the service it is for."""
+
+from __future__ import annotations
+
+import errno
+import json
+import logging
+import re
+import secrets
+import sqlite3
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, BinaryIO
+
+from starlette.types import Receive, Scope, Send
+
+from mojo_toolbox.local_cloud import signatures
+from mojo_toolbox.local_cloud.body import Body, ClientGoneError
+from mojo_toolbox.local_cloud.cloud import LocalCloud
+from mojo_toolbox.local_cloud.http import Answer, FileBody, Request
+from mojo_toolbox.local_cloud.moto_bridge import operation_of
+from mojo_toolbox.local_cloud.protocol import ServiceError
+from mojo_toolbox.local_cloud.refusals import Dialect, dialect_of, refusal, render
+from mojo_toolbox.local_cloud.s3.blobs import READ_SIZE
+from mojo_toolbox.local_cloud.s3.call import bucket_of_host
+from mojo_toolbox.local_cloud.signatures import Verified
+from mojo_toolbox.local_cloud.threads import in_thread
+
+_log = logging.getLogger(__name__)
+
+# The host names by which a program on this machine speaks to it. A web page that points a name of its own at
+# 127.0.0.1 sends that name, and is refused before anything else is looked at.
+_LOOPBACK = re.compile(r"(localhost|127\.0\.0\.1|\[::1\]|[a-z0-9][a-z0-9.-]*\.localhost)(:\d{1,5})?", re.IGNORECASE)
+# More than the longest request that is not S3's: an invocation has at most 6 MB, and its service says so itself.
+_MAX_BODY_BYTES = 32 * 1024 * 1024
+_MAX_DRAIN_BYTES = 1024**3
+_INVOCATION = re.compile(r"/endpoints/(?P<name>[^/]+)/(?P<kind>invocations|invocations-response-stream)")
+# The service name that the command line signs with when it asks whether the local cloud is there.
+STATUS_SERVICE = "mojo"
+
+
+class Application:
+    """An ASGI application around one local cloud."""
+
+    def __init__(self, cloud: LocalCloud) -> None:
+        self._cloud = cloud
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection's event."""
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+            return
+        if scope["type"] != "http":
+            return
+        request = _request(scope)
+        body = Body(receive, waits_for_continue=request.headers.get("expect", "").lower() == "100-continue")
+        try:
+            answer = await self._answer_or_refuse(request, body)
+            try:
+                # A client that is still sending would get a broken connection in place of the answer.
+                await body.drain(_MAX_DRAIN_BYTES)
+            except ClientGoneError:
+                pass
+            await _send(answer, request, send)
+        except ClientGoneError:
+            _log.info("A client closed the connection before its request was complete.")
+
+    async def _answer_or_refuse(self, request: Request, body: Body) -> Answer:
+        dialect: Dialect = "s3"
+        try:
+            dialect = dialect_of(request)
+            service = _checked_service(request)
+            dialect = dialect_of(request, service)
+            return await self._answer(request, service, body)
+        except ServiceError as error:
+            return render(error, request, dialect)
+        except (OSError, sqlite3.OperationalError) as error:
+            return render(_storage_failure(error), request, dialect)
+        except (ClientGoneError, GeneratorExit):
+            raise
+        except Exception:
+            _log.exception("%s failed", request.request_id)
+            code = "InternalError" if dialect == "s3" else "InternalFailure"
+            message = "The local cloud failed inside. Its log has the details."
+            return render(ServiceError(code, message, 500), request, dialect)
+
+    async def _answer(self, request: Request, service: str, body: Body) -> Answer:
+        cloud = self._cloud
+        if service == "s3":
+            bucket = bucket_of_host(request.headers.get("host", ""))
+            verified = await in_thread(signatures.verify, request, cloud.keys, bucket_of_host=bucket)
+            return await cloud.s3.handle(request, verified, body)
+        content = await body.read(_MAX_BODY_BYTES)
+        verified = await in_thread(signatures.verify, request, cloud.keys, body=content)
+        if service == STATUS_SERVICE:
+            return _json(cloud.status(), request)
+        if service == "sts":
+            return await in_thread(cloud.sts.handle, request, content, verified.key)
+        invocation = _INVOCATION.fullmatch(request.path)
+        if invocation is not None and service == "sagemaker":
+            streamed = invocation["kind"] == "invocations-response-stream"
+            invoke = cloud.sagemaker.invoke_stream if streamed else cloud.sagemaker.invoke
+            status, headers, reply = await invoke(invocation["name"], dict(request.headers), content)
+            return Answer(status, {name.lower(): value for name, value in headers.items()}, reply)
+        return await in_thread(self._call, request, content, verified)
+
+    def _call(self, request: Request, content: bytes, verified: Verified) -> Answer:
+        """Answer a request of the JSON protocol from our own services, anything else from moto."""
+        operation = operation_of(request, content)
+        if verified.service == "logs":
+            if not self._cloud.logs.handles(operation):
+                raise ServiceError("UnknownOperationException", f"The local cloud's logs do not offer {operation}.")
+            return _json(self._cloud.logs.handle(operation, _document(content)), request)
+        if verified.service == "sagemaker" and "x-amz-target" in request.headers:
+            document = _document(content)
+            if self._cloud.sagemaker.handles(operation, document):
+                return _json(self._cloud.sagemaker.handle(operation, document), request)
+        return self._cloud.moto.handle(request, content, verified)
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        while True:
+            message = await receive()
+            if message["type"] == "lifespan.startup":
+                await in_thread(self._cloud.start)
+                await send({"type": "lifespan.startup.complete"})
+            else:
+                await in_thread(self._cloud.stop)
+                await send({"type": "lifespan.shutdown.complete"})
+                return
+
+
+def _request(scope: Scope) -> Request:
+    headers: dict[str, str] = {}
+    for raw_name, raw_value in scope["headers"]:
+        name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
+        headers[name] = f"{headers[name]},{value}" if name in headers else value
+    return Request(
+        method=scope["method"],
+        raw_path=scope["raw_path"].decode("latin-1"),
+        raw_query=scope["query_string"].decode("latin-1"),
+        headers=headers,
+        request_id=secrets.token_hex(8).upper(),
+    )
+
+
+def _checked_service(request: Request) -> str:
+    """Return the service that the request is signed for, before its signature is checked.
+
+    Raises:
+        ServiceError: 403, the request is not signed or does not come to a loopback name.
+    """
+    if _LOOPBACK.fullmatch(request.headers.get("host", "")) is None:
+        raise refusal("malformed", dialect_of(request), "The local cloud answers on loopback names only.")
+    service = signatures.claimed_service(request)
+    if service is None:
+        raise refusal("unsigned", dialect_of(request))
+    return service
+
+
+def _storage_failure(error: Exception) -> ServiceError:
+    full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+    if full or "disk is full" in str(error):
+        return ServiceError(
+            "InsufficientStorage", "The disk that holds the local cloud is full. Nothing of this request was kept.", 507
+        )
+    _log.error("storage failed", exc_info=error)
+    return ServiceError("InternalError", f"The local cloud cannot read or write its files: {error}", 500)
+
+
+def _document(content: bytes) -> dict[str, Any]:
+    try:
+        document = json.loads(content or b"{}")
+    except ValueError as error:
+        raise ServiceError("SerializationException", "The request's body is no JSON.") from error
+    if not isinstance(document, dict):
+        raise ServiceError("SerializationException", "The request's body is no JSON object.")
+    return document
+
+
+def _json(document: Mapping[str, Any], request: Request) -> Answer:
+    headers = {"content-type": "application/x-amz-json-1.1", "x-amzn-requestid": request.request_id}
+    return Answer(200, headers, json.dumps(document, default=_seconds).encode())
+
+
+def _seconds(value: object) -> float:
+    """Write a time as the JSON protocol does."""
+    if isinstance(value, datetime):
+        return value.timestamp()
+    raise TypeError(f"{type(value).__name__} has no place in an answer")
+
+
+async def _send(answer: Answer, request: Request, send: Send) -> None:
+    headers = {"x-amz-request-id": request.request_id, **answer.headers}
+    headers.setdefault(
+        "content-length", str(len(answer.body) if isinstance(answer.body, bytes) else answer.body.length)
+    )
+    if answer.status in (204, 304):
+        del headers["content-length"]
+    raw = [(name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in headers.items()]
+    await send({"type": "http.response.start", "status": answer.status, "headers": raw})
+    if isinstance(answer.body, FileBody):
+        await _send_file(answer.body, send)
+    else:
+        await send({"type": "http.response.body", "body": answer.body})
+
+
+async def _send_file(body: FileBody, send: Send) -> None:
+    file: BinaryIO = body.file
+    left = body.length
+    try:
+        while left:
+            data = await in_thread(file.read, min(left, READ_SIZE))
+            if not data:
+                raise OSError("An object's file is shorter than its record.")
+            left -= len(data)
+            await send({"type": "http.response.body", "body": data, "more_body": bool(left)})
+        if not body.length:
+            await send({"type": "http.response.body", "body": b""})
+    finally:
+        file.close()

@@ -1,0 +1,47 @@
+"""The services of one local cloud, put together: started in order, stopped in the opposite one."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from mojo_toolbox.local_cloud.credentials import KeyRing
+from mojo_toolbox.local_cloud.database import Database
+from mojo_toolbox.local_cloud.home import Home
+from mojo_toolbox.local_cloud.logs import LogsService
+from mojo_toolbox.local_cloud.moto_bridge import MotoBridge
+from mojo_toolbox.local_cloud.s3.service import S3Service
+from mojo_toolbox.local_cloud.s3.store import ObjectStore
+from mojo_toolbox.local_cloud.sagemaker.service import SageMakerService
+from mojo_toolbox.local_cloud.sts import StsService
+
+
+class LocalCloud:
+    """Every service, on one database and one folder."""
+
+    def __init__(self, home: Home, endpoint_url: str) -> None:
+        self._home = home
+        self._endpoint_url = endpoint_url
+        credentials = home.credentials()
+        self._database = Database(home.database_file)
+        self.moto = MotoBridge(self._database)
+        self.keys = KeyRing(credentials, self._database, self.moto.iam_key)
+        self.sts = StsService(self.keys)
+        self._store = ObjectStore(home.s3_dir, self._database)
+        self.s3 = S3Service(self._store)
+        self.logs = LogsService(self._database)
+        self.sagemaker = SageMakerService(self._database, self.logs, self._store, home, endpoint_url, credentials)
+
+    def start(self) -> None:
+        """Clear away what a killed predecessor left, and take up its endpoints."""
+        self._store.sweep()
+        self.sagemaker.recover()
+
+    def stop(self) -> None:
+        """End all children, and close the database."""
+        self.sagemaker.shutdown()
+        self._database.close()
+
+    def status(self) -> dict[str, Any]:
+        """Say who is answering."""
+        return {"endpoint_url": self._endpoint_url, "pid": os.getpid(), "home": str(self._home.root)}

@@ -1,0 +1,139 @@
+"""Where the local cloud keeps its state, and the secret that makes it its owner's alone."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import string
+from dataclasses import dataclass
+from pathlib import Path
+
+# The account number that AWS's own examples use; every name (ARN) the local cloud makes carries it.
+ACCOUNT_ID = "123456789012"
+REGION = "us-east-1"
+
+_KEY_ALPHABET = string.ascii_uppercase + "234567"
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """The access key that clients sign with."""
+
+    access_key_id: str
+    secret_access_key: str
+
+    def __repr__(self) -> str:
+        return f"Credentials({self.access_key_id})"
+
+
+@dataclass(frozen=True)
+class Home:
+    """Paths under `<MOJO_HOME>/local_cloud`; nothing is made until `prepare()`."""
+
+    root: Path
+
+    @property
+    def folder(self) -> Path:
+        return self.root / "local_cloud"
+
+    @property
+    def credentials_file(self) -> Path:
+        return self.folder / "credentials.json"
+
+    @property
+    def connection_file(self) -> Path:
+        """Says where the local cloud answers; there only while it runs, or after it was killed."""
+        return self.folder / "connection.json"
+
+    @property
+    def port_file(self) -> Path:
+        """The port of the last start, so that exported URLs survive a restart."""
+        return self.folder / "port"
+
+    @property
+    def start_lock(self) -> Path:
+        """Held by whoever starts or stops the local cloud."""
+        return self.folder / "start.lock"
+
+    @property
+    def serve_lock(self) -> Path:
+        """Held by the running local cloud until its process ends, however it ends; contains its pid."""
+        return self.folder / "serve.lock"
+
+    @property
+    def log_file(self) -> Path:
+        return self.folder / "server.log"
+
+    @property
+    def database_file(self) -> Path:
+        return self.folder / "cloud.sqlite"
+
+    @property
+    def s3_dir(self) -> Path:
+        return self.folder / "s3"
+
+    @property
+    def jobs_dir(self) -> Path:
+        return self.folder / "jobs"
+
+    @property
+    def endpoints_dir(self) -> Path:
+        return self.folder / "endpoints"
+
+    @property
+    def environments_dir(self) -> Path:
+        return self.folder / "environments"
+
+    def prepare(self) -> None:
+        """Make the folder, closed to other users: it holds data, models and the secret."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        self.folder.mkdir(mode=0o700, exist_ok=True)
+        self.folder.chmod(0o700)
+
+    def credentials(self) -> Credentials:
+        """Return the owner's access key, made at the first call. Call it under a lock when it may be the first."""
+        try:
+            saved = json.loads(self.credentials_file.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            made = Credentials(access_key_id=new_access_key_id("AKIA"), secret_access_key=new_secret())
+            document = {"access_key_id": made.access_key_id, "secret_access_key": made.secret_access_key}
+            write_atomically(self.credentials_file, json.dumps(document))
+            return made
+        return Credentials(access_key_id=saved["access_key_id"], secret_access_key=saved["secret_access_key"])
+
+
+def new_access_key_id(prefix: str) -> str:
+    """Make an access key id of AWS's form: AKIA… for lasting keys, ASIA… for temporary ones."""
+    return prefix + "".join(secrets.choice(_KEY_ALPHABET) for _ in range(16))
+
+
+def new_secret() -> str:
+    """Make a secret access key: 40 characters, as AWS's."""
+    alphabet = string.ascii_letters + string.digits + "+/"
+    return "".join(secrets.choice(alphabet) for _ in range(40))
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write a file that only its owner can read, so that no reader ever sees half of it, and it survives a power cut."""
+    temporary = path.with_name(f"{path.name}.{secrets.token_hex(6)}.tmp")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Put a folder's own entries on disk: a synced file in an unsynced folder can be gone after a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

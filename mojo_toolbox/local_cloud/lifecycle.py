@@ -1,0 +1,244 @@
+"""Starting, finding and stopping the local cloud, from any number of processes at once."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import http.client
+import json
+import os
+import signal
+import site
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mojo_toolbox.errors import LocalCloudError, PortInUseError
+from mojo_toolbox.local_cloud import sigv4
+from mojo_toolbox.local_cloud.home import REGION, Credentials, Home
+
+# The exit status by which `serve` says that the port it was told to use is taken.
+PORT_IN_USE_STATUS = 4
+_START_SECONDS = 120.0
+# Endpoints and jobs are given time to end; what has not ended by then is killed.
+_STOP_SECONDS = 45.0
+_POLL_SECONDS = 0.05
+_LOG_TAIL_LINES = 15
+_MAX_LOG_BYTES = 16 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Connection:
+    """A running local cloud."""
+
+    endpoint_url: str
+    pid: int
+    port: int
+    region: str
+    home: Path
+    credentials: Credentials
+
+    def environment(self) -> dict[str, str]:
+        """Return the variables with which any AWS client finds the local cloud."""
+        return {
+            "AWS_ENDPOINT_URL": self.endpoint_url,
+            "AWS_ACCESS_KEY_ID": self.credentials.access_key_id,
+            "AWS_SECRET_ACCESS_KEY": self.credentials.secret_access_key,
+            "AWS_DEFAULT_REGION": self.region,
+        }
+
+
+def up(home: Path, port: int | None = None) -> Connection:
+    """Start the local cloud unless it runs, and return once it answers.
+
+    Raises:
+        PortInUseError: another program listens on `port`.
+        LocalCloudError: it runs on another port than `port`, or it does not start; the message ends with its log.
+    """
+    place = Home(home)
+    place.prepare()
+    with _locked(place.start_lock):
+        place.credentials()
+        running = _running(place)
+        if running is None:
+            _wait_until_free(place)
+            return _start(place, port)
+    if port not in (None, running.port):
+        raise LocalCloudError(
+            f"The local cloud runs already, on port {running.port}. To move it: mojo local down, then "
+            f"mojo local up --port {port}"
+        )
+    return running
+
+
+def down(home: Path) -> bool:
+    """Stop the local cloud, its jobs and its endpoints, and return when all of them have ended.
+
+    Returns whether there was one to stop. Jobs that run are Failed; endpoints come back with the next start.
+    """
+    place = Home(home)
+    if not place.folder.is_dir():
+        return False
+    with _locked(place.start_lock):
+        pid = _server_pid(place)
+        if pid is None:
+            place.connection_file.unlink(missing_ok=True)
+            return False
+        _signal(pid, signal.SIGTERM)
+        if not _wait(lambda: _server_pid(place) is None, _STOP_SECONDS):
+            _signal(pid, signal.SIGKILL)
+            _wait(lambda: _server_pid(place) is None, _STOP_SECONDS)
+        place.connection_file.unlink(missing_ok=True)
+        return True
+
+
+def status(home: Path) -> Connection | None:
+    """Return the running local cloud, None when none answers."""
+    place = Home(home)
+    return _running(place) if place.folder.is_dir() else None
+
+
+def _start(home: Home, port: int | None) -> Connection:
+    command = [sys.executable, "-P", "-m", "mojo_toolbox.local_cloud", "serve", "--home", str(home.root)]
+    command += [] if port is None else ["--port", str(port)]
+    if home.log_file.exists() and home.log_file.stat().st_size > _MAX_LOG_BYTES:
+        home.log_file.replace(home.log_file.with_suffix(".log.1"))
+    with home.log_file.open("ab") as log:
+        home.log_file.chmod(0o600)
+        begun = log.tell()
+        # A session of its own and no folder of the user's: it outlives the terminal and the folder it began in.
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            cwd=home.folder,
+            env=_environment(),
+            start_new_session=True,
+        )
+    deadline = time.monotonic() + _START_SECONDS
+    while time.monotonic() < deadline:
+        connection = _running(home)
+        if connection is not None and connection.pid == process.pid:
+            # It is not ours to wait for any more; without this, Python warns that it still runs.
+            process.returncode = 0
+            return connection
+        code = process.poll()
+        if code == PORT_IN_USE_STATUS and port is not None:
+            raise PortInUseError(port)
+        if code is not None:
+            raise LocalCloudError(f"The local cloud did not start (exit status {code}).\n{_tail(home, begun)}")
+        time.sleep(_POLL_SECONDS)
+    _signal(process.pid, signal.SIGKILL)
+    process.wait()
+    raise LocalCloudError(f"The local cloud did not answer within {_START_SECONDS:.0f} s.\n{_tail(home, begun)}")
+
+
+def _environment() -> dict[str, str]:
+    """Return the environment to serve in: a checkout's package is found from any folder, an installed one is anyway."""
+    package_parent = str(Path(__file__).resolve().parents[2])
+    environment = dict(os.environ)
+    if package_parent not in (*site.getsitepackages(), site.getusersitepackages()):
+        inherited = environment.get("PYTHONPATH", "")
+        environment["PYTHONPATH"] = os.pathsep.join([package_parent, *([inherited] if inherited else [])])
+    return environment
+
+
+def _running(home: Home) -> Connection | None:
+    """Return the connection that the home names, if the local cloud of this very home answers there."""
+    try:
+        document = json.loads(home.connection_file.read_text(encoding="utf-8"))
+        connection = Connection(
+            endpoint_url=document["endpoint_url"],
+            pid=document["pid"],
+            port=document["port"],
+            region=document["region"],
+            home=home.root,
+            credentials=home.credentials(),
+        )
+    except (FileNotFoundError, ValueError, KeyError):
+        return None
+    answer = _ask_status(connection)
+    # After a kill, another program may have taken the port: only ours can check our signature and knows its pid.
+    return connection if answer is not None and answer.get("pid") == connection.pid else None
+
+
+def _ask_status(connection: Connection) -> dict[str, Any] | None:
+    host = f"127.0.0.1:{connection.port}"
+    now = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+    scope = sigv4.Scope(date=now[:8], region=REGION, service="mojo")
+    headers = {"host": host, "x-amz-content-sha256": hashlib.sha256(b"").hexdigest(), "x-amz-date": now}
+    canonical = sigv4.canonical_request("GET", "/", "", headers, sorted(headers), headers["x-amz-content-sha256"])
+    key = sigv4.signing_key(connection.credentials.secret_access_key, scope)
+    headers["authorization"] = (
+        f"{sigv4.ALGORITHM} Credential={connection.credentials.access_key_id}/{scope}, "
+        f"SignedHeaders={';'.join(sorted(headers))}, Signature={sigv4.signature(key, now, scope, canonical)}"
+    )
+    client = http.client.HTTPConnection("127.0.0.1", connection.port, timeout=5)
+    try:
+        client.request("GET", "/", headers=headers)
+        answer = client.getresponse()
+        body = answer.read()
+        return dict(json.loads(body)) if answer.status == http.HTTPStatus.OK else None
+    except (OSError, http.client.HTTPException, ValueError):
+        return None
+    finally:
+        client.close()
+
+
+def _server_pid(home: Home) -> int | None:
+    """Return the pid of the process that holds the home's lock, None when nobody does."""
+    try:
+        with home.serve_lock.open("r+", encoding="utf-8") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                text = file.read().strip()
+                return int(text) if text.isdigit() else 0
+            return None
+    except FileNotFoundError:
+        return None
+
+
+def _wait_until_free(home: Home) -> None:
+    """Wait for a local cloud that is on its way down, and end one that neither answers nor ends."""
+    if _wait(lambda: _server_pid(home) is None or _running(home) is not None, _STOP_SECONDS):
+        return
+    _signal(_server_pid(home) or 0, signal.SIGKILL)
+    _wait(lambda: _server_pid(home) is None, _STOP_SECONDS)
+
+
+def _signal(pid: int, number: signal.Signals) -> None:
+    if pid > 0:
+        try:
+            os.kill(pid, number)
+        except ProcessLookupError:
+            return
+
+
+def _wait(condition: Any, seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(_POLL_SECONDS)
+    return True
+
+
+def _tail(home: Home, begun: int) -> str:
+    with home.log_file.open("rb") as file:
+        file.seek(begun)
+        lines = file.read().decode("utf-8", "replace").splitlines()
+    return "\n".join([*lines[-_LOG_TAIL_LINES:], f"Log: {home.log_file}"])
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    with path.open("a", encoding="utf-8") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,195 @@
+"""What needs no execution (IAM, scaling policies, model packages, …), answered by moto in this process and remembered."""
+
+from __future__ import annotations
+
+import logging
+import random
+import secrets
+import threading
+import time
+import types
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BytesIO, StringIO
+from typing import Any
+from urllib.parse import parse_qs, unquote
+
+from mojo_toolbox.local_cloud.database import Database
+from mojo_toolbox.local_cloud.home import ACCOUNT_ID
+from mojo_toolbox.local_cloud.http import Answer, Request
+from mojo_toolbox.local_cloud.journal import Entry, Journal
+from mojo_toolbox.local_cloud.protocol import ServiceError
+from mojo_toolbox.local_cloud.signatures import Verified
+
+_log = logging.getLogger(__name__)
+
+# Services that moto answers from its memory alone, and that people meet beside SageMaker.
+SERVICES = frozenset({"application-autoscaling", "iam", "sagemaker"})
+_READS = ("Get", "List", "Describe", "Search", "BatchGet", "BatchDescribe", "Lookup", "Simulate", "Query", "Generate")
+# moto would say at once that these are done, though nothing was done.
+_NEEDS_EXECUTION = frozenset(
+    "CreateAutoMLJob CreateAutoMLJobV2 CreateCluster CreateCompilationJob CreateHyperParameterTuningJob "
+    "CreateInferenceRecommendationsJob CreateLabelingJob CreateNotebookInstance CreateOptimizationJob "
+    "CreateProcessingJob CreateTransformJob StartNotebookInstance StartPipelineExecution RetryPipelineExecution "
+    "CreateDataQualityJobDefinition CreateModelQualityJobDefinition CreateModelBiasJobDefinition "
+    "CreateModelExplainabilityJobDefinition CreateMonitoringSchedule CreateEdgePackagingJob".split()
+)
+
+
+class MotoBridge:
+    """moto, imported and brought up to date at the first request for it; one request at a time."""
+
+    def __init__(self, database: Database) -> None:
+        self._journal = Journal(database)
+        self._lock = threading.RLock()
+        self._application: Any = None
+
+    def handle(self, request: Request, body: bytes, verified: Verified) -> Answer:
+        """Answer one request; a change is on disk before it is acknowledged.
+
+        Raises:
+            ServiceError: the service or operation is not offered.
+        """
+        operation = operation_of(request, body)
+        if verified.service not in SERVICES:
+            raise ServiceError(
+                "UnknownOperationException", f"The local cloud does not offer the service {verified.service}."
+            )
+        if operation in _NEEDS_EXECUTION:
+            raise ServiceError(
+                "ValidationException", f"The local cloud does not execute {operation}: it needs AWS itself."
+            )
+        entry = Entry(
+            time=time.time(),
+            seed=secrets.token_hex(32),
+            method=request.method,
+            path=unquote(request.raw_path),
+            query="&".join(pair for pair in request.raw_query.split("&") if not pair.startswith("X-Amz-")),
+            content_type=request.headers.get("content-type", ""),
+            target=request.headers.get("x-amz-target", ""),
+            # moto reads region, service and user from it; the signature itself has been checked and is not kept.
+            authorization=f"AWS4-HMAC-SHA256 Credential={verified.key.access_key_id}/20000101/{verified.region}/"
+            f"{verified.service}/aws4_request, SignedHeaders=host, Signature=0",
+            body=body,
+        )
+        with self._lock:
+            self._load()
+            status, media, content = self._ask(entry)
+            if status < 300 and not operation.startswith(_READS):  # noqa: PLR2004
+                self._keep(entry)
+        return Answer(status, {"content-type": media, "x-amzn-requestid": request.request_id}, content)
+
+    def iam_key(self, access_key_id: str) -> tuple[str, str, str] | None:
+        """Return (secret, ARN, user id) of an active access key of an IAM user."""
+        with self._lock:
+            if not self._journal:
+                return None
+            self._load()
+            from moto.iam.models import iam_backends
+
+            for user in iam_backends[ACCOUNT_ID]["aws"].users.values():
+                for key in user.access_keys:
+                    if key.access_key_id == access_key_id and key.status == "Active":
+                        return key.secret_access_key, user.arn, user.id
+        return None
+
+    def _load(self) -> None:
+        if self._application is not None:
+            return
+        from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+
+        self._application = DomainDispatcherApplication(create_backend_app)
+        for entry in self._journal.entries():
+            status, _, content = self._ask(entry)
+            if status >= 300:  # noqa: PLR2004
+                # Another version of moto may refuse what an earlier one took: the rest is still worth having.
+                _log.warning("moto refuses what it once took (%s %s): %s", entry.target, entry.path, content[:300])
+
+    def _keep(self, entry: Entry) -> None:
+        try:
+            self._journal.append(entry)
+        except BaseException:
+            # It is not acknowledged, so it must not be: forget everything and start from the journal again.
+            from moto.core.model_instances import reset_model_data
+
+            reset_model_data()
+            _reset_backends()
+            self._application = None
+            raise
+
+    def _ask(self, entry: Entry) -> tuple[int, str, bytes]:
+        from werkzeug.test import run_wsgi_app
+
+        environ: dict[str, Any] = {
+            "REQUEST_METHOD": entry.method,
+            "SCRIPT_NAME": "",
+            "PATH_INFO": entry.path.encode("utf-8").decode("latin-1"),
+            "QUERY_STRING": entry.query,
+            "SERVER_NAME": "localhost",
+            "SERVER_PORT": "80",
+            "SERVER_PROTOCOL": "HTTP/1.1",
+            "HTTP_HOST": "localhost",
+            "HTTP_AUTHORIZATION": entry.authorization,
+            "CONTENT_TYPE": entry.content_type,
+            "CONTENT_LENGTH": str(len(entry.body)),
+            "wsgi.version": (1, 0),
+            "wsgi.url_scheme": "http",
+            "wsgi.input": BytesIO(entry.body),
+            "wsgi.errors": StringIO(),
+            "wsgi.multithread": True,
+            "wsgi.multiprocess": False,
+            "wsgi.run_once": False,
+        }
+        if entry.target:
+            environ["HTTP_X_AMZ_TARGET"] = entry.target
+        with _same_chance_and_time(entry):
+            try:
+                content, status, headers = run_wsgi_app(self._application, environ, buffered=True)
+            except NotImplementedError as error:
+                raise ServiceError(
+                    "UnknownOperationException", f"The local cloud does not offer {entry.target or entry.path}."
+                ) from error
+        return int(status.split()[0]), headers.get("content-type", "application/json"), b"".join(content)
+
+
+def operation_of(request: Request, body: bytes) -> str:
+    """Return the operation's name: from the target header, the query protocol's Action, or else the path."""
+    target = request.headers.get("x-amz-target")
+    if target:
+        return target.rpartition(".")[2]
+    form = parse_qs(f"{request.raw_query}&{body.decode('utf-8', 'replace')}")
+    return form.get("Action", [request.raw_path.rpartition("/")[2]])[0]
+
+
+@contextmanager
+def _same_chance_and_time(entry: Entry) -> Iterator[None]:
+    """Let moto draw the same ids and read the same clock whenever it gets this entry."""
+    import moto.core.utils
+    from moto.moto_api._internal import mock_random
+
+    real = moto.core.utils.datetime
+
+    class Frozen(real.datetime):  # type: ignore[misc, name-defined]
+        @classmethod
+        def now(cls, tz: Any = None) -> Any:
+            return real.datetime.fromtimestamp(entry.time, tz)
+
+    mock_random.seed(entry.seed)
+    random.seed(entry.seed)
+    moto.core.utils.datetime = types.SimpleNamespace(**{**vars(real), "datetime": Frozen})
+    try:
+        yield
+    finally:
+        moto.core.utils.datetime = real
+        # Nobody may foresee what comes next from what has been answered.
+        mock_random.seed()
+        random.seed()
+
+
+def _reset_backends() -> None:
+    from moto.backends import get_backend
+
+    for service in ("iam", "sts", "applicationautoscaling", "sagemaker"):
+        for regions in get_backend(service).values():
+            for backend in regions.values():
+                backend.reset()
