@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import re
+import sqlite3
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -17,6 +19,7 @@ MAX_BYTES = 1024 * 1024
 # One event of CloudWatch holds 256 KB, its own 26 bytes included.
 MAX_MESSAGE_BYTES = 256 * 1024 - 26
 DEFAULT_PAGE = 50
+_LOG = logging.getLogger(__name__)
 
 _TABLES = (
     """CREATE TABLE IF NOT EXISTS log_groups (
@@ -65,7 +68,16 @@ class LogsService:
         return self._operations[operation](request)
 
     def append(self, group: str, stream: str, events: Sequence[tuple[int, str]]) -> None:
-        """Add events (milliseconds since 1970, line), making group and stream where they are missing."""
+        """Add events (milliseconds since 1970, line), making group and stream where they are missing.
+
+        On a full disk they are lost: a job goes on without its log rather than dying of it.
+        """
+        try:
+            self._append(group, stream, events)
+        except sqlite3.OperationalError as error:
+            _LOG.warning("%d log lines of %s %s could not be kept: %s", len(events), group, stream, error)
+
+    def _append(self, group: str, stream: str, events: Sequence[tuple[int, str]]) -> None:
         with self._database.transaction():
             now = _now()
             self._database.execute("INSERT OR IGNORE INTO log_groups VALUES (?, ?)", (group, now))

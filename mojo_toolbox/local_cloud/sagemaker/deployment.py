@@ -80,15 +80,12 @@ class Deployment:
         if remove:
             shutil.rmtree(self._folder, ignore_errors=True)
 
-    def variant_summaries(self) -> list[dict[str, Any]]:
-        """Return ProductionVariants as DescribeEndpoint shows them."""
-        return [_summary(variant) for variant in self.plan["Variants"]]
-
     def _variant_folder(self, variant: Mapping[str, Any]) -> Path:
-        return self._folder.joinpath(variant["VariantName"])
+        return Path(self._folder, variant["VariantName"])
 
 
-def _summary(variant: Mapping[str, Any]) -> dict[str, Any]:
+def variant_summary(variant: Mapping[str, Any]) -> dict[str, Any]:
+    """Show a variant as DescribeEndpoint's ProductionVariants do."""
     summary: dict[str, Any] = {
         "VariantName": variant["VariantName"],
         "CurrentWeight": variant["Weight"],

@@ -9,7 +9,7 @@ from typing import Any
 
 from mojo_toolbox.local_cloud.protocol import ServiceError
 from mojo_toolbox.local_cloud.sagemaker.cloud import Cloud
-from mojo_toolbox.local_cloud.sagemaker.deployment import Deployment, Plan, make_plan
+from mojo_toolbox.local_cloud.sagemaker.deployment import Deployment, Plan, make_plan, variant_summary
 from mojo_toolbox.local_cloud.sagemaker.listing import list_page
 from mojo_toolbox.local_cloud.sagemaker.model_server import ServerFailedError, clear_sockets
 from mojo_toolbox.local_cloud.sagemaker.models import EndpointConfigs, Models
@@ -64,9 +64,8 @@ class Endpoints:
             **record.document,
         }
         if record.status in _SERVING:
-            answer["ProductionVariants"] = Deployment(
-                self._cloud, record.name, record.private["plan"]
-            ).variant_summaries()
+            variants = record.private["plan"]["Variants"]
+            answer["ProductionVariants"] = [variant_summary(variant) for variant in variants]
         return answer
 
     def list(self, request: dict[str, Any]) -> dict[str, Any]:
@@ -189,30 +188,39 @@ class Endpoints:
             return
         if failure:
             deployment.stop(remove=True)
+        taken = False
 
         def edit(record: Record) -> None:
-            if record.status == "Creating":
-                record.status = "Failed" if failure else "InService"
-                if failure:
-                    record.document["FailureReason"] = failure
-
-        with self._lock:
-            if not failure:
+            nonlocal taken
+            # Deleted meanwhile, and perhaps another one of this name made.
+            if record.status != "Creating" or record.private["plan"]["Id"] != plan["Id"]:
+                return
+            if failure:
+                record.status = "Failed"
+                record.document["FailureReason"] = failure
+                return
+            record.status = "InService"
+            taken = True
+            with self._lock:
                 self._live[name] = deployment
+
         self.records.change(name, edit)
+        if not taken:
+            deployment.stop(remove=True)
 
     def _switch(self, name: str, plan: Plan) -> None:
         new = Deployment(self._cloud, name, plan)
         failure = self._bring_up(name, new)
         if self._closing.is_set():
             return
-        retired = new
+        retired: Deployment | None = new
 
         def edit(record: Record) -> None:
             nonlocal retired
-            record.private["pending"] = None
-            if record.status != "Updating":
+            pending = record.private["pending"]
+            if record.status != "Updating" or not pending or pending["Id"] != plan["Id"]:
                 return
+            record.private["pending"] = None
             record.status = "InService"
             if failure:
                 record.document["FailureReason"] = failure
@@ -220,12 +228,11 @@ class Endpoints:
             record.private["plan"] = plan
             record.document = {**_document(plan), **_kept(record.document)}
             with self._lock:
-                retired, self._live[name] = self._live.get(name, new), new
+                retired, self._live[name] = self._live.get(name), new
 
         self.records.change(name, edit)
-        if retired is new and not failure and self.serving(name) is new:
-            return
-        retired.stop(drain=True, remove=True)
+        if retired is not None:
+            retired.stop(drain=True, remove=True)
 
     def _remove(self, name: str) -> None:
         with self._lock:

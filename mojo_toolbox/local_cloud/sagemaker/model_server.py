@@ -19,7 +19,7 @@ from typing import Any
 
 from mojo_toolbox.local_cloud.processes import Child
 from mojo_toolbox.local_cloud.sagemaker.cloud import Cloud
-from mojo_toolbox.local_cloud.sagemaker.model_folder import LayoutError, lay_out_model
+from mojo_toolbox.local_cloud.sagemaker.model_folder import LaidOut, LayoutError, lay_out_model
 
 LOG_GROUP_PREFIX = "/aws/sagemaker/Endpoints/"
 _HOST = Path(__file__).parent.parent / "serving_host.py"
@@ -170,8 +170,13 @@ class ModelServer:
             laid_out = lay_out_model(
                 self._cloud, self._variant["Container"], self._folder, log=self._log, stopped=self._stopping.is_set
             )
+            return self._host(laid_out)
         except LayoutError as error:
             return str(error)
+        except OSError as error:
+            return f"The server could not be started: {error}"
+
+    def _host(self, laid_out: LaidOut) -> str:
         self._last_lines = []
         child = Child(
             # The host's own folder must not be importable: it would hide the model's modules of the same names.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path, PurePosixPath
 
 from mojo_toolbox.local_cloud.sagemaker.cloud import ObjectStore, split_s3_uri
@@ -120,13 +121,15 @@ class FolderUpload:
 
     def _states(self) -> list[tuple[Path, tuple[int, int]]]:
         found = []
-        for path in sorted(self._folder.rglob("*")):
-            try:
-                if path.is_file():
+        # os.walk passes over folders that the job removes meanwhile; Path.rglob raises.
+        for folder, _, names in os.walk(self._folder):
+            for name in sorted(names):
+                path = Path(folder, name)
+                try:
                     status = path.stat()
-                    found.append((path, (status.st_mtime_ns, status.st_size)))
-            except FileNotFoundError:
-                continue
+                except FileNotFoundError:
+                    continue
+                found.append((path, (status.st_mtime_ns, status.st_size)))
         return found
 
 

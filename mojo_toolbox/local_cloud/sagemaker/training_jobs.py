@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sqlite3
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -18,6 +19,7 @@ from mojo_toolbox.local_cloud.sagemaker.tags import Tags
 
 # A laptop trains one model well and two badly; more only wait for each other.
 JOBS_AT_ONCE = 2
+DISK_FULL_PAUSE_SECONDS = 5.0
 LOCAL_CLOUD_STOPPED = (
     "InternalServerError: The local cloud was stopped while this job was running. Start the job again; with a "
     "CheckpointConfig it goes on from its last checkpoint."
@@ -172,11 +174,20 @@ class TrainingJobs:
                     phase=lambda phase: self._phase(name, phase), metrics=lambda m: self._metrics(name, m)
                 )
                 outcome = JobRun(self._cloud, name, request, control, reports).run()
-            if not self._closing.is_set():
-                self._finish(name, outcome)
+            self._finish_surely(name, outcome)
         finally:
             with self._lock:
                 self._controls.pop(name, None)
+
+    def _finish_surely(self, name: str, outcome: Outcome) -> None:
+        """Note the end, again and again while the disk is full: a job must not stay InProgress for ever."""
+        while not self._closing.is_set():
+            try:
+                self._finish(name, outcome)
+            except sqlite3.OperationalError:
+                self._closing.wait(DISK_FULL_PAUSE_SECONDS)
+            else:
+                return
 
     def _phase(self, name: str, phase: str) -> None:
         def edit(record: Record) -> None:

@@ -245,7 +245,19 @@ def tar_gz(files: dict[str, str | bytes]) -> bytes:
 
 
 @pytest.fixture
-def cloud(tmp_path):
-    made = Cloud(tmp_path)
-    yield made
-    made.close()
+def make_cloud(tmp_path):
+    """Start a cloud on the test's folder when the test says so."""
+    made = []
+
+    def make() -> Cloud:
+        made.append(Cloud(tmp_path))
+        return made[-1]
+
+    yield make
+    for cloud in made:
+        cloud.close()
+
+
+@pytest.fixture
+def cloud(make_cloud):
+    return make_cloud()

@@ -277,14 +277,14 @@ def test_many_callers_at_once_all_get_their_own_answer(cloud):
 
 
 def test_models_and_configurations_are_refused_described_and_listed_as_on_aws(cloud):
-    with pytest.raises(ServiceError, match="Could not find model data at s3://bucket/no.tar.gz"):
+    with pytest.raises(ServiceError, match=r"Could not find model data at s3://bucket/no\.tar\.gz"):
         cloud.CreateModel(ModelName="m", PrimaryContainer={"Image": "i", "ModelDataUrl": "s3://bucket/no.tar.gz"})
     with pytest.raises(ServiceError, match='Could not find model "arn:aws:sagemaker:us-east-1:123456789012:model/m"'):
         cloud.config("c", "m")
     cloud.model("m", ECHO)
     with pytest.raises(ServiceError, match="Cannot create already existing model"):
         cloud.model("m", ECHO)
-    with pytest.raises(ServiceError, match="productionVariants.1.member.instanceType"):
+    with pytest.raises(ServiceError, match=r"productionVariants\.1\.member\.instanceType"):
         cloud.config("c", "m", InstanceType="ml.nope.xlarge")
     cloud.config("c", "m")
     described = cloud.DescribeEndpointConfig(EndpointConfigName="c")
