@@ -50,7 +50,7 @@ def main() -> None:
         source = base_model_source(settings, job)
         tokenizer = load_tokenizer(source)
         train = load_examples(job.train, tokenizer, settings.max_length)
-        validation = load_examples(job.validation, tokenizer, settings.max_length) if job.validation else []
+        validation = load_examples(job.validation, tokenizer, settings.max_length) if job.validation else None
 
         model = add_adapter(load_base_model(source, settings, arguments.device), settings)
         checkpoints = Checkpoints(work, run_fingerprint(settings, source, train), limit=settings.save_total_limit)
@@ -82,7 +82,7 @@ def main() -> None:
                 job.model_dir / "manifest.json",
                 settings,
                 job,
-                rows={"train": len(train), "validation": len(validation) or None},
+                rows={"train": len(train), "validation": None if validation is None else len(validation)},
                 tokens=trainer.state.num_input_tokens_seen,
                 seconds=time.monotonic() - began,
                 metrics=metrics,
@@ -653,7 +653,7 @@ class BestEpoch(TrainerCallback):  # type: ignore[misc]
     def __init__(
         self,
         folder: Path,
-        validation: Examples | list[Any],
+        validation: Examples | None,
         settings: Settings,
         progress: Progress,
         stop: StopSignal,
@@ -677,7 +677,7 @@ class BestEpoch(TrainerCallback):  # type: ignore[misc]
 
     def measure_if_not_yet(self, model: Any, args: Any, state: Any) -> None:
         """Measure at this step; a job resumed after its last step comes here without an epoch's end."""
-        if not len(self._validation) or self._measured_step == state.global_step:
+        if self._validation is None or self._measured_step == state.global_step:
             return
         loss, accuracy = measure_decisions(model, self._validation, self._batch_size, args)
         self._measured_step = state.global_step

@@ -1,6 +1,7 @@
 """SmolLM2-135M really learns to route with 4-bit QLoRA on a CPU."""
 
 import json
+import random
 
 import pytest
 from tiny_base import write_channel
@@ -19,17 +20,14 @@ REQUESTS = {
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_a_real_model_learns_its_decisions(run_script, tmp_path):
-    rows = [
-        {
-            "messages": [
-                {"role": "system", "content": f"Name the task that the user wants.\n{TASKS}"},
-                {"role": "user", "content": f"User: {text}"},
-                {"role": "assistant", "content": task},
-            ]
-        }
-        for task, texts in REQUESTS.items()
-        for text in texts
-    ]
+    rng = random.Random(0)
+    turns = [(text, task) for task, texts in REQUESTS.items() for text in texts]
+    rows = []
+    for _ in range(8):
+        messages = [{"role": "system", "content": f"Name the task that the user wants.\n{TASKS}"}]
+        for text, task in rng.sample(turns, 6):
+            messages += [{"role": "user", "content": f"User: {text}"}, {"role": "assistant", "content": task}]
+        rows.append({"messages": messages})
     channel = write_channel(tmp_path / "train", rows)
     outcome = run_script(
         base=smollm2_folder(tmp_path / "models"),
@@ -40,12 +38,12 @@ def test_a_real_model_learns_its_decisions(run_script, tmp_path):
             "SM_MODEL_DIR": tmp_path / "model",
         },
         base_model_id="HuggingFaceTB/SmolLM2-135M-Instruct",
-        num_train_epochs=6,
-        learning_rate=1e-3,
-        per_device_train_batch_size=4,
+        num_train_epochs=8,
+        learning_rate=5e-4,
     )
     assert outcome.returncode == 0, outcome.stderr
     losses = [line["loss"] for line in outcome.progress if "loss" in line]
     assert losses[-1] < losses[0] / 3
     metrics = json.loads((tmp_path / "model/manifest.json").read_text())["metrics"]
+    # Always naming one task would be right a quarter of the time.
     assert metrics["eval_decision_accuracy"] >= 0.75
