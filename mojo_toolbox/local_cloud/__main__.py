@@ -6,7 +6,7 @@ import argparse
 import json
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from mojo_toolbox.errors import MojoError, PortInUseError
@@ -57,7 +57,7 @@ def _run(options: argparse.Namespace, home: Path) -> int:
     return 0
 
 
-def _print(document: dict[str, object] | dict[str, str], text: str, *, as_json: bool) -> None:
+def _print(document: Mapping[str, object], text: str, *, as_json: bool) -> None:
     sys.stdout.write((json.dumps(document) if as_json else text) + "\n")
 
 

@@ -56,11 +56,8 @@ class Application:
         body = Body(receive, waits_for_continue=request.headers.get("expect", "").lower() == "100-continue")
         try:
             answer = await self._answer_or_refuse(request, body)
-            try:
-                # A client that is still sending would get a broken connection in place of the answer.
-                await body.drain(_MAX_DRAIN_BYTES)
-            except ClientGoneError:
-                pass
+            # A client that is still sending would get a broken connection in place of the answer.
+            await body.drain(_MAX_DRAIN_BYTES)
             await _send(answer, request, send)
         except ClientGoneError:
             _log.info("A client closed the connection before its request was complete.")
@@ -78,7 +75,7 @@ class Application:
             return render(_storage_failure(error), request, dialect)
         except (ClientGoneError, GeneratorExit):
             raise
-        except Exception:
+        except Exception:  # noqa: BLE001 - the border: whatever happens, the client gets an answer of its protocol
             _log.exception("%s failed", request.request_id)
             code = "InternalError" if dialect == "s3" else "InternalFailure"
             message = "The local cloud failed inside. Its log has the details."

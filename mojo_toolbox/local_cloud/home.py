@@ -35,10 +35,12 @@ class Home:
 
     @property
     def folder(self) -> Path:
+        """Everything of the local cloud."""
         return self.root / "local_cloud"
 
     @property
     def credentials_file(self) -> Path:
+        """The secret; only its owner can read it."""
         return self.folder / "credentials.json"
 
     @property
@@ -63,26 +65,32 @@ class Home:
 
     @property
     def log_file(self) -> Path:
+        """What the process prints."""
         return self.folder / "server.log"
 
     @property
     def database_file(self) -> Path:
+        """Everything but the objects' bytes."""
         return self.folder / "cloud.sqlite"
 
     @property
     def s3_dir(self) -> Path:
+        """The objects' bytes."""
         return self.folder / "s3"
 
     @property
     def jobs_dir(self) -> Path:
+        """A folder for each training job."""
         return self.folder / "jobs"
 
     @property
     def endpoints_dir(self) -> Path:
+        """A folder for each endpoint."""
         return self.folder / "endpoints"
 
     @property
     def environments_dir(self) -> Path:
+        """Python environments made for jobs' and endpoints' requirements."""
         return self.folder / "environments"
 
     def prepare(self) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import BinaryIO
@@ -35,11 +34,6 @@ class Request:
         pairs = (pair.partition("=") for pair in self.raw_query.split("&") if pair)
         return {decode(name, plus=True): decode(value, plus=True) for name, _, value in pairs}
 
-    @property
-    def content_length(self) -> int | None:
-        text = self.headers.get("content-length")
-        return None if text is None else int(text)
-
 
 @dataclass(frozen=True)
 class FileBody:
@@ -56,11 +50,6 @@ class Answer:
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes | FileBody = b""
-
-    @property
-    def file(self) -> BinaryIO:
-        """The body as a file, whatever it is."""
-        return self.body.file if isinstance(self.body, FileBody) else io.BytesIO(self.body)
 
 
 def decode(text: str, *, plus: bool = False) -> str:

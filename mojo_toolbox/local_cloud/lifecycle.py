@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import http.client
 import json
 import os
@@ -12,7 +11,7 @@ import site
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -172,8 +171,10 @@ def _ask_status(connection: Connection) -> dict[str, Any] | None:
     host = f"127.0.0.1:{connection.port}"
     now = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
     scope = sigv4.Scope(date=now[:8], region=REGION, service="mojo")
-    headers = {"host": host, "x-amz-content-sha256": hashlib.sha256(b"").hexdigest(), "x-amz-date": now}
-    canonical = sigv4.canonical_request("GET", "/", "", headers, sorted(headers), headers["x-amz-content-sha256"])
+    headers = {"host": host, "x-amz-content-sha256": sigv4.EMPTY_SHA256, "x-amz-date": now}
+    canonical = sigv4.canonical_request(
+        "GET", "/", query="", headers=headers, signed_headers=sorted(headers), payload_hash=sigv4.EMPTY_SHA256
+    )
     key = sigv4.signing_key(connection.credentials.secret_access_key, scope)
     headers["authorization"] = (
         f"{sigv4.ALGORITHM} Credential={connection.credentials.access_key_id}/{scope}, "
@@ -221,7 +222,7 @@ def _signal(pid: int, number: signal.Signals) -> None:
             return
 
 
-def _wait(condition: Any, seconds: float) -> bool:
+def _wait(condition: Callable[[], bool], seconds: float) -> bool:
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import importlib
 import logging
 import random
 import secrets
@@ -28,11 +30,28 @@ SERVICES = frozenset({"application-autoscaling", "iam", "sagemaker"})
 _READS = ("Get", "List", "Describe", "Search", "BatchGet", "BatchDescribe", "Lookup", "Simulate", "Query", "Generate")
 # moto would say at once that these are done, though nothing was done.
 _NEEDS_EXECUTION = frozenset(
-    "CreateAutoMLJob CreateAutoMLJobV2 CreateCluster CreateCompilationJob CreateHyperParameterTuningJob "
-    "CreateInferenceRecommendationsJob CreateLabelingJob CreateNotebookInstance CreateOptimizationJob "
-    "CreateProcessingJob CreateTransformJob StartNotebookInstance StartPipelineExecution RetryPipelineExecution "
-    "CreateDataQualityJobDefinition CreateModelQualityJobDefinition CreateModelBiasJobDefinition "
-    "CreateModelExplainabilityJobDefinition CreateMonitoringSchedule CreateEdgePackagingJob".split()
+    [
+        "CreateAutoMLJob",
+        "CreateAutoMLJobV2",
+        "CreateCluster",
+        "CreateCompilationJob",
+        "CreateHyperParameterTuningJob",
+        "CreateInferenceRecommendationsJob",
+        "CreateLabelingJob",
+        "CreateNotebookInstance",
+        "CreateOptimizationJob",
+        "CreateProcessingJob",
+        "CreateTransformJob",
+        "StartNotebookInstance",
+        "StartPipelineExecution",
+        "RetryPipelineExecution",
+        "CreateDataQualityJobDefinition",
+        "CreateModelQualityJobDefinition",
+        "CreateModelBiasJobDefinition",
+        "CreateModelExplainabilityJobDefinition",
+        "CreateMonitoringSchedule",
+        "CreateEdgePackagingJob",
+    ]
 )
 
 
@@ -164,23 +183,24 @@ def operation_of(request: Request, body: bytes) -> str:
 @contextmanager
 def _same_chance_and_time(entry: Entry) -> Iterator[None]:
     """Let moto draw the same ids and read the same clock whenever it gets this entry."""
-    import moto.core.utils
     from moto.moto_api._internal import mock_random
 
-    real = moto.core.utils.datetime
+    # Every date that moto writes comes from this module's utcnow().
+    clock: Any = importlib.import_module("moto.core.utils")
+    real = clock.datetime
 
-    class Frozen(real.datetime):  # type: ignore[misc, name-defined]
+    class Frozen(dt.datetime):
         @classmethod
-        def now(cls, tz: Any = None) -> Any:
-            return real.datetime.fromtimestamp(entry.time, tz)
+        def now(cls, tz: dt.tzinfo | None = None) -> Frozen:
+            return cls.fromtimestamp(entry.time, tz)
 
     mock_random.seed(entry.seed)
     random.seed(entry.seed)
-    moto.core.utils.datetime = types.SimpleNamespace(**{**vars(real), "datetime": Frozen})
+    clock.datetime = types.SimpleNamespace(**{**vars(real), "datetime": Frozen})
     try:
         yield
     finally:
-        moto.core.utils.datetime = real
+        clock.datetime = real
         # Nobody may foresee what comes next from what has been answered.
         mock_random.seed()
         random.seed()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from http import HTTPStatus
 from typing import Literal
 from xml.sax.saxutils import escape
 
@@ -76,7 +77,7 @@ def render(error: ServiceError, request: Request, dialect: Dialect) -> Answer:
         document = {"__type": error.code, "message": error.message, "Message": error.message}
         return Answer(error.status, headers, json.dumps(document).encode())
     if dialect == "query":
-        kind = "Sender" if error.status < 500 else "Receiver"
+        kind = "Sender" if error.status < HTTPStatus.INTERNAL_SERVER_ERROR else "Receiver"
         body = (
             '<?xml version="1.0"?><ErrorResponse>'
             f"<Error><Type>{kind}</Type><Code>{escape(error.code)}</Code><Message>{_text(error.message)}</Message>"
@@ -84,7 +85,7 @@ def render(error: ServiceError, request: Request, dialect: Dialect) -> Answer:
         )
         return Answer(error.status, {"content-type": "text/xml", "x-amzn-requestid": request.request_id}, body.encode())
     headers = {"content-type": "application/xml", "x-amz-request-id": request.request_id}
-    if error.status == 304 or request.method == "HEAD":
+    if error.status == HTTPStatus.NOT_MODIFIED or request.method == "HEAD":
         return Answer(error.status, headers)
     body = (
         '<?xml version="1.0" encoding="UTF-8"?>\n'

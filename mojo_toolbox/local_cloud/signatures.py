@@ -122,7 +122,14 @@ def _verify_v4(request: Request, claim: _Claim, keys: KeyRing, body: bytes | Non
     without = "X-Amz-Signature" if claim.presigned_seconds is not None else ""
     for path in sigv4.canonical_paths(request.raw_path, service=service):
         for query in sigv4.canonical_queries(request.raw_query, without=without):
-            text = sigv4.canonical_request(request.method, path, query, request.headers, claim.signed_headers, payload)
+            text = sigv4.canonical_request(
+                request.method,
+                path,
+                query=query,
+                headers=request.headers,
+                signed_headers=claim.signed_headers,
+                payload_hash=payload,
+            )
             expected = sigv4.signature(signing_key, claim.amz_date, claim.scope, text)
             if hmac.compare_digest(expected, claim.signature):
                 rule = _payload_rule(payload, claim, signing_key)

@@ -13,10 +13,43 @@ from mojo_toolbox.local_cloud.refusals import refusal
 
 # The query parameters that belong to the resource and are signed with it.
 _RESOURCE_PARAMETERS = frozenset(
-    "accelerate acl analytics cors defaultObjectAcl delete inventory lifecycle location logging metrics notification "
-    "object-lock partNumber policy replication requestPayment response-cache-control response-content-disposition "
-    "response-content-encoding response-content-language response-content-type response-expires restore select "
-    "select-type storageClass tagging torrent uploadId uploads versionId versioning versions website".split()
+    [
+        "accelerate",
+        "acl",
+        "analytics",
+        "cors",
+        "defaultObjectAcl",
+        "delete",
+        "inventory",
+        "lifecycle",
+        "location",
+        "logging",
+        "metrics",
+        "notification",
+        "object-lock",
+        "partNumber",
+        "policy",
+        "replication",
+        "requestPayment",
+        "response-cache-control",
+        "response-content-disposition",
+        "response-content-encoding",
+        "response-content-language",
+        "response-content-type",
+        "response-expires",
+        "restore",
+        "select",
+        "select-type",
+        "storageClass",
+        "tagging",
+        "torrent",
+        "uploadId",
+        "uploads",
+        "versionId",
+        "versioning",
+        "versions",
+        "website",
+    ]
 )
 
 

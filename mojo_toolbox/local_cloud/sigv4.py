@@ -37,6 +37,7 @@ def signing_key(secret: str, scope: Scope) -> bytes:
 def canonical_request(
     method: str,
     path: str,
+    *,
     query: str,
     headers: Mapping[str, str],
     signed_headers: Iterable[str],

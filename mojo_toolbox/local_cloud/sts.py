@@ -34,6 +34,7 @@ class StsService:
         """
         parameters = request.query | dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
         operation = parameters.get("Action", "")
+        result: dict[str, object]
         match operation:
             case "GetCallerIdentity":
                 result = {"Arn": caller.arn, "UserId": caller.user_id, "Account": ACCOUNT_ID}

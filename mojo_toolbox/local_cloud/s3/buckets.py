@@ -165,8 +165,7 @@ class BucketRoutes:
         for one in objects:
             key, match = xml.text(one, "Key"), xml.text(one, "ETag")
             try:
-                if xml.text(one, "VersionId", "null") not in ("", "null"):
-                    raise ObjectStoreError("NoSuchVersion", "The specified version does not exist.")
+                s3_call.check_version(xml.text(one, "VersionId"))
                 condition = write_condition(key, {"if-match": match}) if match else None
                 self._store.delete(call.bucket, key, condition=condition)
                 deleted.append({"Key": key})

@@ -59,6 +59,7 @@ class Call:
 
     @property
     def method(self) -> str:
+        """The HTTP method."""
         return self.request.method
 
 
@@ -192,6 +193,16 @@ def described(record: ObjectRecord) -> dict[str, str]:
     if record.tags:
         headers["x-amz-tagging-count"] = str(len(record.tags))
     return headers
+
+
+def check_version(version: str) -> None:
+    """Refuse any version but the only one that there is.
+
+    Raises:
+        ObjectStoreError: NoSuchVersion.
+    """
+    if version not in ("", "null"):
+        raise ObjectStoreError("NoSuchVersion", "The specified version does not exist.", 404)
 
 
 def iso_time(seconds: float) -> str:

@@ -23,6 +23,7 @@ class Page:
 
     @property
     def count(self) -> int:
+        """Keys and common prefixes together: both count against the limit."""
         return len(self.objects) + len(self.prefixes)
 
 

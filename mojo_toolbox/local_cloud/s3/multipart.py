@@ -146,7 +146,7 @@ class MultipartUploads:
             )
             segments = [part.segment for part in parts]
             record, replaced = self._store.put_within(
-                connection, upload.bucket, upload.key, segments, etag, new, condition
+                connection, upload.bucket, upload.key, segments=segments, etag=etag, new=new, condition=condition
             )
             unused = self._drop_parts(upload)
             connection.execute("UPDATE s3_uploads SET completed_etag = ? WHERE id = ?", (etag, upload.id))

@@ -243,8 +243,7 @@ def copy_source(headers: Mapping[str, str]) -> tuple[str, str]:
     bucket, _, key = unquote(text).removeprefix("/").partition("/")
     if not bucket or not key:
         raise ObjectStoreError("InvalidArgument", "Copy Source must mention the source bucket and key: bucket/key")
-    if version not in ("", "null"):
-        raise ObjectStoreError("NoSuchVersion", "The specified version does not exist.", 404)
+    s3_call.check_version(version)
     return bucket, key
 
 

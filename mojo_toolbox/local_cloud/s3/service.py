@@ -23,9 +23,24 @@ from mojo_toolbox.local_cloud.threads import in_thread
 # CompleteMultipartUpload with 10,000 parts and their checksums is the longest document: about 2 MB.
 _MAX_DOCUMENT_BYTES = 8 * 1024 * 1024
 _NOT_OFFERED = frozenset(
-    "abac annotation legal-hold metadataConfiguration metadataTable renameObject restore retention select session "
-    "torrent encryption".split()
+    [
+        "abac",
+        "annotation",
+        "legal-hold",
+        "metadataConfiguration",
+        "metadataTable",
+        "renameObject",
+        "restore",
+        "retention",
+        "select",
+        "session",
+        "torrent",
+        "encryption",
+    ]
 )
+
+Operation = Callable[[Call], Answer]
+Table = dict[str, dict[str, Operation]]
 
 
 class S3Service:
@@ -37,6 +52,45 @@ class S3Service:
         self._objects = ObjectRoutes(store)
         self._uploads = UploadRoutes(store)
         self._documents = documents.BucketDocuments(store)
+        # By method, then by query parameter, where "" is what a request without any of the others means.
+        self._of_buckets: Table = {
+            "GET": {
+                "location": self._buckets.location,
+                "versioning": self._versioning,
+                "policyStatus": self._policy_status,
+                "uploads": self._uploads.list_uploads,
+                "versions": self._buckets.list_versions,
+                "list-type": self._buckets.list_v2,
+                "": self._buckets.list_v1,
+            },
+            "HEAD": {"": self._buckets.head},
+            "PUT": {"versioning": self._put_versioning, "": self._buckets.create},
+            "POST": {"delete": self._buckets.delete_objects},
+            "DELETE": {"": self._buckets.delete},
+        }
+        self._of_objects: Table = {
+            "GET": {
+                "tagging": self._objects.get_tags,
+                "acl": self._object_acl,
+                "uploadId": self._uploads.list_parts,
+                "attributes": self._objects.attributes,
+                "": self._objects.get,
+            },
+            "HEAD": {"": self._objects.get},
+            # A body that is an object or a part is taken in elsewhere: what is left are copies and documents.
+            "PUT": {
+                "tagging": self._objects.put_tags,
+                "acl": self._object_acl,
+                "uploadId": self._uploads.copy_part,
+                "": self._objects.copy,
+            },
+            "POST": {"uploads": self._uploads.create, "uploadId": self._uploads.complete},
+            "DELETE": {
+                "tagging": self._objects.delete_tags,
+                "uploadId": self._uploads.abort,
+                "": self._objects.delete,
+            },
+        }
 
     async def handle(self, request: Request, verified: Verified, body: Body) -> Answer:
         """Answer one request whose signature holds; the hash of its body is checked here.
@@ -69,70 +123,32 @@ class S3Service:
         # From here on the intake cleans up by itself: a cancelled wait must not delete what is being kept.
         return await in_thread(intake.finish)
 
-    def _operation(self, call: Call) -> Callable[[Call], Answer]:
+    def _operation(self, call: Call) -> Operation:
+        """Return what answers the request: the first of its method whose query parameter is there."""
         if not call.bucket:
-            if call.method == "GET":
-                return self._buckets.list_buckets
-            raise _not_allowed()
-        if call.query.get("versionId", "null") not in ("", "null"):
-            raise ObjectStoreError("NoSuchVersion", "The specified version does not exist.", 404)
-        found = self._object_operation(call) if call.key else self._bucket_operation(call)
-        if found is None:
-            raise _not_allowed()
-        return found
-
-    def _bucket_operation(self, call: Call) -> Callable[[Call], Answer] | None:
-        document = next((name for name in call.query if name in documents.NAMES), None)
-        if document is not None:
-            return lambda call: self._documents.handle(call, document)
-        if call.query.keys() & _NOT_OFFERED:
-            raise _not_offered(call)
-        query, routes = call.query, self._buckets
-        match call.method:
-            case "GET" if "location" in query:
-                return routes.location
-            case "GET" if "versioning" in query:
-                return self._versioning
-            case "GET" if "policyStatus" in query:
-                return lambda _: documents.default_document("PolicyStatus", "<IsPublic>false</IsPublic>")
-            case "GET" if "uploads" in query:
-                return self._uploads.list_uploads
-            case "GET" if "versions" in query:
-                return routes.list_versions
-            case "GET":
-                return routes.list_v2 if query.get("list-type") == "2" else routes.list_v1
-            case "PUT" if "versioning" in query:
-                return self._put_versioning
-            case "POST" if "delete" in query:
-                return routes.delete_objects
-            case "PUT" if not query.keys() - {"x-id"}:
-                return routes.create
-        return {"HEAD": routes.head, "DELETE": routes.delete}.get(call.method)
-
-    def _object_operation(self, call: Call) -> Callable[[Call], Answer] | None:
-        query, objects, uploads = call.query, self._objects, self._uploads
-        if query.keys() & _NOT_OFFERED:
-            raise _not_offered(call)
-        if "tagging" in query:
-            return {"GET": objects.get_tags, "PUT": objects.put_tags, "DELETE": objects.delete_tags}.get(call.method)
-        if "acl" in query:
-            return self._object_acl
-        if "uploadId" in query:
-            return {
-                "GET": uploads.list_parts,
-                "PUT": uploads.copy_part,
-                "POST": uploads.complete,
-                "DELETE": uploads.abort,
-            }.get(call.method)
-        if "uploads" in query and call.method == "POST":
-            return uploads.create
-        if "attributes" in query and call.method == "GET":
-            return objects.attributes
-        return {"GET": objects.get, "HEAD": objects.get, "PUT": objects.copy, "DELETE": objects.delete}.get(call.method)
+            table: Table = {"GET": {"": self._buckets.list_buckets}}
+        elif call.key:
+            table = self._of_objects
+        else:
+            document = next((name for name in call.query if name in documents.NAMES), None)
+            if document is not None:
+                return lambda call: self._documents.handle(call, document)
+            table = self._of_buckets
+        s3_call.check_version(call.query.get("versionId", ""))
+        if names := call.query.keys() & _NOT_OFFERED:
+            raise ObjectStoreError("NotImplemented", f"The local cloud does not implement {min(names)}.", 501)
+        for parameter, operation in table.get(call.method, {}).items():
+            if not parameter or parameter in call.query:
+                return operation
+        raise ObjectStoreError("MethodNotAllowed", "The specified method is not allowed against this resource.", 405)
 
     def _versioning(self, call: Call) -> Answer:
         self._store.bucket(call.bucket)
         return documents.default_document("VersioningConfiguration", "")
+
+    def _policy_status(self, call: Call) -> Answer:
+        self._store.bucket(call.bucket)
+        return documents.default_document("PolicyStatus", "<IsPublic>false</IsPublic>")
 
     def _put_versioning(self, call: Call) -> Answer:
         self._store.bucket(call.bucket)
@@ -153,12 +169,3 @@ def _is_streamed(call: Call) -> bool:
         and "x-amz-copy-source" not in call.headers
         and not call.query.keys() & {"acl", "tagging", *_NOT_OFFERED}
     )
-
-
-def _not_allowed() -> ObjectStoreError:
-    return ObjectStoreError("MethodNotAllowed", "The specified method is not allowed against this resource.", 405)
-
-
-def _not_offered(call: Call) -> ObjectStoreError:
-    names = ", ".join(sorted(call.query.keys() & _NOT_OFFERED))
-    return ObjectStoreError("NotImplemented", f"The local cloud does not implement {names}.", 501)

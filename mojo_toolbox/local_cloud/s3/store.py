@@ -161,7 +161,9 @@ class ObjectStore:
             ObjectStoreError: NoSuchBucket, KeyTooLongError, or what the condition says.
         """
         with self.database.transaction() as connection:
-            record, unused = self.put_within(connection, bucket, key, segments, etag, new, condition)
+            record, unused = self.put_within(
+                connection, bucket, key, segments=segments, etag=etag, new=new, condition=condition
+            )
         self.blobs.discard(unused)
         return record
 
@@ -170,6 +172,7 @@ class ObjectStore:
         connection: sqlite3.Connection,
         bucket: str,
         key: str,
+        *,
         segments: Sequence[Segment],
         etag: str,
         new: NewObject,
