@@ -9,6 +9,7 @@ import re
 import secrets
 import sqlite3
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, BinaryIO
 
@@ -53,11 +54,14 @@ class Application:
         if scope["type"] != "http":
             return
         request = _request(scope)
-        body = Body(receive, waits_for_continue=request.headers.get("expect", "").lower() == "100-continue")
+        body = Body(receive, request.headers)
         try:
             answer = await self._answer_or_refuse(request, body)
             # A client that is still sending would get a broken connection in place of the answer.
             await body.drain(_MAX_DRAIN_BYTES)
+            if not body.complete:
+                # What is left of this body would be read as the next request.
+                answer = replace(answer, headers={**answer.headers, "connection": "close"})
             await _send(answer, request, send)
         except ClientGoneError:
             _log.info("A client closed the connection before its request was complete.")

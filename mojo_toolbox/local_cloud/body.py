@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 
 from starlette.types import Receive
 
@@ -19,11 +19,13 @@ class ClientGoneError(Exception):
 class Body:
     """Reads a body once, in pieces or as a whole."""
 
-    def __init__(self, receive: Receive, *, waits_for_continue: bool) -> None:
-        """Take the server's `receive`; a client that waits for "100 Continue" has sent nothing yet."""
+    def __init__(self, receive: Receive, headers: Mapping[str, str]) -> None:
+        """Take the server's `receive` and the request's headers."""
         self._receive = receive
-        self._begun = not waits_for_continue
-        self._complete = False
+        # A client that waits for "100 Continue" has sent nothing yet.
+        self._begun = headers.get("expect", "").lower() != "100-continue"
+        self.complete = headers.get("content-length", "0") == "0" and "transfer-encoding" not in headers
+        """Whether nothing is left to read, so that the connection can carry another request."""
 
     async def pieces(self) -> AsyncIterator[bytes]:
         """Yield pieces of about 1 MB.
@@ -34,16 +36,16 @@ class Body:
         self._begun = True
         collected: list[bytes] = []
         size = 0
-        while not self._complete:
+        while not self.complete:
             message = await self._receive()
             if message["type"] == "http.disconnect":
                 raise ClientGoneError
             data: bytes = message.get("body", b"")
-            self._complete = not message.get("more_body", False)
+            self.complete = not message.get("more_body", False)
             if data:
                 collected.append(data)
                 size += len(data)
-            if collected and (size >= _PIECE_BYTES or self._complete):
+            if collected and (size >= _PIECE_BYTES or self.complete):
                 yield b"".join(collected)
                 collected, size = [], 0
 

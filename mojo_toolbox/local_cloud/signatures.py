@@ -111,9 +111,7 @@ def _verify_v4(request: Request, claim: _Claim, keys: KeyRing, body: bytes | Non
     _check_signed_headers(request, claim, dialect)
     stated = _stated_payload(request, claim)
     if service == "s3":
-        if stated is None:
-            raise ServiceError("InvalidRequest", "Missing required header for this request: x-amz-content-sha256")
-        payload = stated
+        payload = _empty_payload(request) if stated is None else stated
     else:
         payload = hashlib.sha256(body or b"").hexdigest()
         if stated is not None and not hmac.compare_digest(stated.encode(), payload.encode()):
@@ -238,6 +236,17 @@ def _stated_payload(request: Request, claim: _Claim) -> str | None:
     if "x-amz-content-sha256" in claim.signed_headers:
         return request.headers.get("x-amz-content-sha256")
     return request.query.get("X-Amz-Content-Sha256", sigv4.UNSIGNED_PAYLOAD)
+
+
+def _empty_payload(request: Request) -> str:
+    """Return the hash of no body: some clients leave the header out where there is none.
+
+    Raises:
+        ServiceError: 403, there is a body and nothing says what it must be.
+    """
+    if request.headers.get("content-length", "0") != "0" or "transfer-encoding" in request.headers:
+        raise ServiceError("InvalidRequest", "Missing required header for this request: x-amz-content-sha256", 403)
+    return sigv4.EMPTY_SHA256
 
 
 def _payload_rule(payload: str, claim: _Claim, signing_key: bytes) -> PayloadRule:
