@@ -7,6 +7,7 @@ import hashlib
 import importlib.util
 import os
 import platform
+import re
 import shutil
 import site
 import sys
@@ -72,7 +73,7 @@ class Environments:
         Raises:
             EnvironmentFailedError: pip failed, or `stopped()` became true while it worked.
         """
-        text = requirements.read_bytes()
+        text = _all_text(requirements)
         key = hashlib.sha256(text + sys.version.encode() + sys.prefix.encode() + platform.machine().encode())
         folder = self._folder / key.hexdigest()[:24]
         with _locked(self._folder / f"{folder.name}.lock"):
@@ -110,6 +111,14 @@ class Environments:
             shutil.rmtree(folder, ignore_errors=True)
             errors = [line for line in last if line.startswith("ERROR")] or last[-5:]
             raise EnvironmentFailedError("pip could not install requirements.txt: " + " ".join(errors))
+
+
+def _all_text(requirements: Path) -> bytes:
+    """Join a requirements file with those that it names (`-r base.txt`, `-c constraints.txt`)."""
+    text = requirements.read_bytes()
+    named = re.findall(rb"^\s*(?:-[rc]|--requirement|--constraint)[ =]*(\S+)", text, flags=re.MULTILINE)
+    others = [requirements.parent / os.fsdecode(name) for name in named]
+    return text + b"".join(other.read_bytes() for other in others if other.is_file())
 
 
 def user_environment() -> dict[str, str]:

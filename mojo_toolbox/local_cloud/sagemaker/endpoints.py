@@ -11,9 +11,10 @@ from mojo_toolbox.local_cloud.protocol import ServiceError
 from mojo_toolbox.local_cloud.sagemaker.cloud import Cloud
 from mojo_toolbox.local_cloud.sagemaker.deployment import Deployment, Plan, make_plan, variant_summary
 from mojo_toolbox.local_cloud.sagemaker.listing import list_page
-from mojo_toolbox.local_cloud.sagemaker.model_server import ServerFailedError, clear_sockets
+from mojo_toolbox.local_cloud.sagemaker.model_server import ServerFailedError
 from mojo_toolbox.local_cloud.sagemaker.models import EndpointConfigs, Models
 from mojo_toolbox.local_cloud.sagemaker.records import NameTakenError, Record, Records
+from mojo_toolbox.local_cloud.sagemaker.short_paths import clear_short_paths
 from mojo_toolbox.local_cloud.sagemaker.tags import Tags
 
 _FAILURE_LENGTH = 1024
@@ -33,6 +34,7 @@ class Endpoints:
         self._lock = threading.Lock()
         self._live: dict[str, Deployment] = {}
         self._coming: dict[str, Deployment] = {}
+        self._retiring: set[Deployment] = set()
         self._threads: set[threading.Thread] = set()
         self._closing = threading.Event()
 
@@ -153,7 +155,7 @@ class Endpoints:
 
     def recover(self) -> None:
         """Serve again what was in service, and go on with what was under way."""
-        clear_sockets(self._cloud.owner)
+        clear_short_paths(self._cloud.owner)
         for record in self.records.all():
             plan, pending = record.private["plan"], record.private["pending"]
             self._clear_folders(record)
@@ -172,7 +174,7 @@ class Endpoints:
         """End all servers; the records stay as they are, so that the next start serves again."""
         self._closing.set()
         with self._lock:
-            deployments = [*self._live.values(), *self._coming.values()]
+            deployments = [*self._live.values(), *self._coming.values(), *self._retiring]
             threads = list(self._threads)
         # All at once: each has some seconds of grace.
         stoppers = [threading.Thread(target=deployment.stop) for deployment in deployments]
@@ -231,8 +233,13 @@ class Endpoints:
                 retired, self._live[name] = self._live.get(name), new
 
         self.records.change(name, edit)
-        if retired is not None:
-            retired.stop(drain=True, remove=True)
+        if retired is None:
+            return
+        with self._lock:
+            self._retiring.add(retired)
+        retired.stop(drain=True, remove=True)
+        with self._lock:
+            self._retiring.discard(retired)
 
     def _remove(self, name: str) -> None:
         with self._lock:

@@ -84,7 +84,6 @@ def lay_out(folder: JobFolder, request: Mapping[str, Any], store: ObjectStore) -
         folder.output_data,
         folder.ml / "code",
         folder.ml / "input" / "config",
-        folder.ml / "tmp",
     ):
         path.mkdir(parents=True, exist_ok=True)
     for channel in request.get("InputDataConfig", []):

@@ -25,6 +25,7 @@ from mojo_toolbox.local_cloud.sagemaker.s3_transfer import (
     download_object,
     upload_file,
 )
+from mojo_toolbox.local_cloud.sagemaker.short_paths import plain_path
 
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
 CHECKPOINT_SYNC_SECONDS = 5.0
@@ -99,7 +100,7 @@ class JobRun:
         self._request = request
         self._control = control
         self._reports = reports
-        self._folder = JobFolder(cloud.folders.jobs_dir / name)
+        self._folder = JobFolder(plain_path(cloud.folders.jobs_dir, cloud.owner) / name)
         self._stream = f"{name}/algo-1-{int(time.time() * 1000)}"
         self._last_lines: list[str] = []
         self._metrics = Metrics(request["AlgorithmSpecification"].get("MetricDefinitions", []))
@@ -271,10 +272,12 @@ class JobRun:
         return f"{self._request['OutputDataConfig']['S3OutputPath'].rstrip('/')}/{self._name}/output"
 
     def _upload_output(self) -> None:
-        if any(self._folder.output_data.iterdir()):
+        if self._folder.output_data.is_dir() and any(self._folder.output_data.iterdir()):
             self._upload_archive(self._folder.output_data, "output.tar.gz")
 
     def _upload_model(self) -> str:
+        # A script may have removed it.
+        self._folder.model.mkdir(parents=True, exist_ok=True)
         if self._request["OutputDataConfig"].get("CompressionType") == "NONE":
             uri = f"{self._output_uri()}/model/"
             FolderUpload(self._cloud.object_store, self._folder.model, uri).sync()

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import http.client
-import os
-import shutil
 import socket
-import stat
-import tempfile
 import threading
 import time
 import uuid
@@ -20,6 +15,7 @@ from typing import Any
 from mojo_toolbox.local_cloud.processes import Child
 from mojo_toolbox.local_cloud.sagemaker.cloud import Cloud
 from mojo_toolbox.local_cloud.sagemaker.model_folder import LaidOut, LayoutError, lay_out_model
+from mojo_toolbox.local_cloud.sagemaker.short_paths import socket_dir
 
 LOG_GROUP_PREFIX = "/aws/sagemaker/Endpoints/"
 _HOST = Path(__file__).parent.parent / "serving_host.py"
@@ -127,7 +123,7 @@ class ModelServer:
     def drain(self, timeout: float) -> None:
         """Wait until nobody waits for an answer."""
         with self._changed:
-            self._changed.wait_for(lambda: self._in_flight == 0, timeout)
+            self._changed.wait_for(lambda: self._in_flight == 0 or self._stopping.is_set(), timeout)
 
     def stop(self) -> None:
         """End the process and wait for it."""
@@ -225,26 +221,6 @@ class ModelServer:
         if batch:
             self._cloud.logs.append(self._log_group, self.log_stream, batch)
             self._last_lines = [*self._last_lines, *(line for _, line in batch)][-_LAST_LINES:]
-
-
-def socket_dir(owner: str) -> Path:
-    """Return the folder of this home's sockets, closed to other users.
-
-    A Unix socket's path holds some 100 bytes, and a home may lie deeper than that.
-    """
-    digest = hashlib.sha256(owner.encode()).hexdigest()[:12]
-    folder = Path(tempfile.gettempdir()) / f"mojo-{os.getuid()}-{digest}"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    status = folder.lstat()
-    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid():
-        raise ServerFailedError(f"{folder} belongs to somebody else; remove it.")
-    folder.chmod(0o700)
-    return folder
-
-
-def clear_sockets(owner: str) -> None:
-    """Remove what earlier servers left."""
-    shutil.rmtree(socket_dir(owner), ignore_errors=True)
 
 
 class _UnixConnection(http.client.HTTPConnection):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sqlite3
 import threading
 import time
@@ -11,11 +10,12 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from mojo_toolbox.local_cloud.protocol import ServiceError
-from mojo_toolbox.local_cloud.sagemaker.cloud import Cloud, split_s3_uri
+from mojo_toolbox.local_cloud.sagemaker.cloud import Cloud
 from mojo_toolbox.local_cloud.sagemaker.job_runner import Control, JobRun, Outcome, Reports
 from mojo_toolbox.local_cloud.sagemaker.listing import list_page
 from mojo_toolbox.local_cloud.sagemaker.records import NameTakenError, Record, Records
 from mojo_toolbox.local_cloud.sagemaker.tags import Tags
+from mojo_toolbox.local_cloud.sagemaker.training_request import refuse_what_cannot_run
 
 # A laptop trains one model well and two badly; more only wait for each other.
 JOBS_AT_ONCE = 2
@@ -54,7 +54,7 @@ class TrainingJobs:
         """CreateTrainingJob."""
         name = request["TrainingJobName"]
         arn = self._cloud.arn("training-job", name)
-        _refuse_what_cannot_run(request)
+        refuse_what_cannot_run(request)
         document = {key: value for key, value in request.items() if key not in ("Tags", "TrainingJobName")}
         document.setdefault("StoppingCondition", {"MaxRuntimeInSeconds": 86400})
         document["AlgorithmSpecification"].setdefault("EnableSageMakerMetricsTimeSeries", False)
@@ -236,45 +236,3 @@ def _enter(document: dict[str, Any], secondary: str, now: float) -> None:
         transitions[-1].setdefault("EndTime", now)
     transitions.append({"Status": secondary, "StartTime": now, "StatusMessage": _MESSAGES[secondary]})
     document["SecondaryStatus"] = secondary
-
-
-def _refuse_what_cannot_run(request: dict[str, Any]) -> None:
-    """Say at once what this machine cannot do, in place of a job that fails later."""
-    if "AlgorithmSpecification" not in request:
-        raise ServiceError("ValidationException", "AlgorithmSpecification is required.")
-    algorithm = request["AlgorithmSpecification"]
-    if not algorithm.get("TrainingImage") and not algorithm.get("AlgorithmName"):
-        raise ServiceError("ValidationException", "AlgorithmSpecification needs a TrainingImage or an AlgorithmName.")
-    resources = request.get("ResourceConfig", {})
-    instances = sum(group["InstanceCount"] for group in resources.get("InstanceGroups", []))
-    if max(instances, resources.get("InstanceCount", 1)) > 1:
-        raise ServiceError("ValidationException", "The local cloud runs a training job on one instance: this machine.")
-    _check_uri(request["OutputDataConfig"]["S3OutputPath"], "outputDataConfig.s3OutputPath")
-    modes = {algorithm.get("TrainingInputMode")}
-    for channel in request.get("InputDataConfig", []):
-        modes.add(channel.get("InputMode"))
-        name = channel["ChannelName"]
-        source = channel["DataSource"].get("S3DataSource")
-        if source is None:
-            raise ServiceError("ValidationException", f"The local cloud reads channels from S3; {name!r} names no S3.")
-        if source["S3DataType"] not in ("S3Prefix", "ManifestFile"):
-            raise ServiceError(
-                "ValidationException", f"The local cloud reads S3Prefix and ManifestFile, not {source['S3DataType']}."
-            )
-        _check_uri(source["S3Uri"], f"the channel {name!r}")
-    if "Pipe" in modes:
-        raise ServiceError("ValidationException", "The local cloud reads File and FastFile inputs, not Pipe.")
-    for definition in algorithm.get("MetricDefinitions", []):
-        try:
-            re.compile(definition["Regex"])
-        except re.error as error:
-            raise ServiceError(
-                "ValidationException", f"The Regex of metric {definition['Name']!r} cannot be used: {error}"
-            ) from None
-
-
-def _check_uri(uri: str, where: str) -> None:
-    try:
-        split_s3_uri(uri)
-    except ValueError as error:
-        raise ServiceError("ValidationException", f"{where}: {error}") from None

@@ -7,6 +7,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from cloud_in_process import Cloud
 
 from mojo_toolbox.local_cloud.protocol import ServiceError
 
@@ -117,3 +118,47 @@ def test_metrics_that_are_no_numbers_are_left_out(cloud, metric):
     request = cloud.shell_request("nan", "echo loss=nan; echo loss=inf; echo loss=0.5; echo loss=x")
     request["AlgorithmSpecification"]["MetricDefinitions"] = [{"Name": "loss", "Regex": metric}]
     assert [found["Value"] for found in cloud.train(request)["FinalMetricDataList"]] == [0.5]
+
+
+def test_a_home_whose_path_has_spaces_runs_jobs_with_requirements(tmp_path):
+    cloud = Cloud(tmp_path / "my home")
+    job = cloud.train(cloud.train_request("spaces", "print('ran')", {"requirements.txt": "boto3\n"}))
+    assert job["TrainingJobStatus"] == "Completed", job["FailureReason"]
+    assert "ran" in cloud.job_log("spaces")
+    cloud.close()
+
+
+def test_a_script_that_removes_its_output_folders_completes(cloud):
+    job = cloud.train(cloud.shell_request("removes", 'rm -rf "$SAGEMAKER_BASE_DIR"/model "$SAGEMAKER_BASE_DIR"/output'))
+    assert job["TrainingJobStatus"] == "Completed", job
+
+
+@pytest.mark.parametrize("path", ["/root", "/opt/ml/../../etc", "checkpoints"])
+def test_checkpoints_outside_of_the_job_are_refused(cloud, path):
+    config = {"S3Uri": "s3://bucket/c", "LocalPath": path}
+    with pytest.raises(ServiceError, match="keeps checkpoints below /opt/ml"):
+        cloud.CreateTrainingJob(**cloud.shell_request("outside", "true", CheckpointConfig=config))
+
+
+def test_an_update_that_was_under_way_goes_on_at_the_next_start(cloud):
+    cloud.deploy("up", "def predict_fn(data, model):\n    return 'old'\n")
+    slow = "import time\ntime.sleep(1)\ndef predict_fn(data, model):\n    return 'new'\n"
+    cloud.model("new", slow)
+    cloud.config("new", "new")
+    cloud.UpdateEndpoint(EndpointName="up", EndpointConfigName="new")
+    cloud.close()
+    cloud.start()
+    assert cloud.DescribeEndpoint(EndpointName="up")["EndpointStatus"] == "Updating"
+    assert cloud.ask("up", 1) == "old"
+    assert cloud.wait_endpoint("up")["EndpointConfigName"] == "new"
+    assert cloud.ask("up", 1) == "new"
+
+
+def test_stopping_the_cloud_does_not_wait_for_answers_that_are_still_computed(cloud):
+    cloud.deploy("busy", "import time\ndef predict_fn(data, model):\n    time.sleep(60)\n")
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(cloud.ask, "busy", 1)
+        started = time.monotonic()
+        cloud.close()
+        assert time.monotonic() - started < 15
+        cloud.start()

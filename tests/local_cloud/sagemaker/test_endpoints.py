@@ -307,7 +307,7 @@ def test_tags_follow_their_resource(cloud):
 
 
 def test_servers_are_out_of_reach_for_other_users(cloud):
-    from mojo_toolbox.local_cloud.sagemaker.model_server import socket_dir
+    from mojo_toolbox.local_cloud.sagemaker.short_paths import socket_dir
 
     cloud.deploy("closed", ECHO)
     folder = socket_dir(str(cloud.root.resolve()))
