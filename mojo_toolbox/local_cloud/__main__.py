@@ -24,7 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except PortInUseError as error:
         sys.stderr.write(f"error: {error}\n")
         return lifecycle.PORT_IN_USE_STATUS if options.command == "serve" else 1
-    except MojoError as error:
+    except (MojoError, OSError) as error:
         sys.stderr.write(f"error: {error}\n")
         return 1
 

@@ -11,6 +11,7 @@ import sqlite3
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
+from http import HTTPStatus
 from typing import Any, BinaryIO
 
 from starlette.types import Receive, Scope, Send
@@ -152,14 +153,18 @@ def _checked_service(request: Request) -> str:
     """
     if _LOOPBACK.fullmatch(request.headers.get("host", "")) is None:
         raise refusal("malformed", dialect_of(request), "The local cloud answers on loopback names only.")
-    service = signatures.claimed_service(request)
+    try:
+        service = signatures.claimed_service(request)
+    except ServiceError as error:
+        # A query that cannot even be decoded proves nothing.
+        raise error if error.status == HTTPStatus.FORBIDDEN else refusal("malformed", dialect_of(request)) from error
     if service is None:
         raise refusal("unsigned", dialect_of(request))
     return service
 
 
 def _storage_failure(error: Exception) -> ServiceError:
-    full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+    full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
     if full or "disk is full" in str(error):
         return ServiceError(
             "InsufficientStorage", "The disk that holds the local cloud is full. Nothing of this request was kept.", 507

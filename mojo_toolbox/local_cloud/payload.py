@@ -39,7 +39,7 @@ class SignedPayload:
         self._md5 = hashlib.md5(usedforsecurity=False)
         self._content_md5 = _decode_md5(headers.get("content-md5"))
         length = headers.get("x-amz-decoded-content-length") if rule.streaming else headers.get("content-length")
-        self._expected = int(length) if length is not None else None
+        self._expected = None if length is None else _length(length)
         self.size = 0
         self.checksums: dict[str, str] = {}
 
@@ -89,6 +89,12 @@ class SignedPayload:
         for algorithm, value in self.stated.items():
             if self.checksums.get(algorithm) != value:
                 raise ServiceError("BadDigest", f"The {algorithm} you specified did not match the calculated checksum.")
+
+
+def _length(text: str) -> int:
+    if not (text.isascii() and text.isdigit()):
+        raise ServiceError("InvalidArgument", "The length of the body is stated as no number.")
+    return int(text)
 
 
 def _decode_md5(text: str | None) -> bytes | None:

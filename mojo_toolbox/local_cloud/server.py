@@ -26,6 +26,8 @@ _PORTS = range(20000, 30000)
 _PORT_ATTEMPTS = 50
 # A request that is still running when the local cloud is told to stop has so many seconds left.
 _GRACE_SECONDS = 3
+# Longer than clients pause between two requests: one that meets a connection just closed has to try again.
+_KEEP_ALIVE_SECONDS = 75
 # A presigned URL with a session token and a long key in a foreign script is longer than h11's 16 KB.
 _MAX_HEAD_BYTES = 64 * 1024
 
@@ -82,6 +84,7 @@ def serve(home: Home, port: int | None = None) -> None:
             server_header=False,
             proxy_headers=False,
             timeout_graceful_shutdown=_GRACE_SECONDS,
+            timeout_keep_alive=_KEEP_ALIVE_SECONDS,
             h11_max_incomplete_event_size=_MAX_HEAD_BYTES,
         )
         _Server(config, home, chosen).run(sockets=[listener])

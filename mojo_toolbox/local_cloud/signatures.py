@@ -129,7 +129,7 @@ def _verify_v4(request: Request, claim: _Claim, keys: KeyRing, body: bytes | Non
                 payload_hash=payload,
             )
             expected = sigv4.signature(signing_key, claim.amz_date, claim.scope, text)
-            if hmac.compare_digest(expected, claim.signature):
+            if hmac.compare_digest(expected.encode(), claim.signature.encode()):
                 rule = _payload_rule(payload, claim, signing_key)
                 return Verified(key, service, claim.scope.region, rule)
     raise refusal("wrong_signature", dialect)
@@ -157,6 +157,8 @@ def _claim(request: Request) -> _Claim | None:
         if query["X-Amz-Algorithm"] != sigv4.ALGORITHM:
             raise refusal("malformed", dialect_of(request))
         access_key_id, scope = _credential(query["X-Amz-Credential"], request)
+        if not query["X-Amz-SignedHeaders"].isascii():
+            raise refusal("malformed", dialect_of(request))
         return _Claim(
             access_key_id,
             scope,

@@ -100,7 +100,10 @@ def signatures(request: Request, secret: str, claim: Claim, bucket_of_host: str)
         # A bucket by itself is signed as /bucket/, however it is requested.
         paths.append(f"{request.raw_path}/")
     texts = [_string_to_sign(request, claim, prefix + path) for path in dict.fromkeys(paths)]
-    return [base64.b64encode(hmac.digest(secret.encode(), text.encode("latin-1"), "sha1")).decode() for text in texts]
+    return [
+        base64.b64encode(hmac.digest(secret.encode(), text.encode("utf-8", "surrogateescape"), "sha1")).decode()
+        for text in texts
+    ]
 
 
 def http_time(text: str) -> float | None:
@@ -113,17 +116,21 @@ def http_time(text: str) -> float | None:
 
 def _string_to_sign(request: Request, claim: Claim, path: str) -> str:
     query = request.query
-    signed = {name: value for name, value in request.headers.items() if name.startswith("x-amz-")}
+    # Headers came as latin-1, whatever the client meant; their bytes are signed, as are those of the query.
+    headers = {
+        name: value.encode("latin-1").decode("utf-8", "surrogateescape") for name, value in request.headers.items()
+    }
+    signed = {name: value for name, value in headers.items() if name.startswith("x-amz-")}
     if claim.expires is not None:
         # What a client signed as headers of a presigned request travels in the query.
         signed |= {name: value for name, value in query.items() if name.startswith("x-amz-")}
         date = str(claim.expires)
     else:
-        date = "" if "x-amz-date" in signed else request.headers.get("date", "")
+        date = "" if "x-amz-date" in signed else headers.get("date", "")
     lines = [
         request.method,
-        request.headers.get("content-md5", query.get("content-md5", "")),
-        request.headers.get("content-type", query.get("content-type", "")),
+        headers.get("content-md5", query.get("content-md5", "")),
+        headers.get("content-type", query.get("content-type", "")),
         date,
         *(f"{name}:{' '.join(value.split())}" for name, value in sorted(signed.items())),
     ]

@@ -29,7 +29,7 @@ class BucketRoutes:
     def list_buckets(self, call: Call) -> Answer:
         """Answer ListBuckets."""
         prefix, region = call.query.get("prefix", ""), call.query.get("bucket-region")
-        limit = s3_call.query_number(call, "max-buckets", 10_000)
+        limit = s3_call.number(call.query, "max-buckets", 10_000)
         after = _untoken(call.query.get("continuation-token", ""))
         rest = [
             one
@@ -180,7 +180,7 @@ class BucketRoutes:
             prefix=call.query.get("prefix", ""),
             delimiter=call.query.get("delimiter", ""),
             after=after,
-            limit=min(s3_call.query_number(call, "max-keys", _MAX_KEYS), _MAX_KEYS),
+            limit=min(s3_call.number(call.query, "max-keys", _MAX_KEYS), _MAX_KEYS),
         )
 
 
@@ -190,7 +190,7 @@ def _common(call: Call, page: Page) -> dict[str, object]:
         "Name": call.bucket,
         "Prefix": encode(call.query.get("prefix", "")),
         "Delimiter": encode(call.query.get("delimiter", "")) or None,
-        "MaxKeys": min(s3_call.query_number(call, "max-keys", _MAX_KEYS), _MAX_KEYS),
+        "MaxKeys": min(s3_call.number(call.query, "max-keys", _MAX_KEYS), _MAX_KEYS),
         "EncodingType": call.query.get("encoding-type"),
         "IsTruncated": page.truncated,
     }

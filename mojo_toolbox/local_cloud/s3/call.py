@@ -39,6 +39,7 @@ _REFUSED_HEADERS = (
     "x-amz-bucket-object-lock-enabled",
     "x-amz-write-offset-bytes",
 )
+_NO_HEADER = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]|[^\x00-\xff]|^\s|\s$")
 _MAX_METADATA_BYTES = 2048
 _MAX_OBJECT_TAGS = 10
 _LOOPBACK_NAME = ".localhost"
@@ -89,8 +90,9 @@ def effective_headers(request: Request) -> dict[str, str]:
     Raises:
         ObjectStoreError: a header asks for what the local cloud does not do.
     """
+    # Headers travel as latin-1: a value from the query takes the form that the same bytes have in a header.
     hoisted = {
-        name.lower(): value
+        name.lower(): value.encode("utf-8").decode("latin-1")
         for name, value in request.query.items()
         if name.lower().startswith("x-amz-") and name.lower() != "x-amz-security-token"
     }
@@ -120,10 +122,23 @@ def kept_headers(headers: Mapping[str, str]) -> dict[str, str]:
     )
     if coding:
         kept["content-encoding"] = coding
+    checked_values(kept)
     kept.setdefault("content-type", "binary/octet-stream")
     if kept.get("x-amz-storage-class") == "STANDARD":
         del kept["x-amz-storage-class"]
     return kept
+
+
+def checked_values(headers: Mapping[str, str]) -> dict[str, str]:
+    """Refuse values that no header can carry; only a query could bring them here.
+
+    Raises:
+        ObjectStoreError: InvalidArgument.
+    """
+    for name, value in headers.items():
+        if _NO_HEADER.search(value):
+            raise ObjectStoreError("InvalidArgument", f"Header value cannot be represented: {name}")
+    return dict(headers)
 
 
 def header_tags(headers: Mapping[str, str]) -> dict[str, str]:
@@ -234,13 +249,13 @@ def key_encoder(call: Call) -> Callable[[str], str]:
     return lambda key: quote(key, safe="/-_.*")
 
 
-def query_number(call: Call, name: str, default: int) -> int:
-    """Return a number of the query.
+def number(values: Mapping[str, str], name: str, default: int) -> int:
+    """Return a number of the query or the headers.
 
     Raises:
         ObjectStoreError: InvalidArgument.
     """
-    text = call.query.get(name) or str(default)
+    text = values.get(name) or str(default)
     if not (text.isascii() and text.isdigit() and int(text) < 2**31):
         raise ObjectStoreError("InvalidArgument", f"Provided {name} not an integer or within integer range")
     return int(text)

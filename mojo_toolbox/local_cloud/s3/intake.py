@@ -37,7 +37,7 @@ class Intake:
         """
         headers = call.headers
         length = headers.get("x-amz-decoded-content-length") if rule.streaming else headers.get("content-length")
-        if length is None or not length.isdigit():
+        if length is None or not (length.isascii() and length.isdigit()):
             raise ObjectStoreError("MissingContentLength", "You must provide the Content-Length HTTP header.", 411)
         if int(length) > MAX_BODY_BYTES:
             raise ObjectStoreError(

@@ -70,7 +70,8 @@ class ObjectRoutes:
         try:
             check_read(record, call.headers)
             headers = s3_call.described(record)
-            headers |= {header: call.query[name] for name, header in _OVERRIDES.items() if name in call.query}
+            overrides = {header: call.query[name] for name, header in _OVERRIDES.items() if name in call.query}
+            headers |= s3_call.checked_values(overrides)
             start, length, partial = self._window(call, record, headers)
             if not partial and call.headers.get("x-amz-checksum-mode", "").upper() == "ENABLED":
                 headers |= s3_call.checksum_headers(record.checksums, record.checksum_type)
@@ -274,7 +275,7 @@ def _delete_condition(call: Call) -> Condition | None:
 
 
 def _part_window(record: ObjectRecord, text: str, headers: dict[str, str]) -> tuple[int, int]:
-    number = int(text) if text.isdigit() else 0
+    number = int(text) if text.isascii() and text.isdigit() else 0
     if not record.parts:
         if number != 1:
             raise ObjectStoreError("InvalidPartNumber", "The requested partnumber is not satisfiable", 416)
@@ -287,8 +288,8 @@ def _part_window(record: ObjectRecord, text: str, headers: dict[str, str]) -> tu
 
 
 def _parts(call: Call, record: ObjectRecord) -> dict[str, object]:
-    after = int(call.headers.get("x-amz-part-number-marker", "0"))
-    limit = int(call.headers.get("x-amz-max-parts", "1000"))
+    after = s3_call.number(call.headers, "x-amz-part-number-marker", 0)
+    limit = s3_call.number(call.headers, "x-amz-max-parts", 1000)
     rest = [part for part in record.parts if part.number > after]
     return {
         "PartsCount": len(record.parts),

@@ -141,8 +141,8 @@ class UploadRoutes:
         """Answer ListParts."""
         upload = self._find(call)
         after, limit = (
-            s3_call.query_number(call, "part-number-marker", 0),
-            s3_call.query_number(call, "max-parts", 1000),
+            s3_call.number(call.query, "part-number-marker", 0),
+            s3_call.number(call.query, "max-parts", 1000),
         )
         limit = min(limit, 1000)
         parts = self._uploads.parts(upload, after=after, limit=limit + 1)
@@ -170,7 +170,7 @@ class UploadRoutes:
         """Answer ListMultipartUploads."""
         query = call.query
         prefix, delimiter = query.get("prefix", ""), query.get("delimiter", "")
-        limit = min(s3_call.query_number(call, "max-uploads", 1000), 1000)
+        limit = min(s3_call.number(call.query, "max-uploads", 1000), 1000)
         marker = (query.get("key-marker", ""), query.get("upload-id-marker", ""))
         uploads = sorted(list_uploads(self._store, call.bucket), key=lambda one: (one.key, one.id))
         rest = [

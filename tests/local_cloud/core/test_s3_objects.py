@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import resource
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from boto3.s3.transfer import TransferConfig
 from botocore.exceptions import ClientError
 from conftest import Clients
 from raw_http import send, signed
+
+from mojo_toolbox.local_cloud import lifecycle
 
 MB = 1024 * 1024
 
@@ -306,3 +309,29 @@ def test_what_would_only_seem_to_work_is_refused(clients: Clients, bucket):
         with pytest.raises(ClientError) as caught:
             call()
         assert code_of(caught) == ("NotImplemented", 501)
+
+
+def test_a_full_disk_is_said_and_leaves_nothing_behind(own_home, clients_of):
+    own = lifecycle.up(own_home)
+    s3 = clients_of(own)("s3")
+    s3.create_bucket(Bucket="full")
+    s3.put_object(Bucket="full", Key="k", Body=b"old")
+    blobs = own_home / "local_cloud" / "s3" / "blobs"
+    # The kernel refuses to let a file grow further, which to a writer is what a full disk is.
+    resource.prlimit(own.pid, resource.RLIMIT_FSIZE, (8 * MB, resource.RLIM_INFINITY))
+    with pytest.raises(ClientError) as caught:
+        s3.put_object(Bucket="full", Key="k", Body=b"x" * (9 * MB))
+    assert code_of(caught) == ("InsufficientStorage", 507)
+    assert [path.read_bytes() for path in blobs.glob("*/*")] == [b"old"]
+    assert s3.get_object(Bucket="full", Key="k")["Body"].read() == b"old"
+    resource.prlimit(own.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    s3.put_object(Bucket="full", Key="k", Body=b"x" * (9 * MB))
+
+
+def test_an_early_refusal_leaves_the_connection_usable(clients: Clients, bucket):
+    s3 = clients("s3", max_pool_connections=1)
+    for _ in range(3):
+        with pytest.raises(ClientError) as caught:
+            s3.put_object(Bucket="no-such-bucket-here", Key="k", Body=b"x" * MB)
+        assert code_of(caught) == ("NoSuchBucket", 404)
+        s3.put_object(Bucket=bucket, Key="k", Body=b"x")
