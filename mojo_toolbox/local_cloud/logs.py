@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from mojo_toolbox.local_cloud.database import Database
+from mojo_toolbox.local_cloud.log_filters import filter_pattern
 from mojo_toolbox.local_cloud.protocol import ServiceError
 from mojo_toolbox.local_cloud.validation import check_request
 
@@ -300,27 +301,6 @@ class LogsService:
                 after = row["id"]
             if not batch:
                 return {"events": found, "searchedLogStreams": []}
-
-
-def filter_pattern(pattern: str) -> Callable[[str], bool]:
-    """Read CloudWatch's plain filter patterns: all terms, `?any` of these, `-none`, "quoted", `%regular expression%`."""
-    pattern = pattern.strip()
-    if len(pattern) > 1 and pattern[0] == pattern[-1] == "%":
-        expression = re.compile(pattern[1:-1])
-        return lambda message: expression.search(message) is not None
-    terms = re.findall(r'([-?]?)(?:"((?:[^"\\]|\\.)*)"|(\S+))', pattern)
-    needed = [quoted or plain for sign, quoted, plain in terms if not sign]
-    optional = [quoted or plain for sign, quoted, plain in terms if sign == "?"]
-    excluded = [quoted or plain for sign, quoted, plain in terms if sign == "-"]
-
-    def matches(message: str) -> bool:
-        return (
-            all(term in message for term in needed)
-            and (not optional or any(term in message for term in optional))
-            and not any(term in message for term in excluded)
-        )
-
-    return matches
 
 
 def _within_bytes(rows: Sequence[Any]) -> list[Any]:
