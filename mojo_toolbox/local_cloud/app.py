@@ -25,6 +25,7 @@ from mojo_toolbox.local_cloud.protocol import ServiceError
 from mojo_toolbox.local_cloud.refusals import Dialect, dialect_of, refusal, render
 from mojo_toolbox.local_cloud.s3.blobs import READ_SIZE
 from mojo_toolbox.local_cloud.s3.call import bucket_of_host
+from mojo_toolbox.local_cloud.s3.forms import is_form
 from mojo_toolbox.local_cloud.signatures import Verified
 from mojo_toolbox.local_cloud.threads import in_thread
 
@@ -72,6 +73,8 @@ class Application:
         try:
             dialect = dialect_of(request)
             service = _checked_service(request)
+            if service is None:
+                return await self._cloud.s3.handle_form(request, self._cloud.keys, body)
             dialect = dialect_of(request, service)
             return await self._answer(request, service, body)
         except ServiceError as error:
@@ -145,8 +148,8 @@ def _request(scope: Scope) -> Request:
     )
 
 
-def _checked_service(request: Request) -> str:
-    """Return the service that the request is signed for, before its signature is checked.
+def _checked_service(request: Request) -> str | None:
+    """Return the service that the request is signed for, before its signature is checked; None for a form's fields.
 
     Raises:
         ServiceError: 403, the request is not signed or does not come to a loopback name.
@@ -158,7 +161,7 @@ def _checked_service(request: Request) -> str:
     except ServiceError as error:
         # A query that cannot even be decoded proves nothing.
         raise error if error.status == HTTPStatus.FORBIDDEN else refusal("malformed", dialect_of(request)) from error
-    if service is None:
+    if service is None and not is_form(request.method, request.headers):
         raise refusal("unsigned", dialect_of(request))
     return service
 

@@ -59,7 +59,7 @@ def up(home: Path, port: int | None = None) -> Connection:
         PortInUseError: another program listens on `port`.
         LocalCloudError: it runs on another port than `port`, or it does not start; the message ends with its log.
     """
-    place = Home(home)
+    place = _place(home)
     place.prepare()
     with _locked(place.start_lock):
         place.credentials()
@@ -80,7 +80,7 @@ def down(home: Path) -> bool:
 
     Returns whether there was one to stop. Jobs that run are Failed; endpoints come back with the next start.
     """
-    place = Home(home)
+    place = _place(home)
     if not place.folder.is_dir():
         return False
     with _locked(place.start_lock):
@@ -98,8 +98,13 @@ def down(home: Path) -> bool:
 
 def status(home: Path) -> Connection | None:
     """Return the running local cloud, None when none answers."""
-    place = Home(home)
+    place = _place(home)
     return _running(place) if place.folder.is_dir() else None
+
+
+def _place(home: Path) -> Home:
+    """Return the home under its absolute name: the server runs in another folder than its caller."""
+    return Home(home.expanduser().resolve())
 
 
 def _start(home: Home, port: int | None) -> Connection:
@@ -150,6 +155,8 @@ def _environment() -> dict[str, str]:
 
 def _running(home: Home) -> Connection | None:
     """Return the connection that the home names, if the local cloud of this very home answers there."""
+    if not home.credentials_file.exists():
+        return None
     try:
         document = json.loads(home.connection_file.read_text(encoding="utf-8"))
         connection = Connection(

@@ -27,19 +27,20 @@ class Intake:
         keep: Callable[[Segment, SignedPayload], Answer],
         *,
         algorithms: Collection[str] = (),
+        sized: bool = True,
     ) -> None:
         """Prepare; `keep` is called once all of the body is on disk and is what was signed.
 
-        `algorithms` are computed besides the checksums that the client states.
+        Only a form's file is not `sized`: its length shows at its end. `algorithms` are computed besides the checksums that the client states.
 
         Raises:
             ObjectStoreError: MissingContentLength or EntityTooLarge.
         """
         headers = call.headers
         length = headers.get("x-amz-decoded-content-length") if rule.streaming else headers.get("content-length")
-        if length is None or not (length.isascii() and length.isdigit()):
+        if sized and (length is None or not (length.isascii() and length.isdigit())):
             raise ObjectStoreError("MissingContentLength", "You must provide the Content-Length HTTP header.", 411)
-        if int(length) > MAX_BODY_BYTES:
+        if int(length or 0) > MAX_BODY_BYTES:
             raise ObjectStoreError(
                 "EntityTooLarge", "Your proposed upload exceeds the maximum allowed size of 5 GiB: upload it in parts."
             )

@@ -40,7 +40,7 @@ class ObjectRoutes:
     def __init__(self, store: ObjectStore) -> None:
         self._store = store
 
-    def begin_put(self, call: Call, rule: PayloadRule) -> Intake:
+    def begin_put(self, call: Call, rule: PayloadRule, *, sized: bool = True) -> Intake:
         """Prepare PutObject; conditions are checked now, to refuse early, and again when the object is made."""
         self._store.bucket(call.bucket)
         check_key(call.key)
@@ -62,7 +62,7 @@ class ObjectRoutes:
                 },
             )
 
-        return Intake(call, rule, self._store, keep)
+        return Intake(call, rule, self._store, keep, sized=sized)
 
     def get(self, call: Call) -> Answer:
         """Answer GetObject and HeadObject."""

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from mojo_toolbox.local_cloud.body import Body
+from mojo_toolbox.local_cloud.credentials import KeyRing
 from mojo_toolbox.local_cloud.http import Answer, Request
 from mojo_toolbox.local_cloud.payload import SignedPayload
 from mojo_toolbox.local_cloud.s3 import call as s3_call
@@ -13,6 +14,7 @@ from mojo_toolbox.local_cloud.s3 import documents
 from mojo_toolbox.local_cloud.s3.buckets import BucketRoutes
 from mojo_toolbox.local_cloud.s3.call import Call
 from mojo_toolbox.local_cloud.s3.errors import ObjectStoreError
+from mojo_toolbox.local_cloud.s3.form_upload import FormUpload
 from mojo_toolbox.local_cloud.s3.intake import Intake
 from mojo_toolbox.local_cloud.s3.objects import ObjectRoutes
 from mojo_toolbox.local_cloud.s3.store import ObjectStore
@@ -110,6 +112,23 @@ class S3Service:
         payload.finish()
         call = replace(call, body=b"".join(pieces))
         return await in_thread(self._operation(call), call)
+
+    async def handle_form(self, request: Request, keys: KeyRing, body: Body) -> Answer:
+        """Answer an upload by form: its signature is among its fields, so it is checked here.
+
+        Raises:
+            ServiceError: it is refused; 403 when it is not signed.
+            OSError: the disk is full.
+        """
+        bucket, _ = s3_call.address(request)
+        upload = FormUpload(self._objects, request, bucket, keys)
+        try:
+            async for data in body.pieces():
+                await in_thread(upload.take, data)
+        except BaseException:
+            await in_thread(upload.discard)
+            raise
+        return await in_thread(upload.finish)
 
     async def _take_in(self, call: Call, verified: Verified, body: Body) -> Answer:
         begin = self._uploads.begin_part if "uploadId" in call.query else self._objects.begin_put

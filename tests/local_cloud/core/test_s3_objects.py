@@ -311,6 +311,7 @@ def test_what_would_only_seem_to_work_is_refused(clients: Clients, bucket):
         assert code_of(caught) == ("NotImplemented", 501)
 
 
+@pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="only Linux limits the files of another process")
 def test_a_full_disk_is_said_and_leaves_nothing_behind(own_home, clients_of):
     own = lifecycle.up(own_home)
     s3 = clients_of(own)("s3")

@@ -1,0 +1,88 @@
+"""One upload by form, from its first byte to the object."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from mojo_toolbox.local_cloud.credentials import KeyRing
+from mojo_toolbox.local_cloud.http import Answer, Request
+from mojo_toolbox.local_cloud.s3 import call as s3_call
+from mojo_toolbox.local_cloud.s3.call import Call
+from mojo_toolbox.local_cloud.s3.errors import ObjectStoreError
+from mojo_toolbox.local_cloud.s3.forms import FormReader, check_form
+from mojo_toolbox.local_cloud.s3.intake import Intake
+from mojo_toolbox.local_cloud.s3.objects import ObjectRoutes
+from mojo_toolbox.local_cloud.signatures import PayloadRule
+
+
+class FormUpload:
+    """Nothing is written before the form's signature and policy have been checked."""
+
+    def __init__(self, objects: ObjectRoutes, request: Request, bucket: str, keys: KeyRing) -> None:
+        self._objects = objects
+        self._request = request
+        self._bucket = bucket
+        self._keys = keys
+        self._reader = FormReader(request.headers.get("content-type", ""))
+        self._intake: Intake | None = None
+        self._size = 0
+        self._least, self._most = 0, 0
+
+    def take(self, data: bytes) -> None:
+        """Take what came in.
+
+        Raises:
+            ServiceError: the form is not signed, or its file is too large.
+            OSError: the disk is full.
+        """
+        piece = self._reader.feed(data)
+        if not self._reader.in_file:
+            return
+        if self._intake is None:
+            self._least, self._most = check_form(self._reader.fields, self._bucket, self._keys)
+            self._intake = self._objects.begin_put(self._call(), PayloadRule(), sized=False)
+        self._size += len(piece)
+        if self._size > self._most:
+            raise ObjectStoreError("EntityTooLarge", "Your proposed upload exceeds the maximum allowed size")
+        self._intake.take(piece)
+
+    def finish(self) -> Answer:
+        """Make the object, and answer as the form asks.
+
+        Raises:
+            ServiceError: the form is not complete, or its file is too small.
+        """
+        fields = self._reader.fields
+        if self._intake is None or not self._reader.complete or self._size < self._least:
+            self.discard()
+            if self._intake is not None and self._reader.complete:
+                raise ObjectStoreError(
+                    "EntityTooSmall", "Your proposed upload is smaller than the minimum allowed size"
+                )
+            raise ObjectStoreError(
+                "MalformedPOSTRequest", "The form has no file, or ends before its last boundary.", 403
+            )
+        stored = self._intake.finish()
+        host = self._request.headers.get("host", "")
+        location = f"http://{host}/{self._bucket}/{fields['key']}"
+        headers = {"etag": stored.headers["etag"]}
+        if fields.get("success_action_status") == "201":
+            content = {
+                "Location": location,
+                "Bucket": self._bucket,
+                "Key": fields["key"],
+                "ETag": stored.headers["etag"],
+            }
+            return replace(s3_call.xml_answer("PostResponse", content, headers=headers), status=201)
+        return Answer(200 if fields.get("success_action_status") == "200" else 204, headers)
+
+    def discard(self) -> None:
+        """Leave nothing behind."""
+        if self._intake is not None:
+            self._intake.discard()
+
+    def _call(self) -> Call:
+        fields = self._reader.fields
+        headers = {name: value for name, value in fields.items() if not name.startswith("x-amz-security")}
+        request = replace(self._request, headers=headers)
+        return Call(request, self._bucket, fields["key"], {}, s3_call.effective_headers(request), region="")
