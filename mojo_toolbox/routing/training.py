@@ -30,7 +30,7 @@ class Variation:
 
 def validation_example(conversation: Conversation) -> dict[str, Any]:
     """Render a conversation as it stands: every labelled decision is asked, the earlier ones are as labelled."""
-    return {"messages": decision_chat(conversation.messages, conversation.tasks)}
+    return {"messages": _up_to_last_decision(decision_chat(conversation.messages, conversation.tasks))}
 
 
 def training_example(conversation: Conversation, *, seed: int, variation: Variation | None = None) -> dict[str, Any]:
@@ -43,7 +43,8 @@ def training_example(conversation: Conversation, *, seed: int, variation: Variat
     rng.shuffle(tasks)
     if rng.random() < variation.hidden_decisions:
         turns = _hide(turns, rng)
-    return {"messages": _with_mistakes(decision_chat(turns, tasks), tasks, rng, share=variation.wrong_decisions)}
+    chat = _up_to_last_decision(decision_chat(turns, tasks))
+    return {"messages": _with_mistakes(chat, tasks, rng, share=variation.wrong_decisions)}
 
 
 def training_examples(
@@ -54,6 +55,11 @@ def training_examples(
         if any(message.labelled for message in conversation.messages):
             for copy in range(copies):
                 yield training_example(conversation, seed=seed + copy, variation=variation)
+
+
+def _up_to_last_decision(chat: list[dict[str, str]]) -> list[dict[str, str]]:
+    """Drop what follows the last decision: nothing is learnt from it, but it would be read."""
+    return chat if chat[-1]["role"] == "assistant" else chat[:-1]
 
 
 def _withhold(tasks: list[Task], turns: list[Message], rng: random.Random) -> tuple[list[Task], list[Message]]:

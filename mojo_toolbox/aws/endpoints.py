@@ -1,0 +1,267 @@
+"""Endpoints: the three requests that make one, and the handle on one."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from mojo_toolbox.aws.jobs import resource_tags
+from mojo_toolbox.aws.requests import Overrides, Request, build
+from mojo_toolbox.aws.session import Session
+from mojo_toolbox.errors import AWSError, EndpointFailedError, NotFoundError, WaitTimeoutError
+from mojo_toolbox.naming import ModelKey, key_from_tags
+from mojo_toolbox.progress import progress_bar
+
+_VARIANT = "AllTraffic"
+# What has settled; everything else (Creating, Updating, RollingBack, …) is on its way.
+_SETTLED = frozenset({"InService", "Failed", "OutOfService", "UpdateRollbackFailed"})
+
+
+@dataclass(frozen=True)
+class DeploymentPlan:
+    """Everything that the three requests behind an endpoint say."""
+
+    endpoint_name: str
+    version_name: str
+    """The name of this version's model and of its endpoint configuration."""
+    image_uri: str
+    role_arn: str
+    model_data_uri: str
+    base_model_uri: str | None
+    """The `s3://` folder of a staged base model; None when the container reads it from the hub."""
+    environment: Mapping[str, str]
+    instance_type: str
+    instance_count: int
+    tags: list[dict[str, str]]
+
+
+def deployment_requests(plan: DeploymentPlan, *, update: bool, overrides: Overrides | None = None) -> list[Request]:
+    """Build and check the requests of a plan, in the order in which they are sent."""
+    container: dict[str, Any] = {
+        "Image": plan.image_uri,
+        "ModelDataUrl": plan.model_data_uri,
+        "Environment": dict(plan.environment),
+    }
+    if plan.base_model_uri is not None:
+        source = {"S3DataType": "S3Prefix", "CompressionType": "None", "S3Uri": plan.base_model_uri}
+        container["AdditionalModelDataSources"] = [{"ChannelName": "base_model", "S3DataSource": source}]
+    variant = {
+        "VariantName": _VARIANT,
+        "ModelName": plan.version_name,
+        "InitialInstanceCount": plan.instance_count,
+        "InstanceType": plan.instance_type,
+    }
+    last = "UpdateEndpoint" if update else "CreateEndpoint"
+    endpoint = {"EndpointName": plan.endpoint_name, "EndpointConfigName": plan.version_name}
+    tags = {"Tags": plan.tags}
+    return [
+        build(
+            "CreateModel",
+            {"ModelName": plan.version_name, "ExecutionRoleArn": plan.role_arn, "PrimaryContainer": container, **tags},
+            overrides,
+        ),
+        build(
+            "CreateEndpointConfig",
+            {"EndpointConfigName": plan.version_name, "ProductionVariants": [variant], **tags},
+            overrides,
+        ),
+        build(last, endpoint if update else {**endpoint, **tags}, overrides),
+    ]
+
+
+@dataclass(frozen=True)
+class Deletion:
+    """What `delete()` removed, and what it could not remove with the reason."""
+
+    removed: list[str] = field(default_factory=list)
+    failed: dict[str, str] = field(default_factory=dict)
+
+    def attempt(self, what: str, action: Callable[[], object]) -> None:
+        """Run a deletion; what is not there counts as neither removed nor failed."""
+        try:
+            action()
+        except NotFoundError:
+            return
+        except AWSError as error:
+            self.failed[what] = str(error)
+            return
+        self.removed.append(what)
+
+    def __str__(self) -> str:
+        lines = [f"removed {what}" for what in self.removed]
+        lines += [f"NOT removed: {what} ({reason})" for what, reason in self.failed.items()]
+        return "\n".join(lines) or "nothing was there to remove"
+
+
+class Endpoint:
+    """An endpoint of a product, task, model_id and stage; every property asks AWS anew."""
+
+    def __init__(self, session: Session, name: str, *, version_base: str, expected_config: str | None = None) -> None:
+        """Name the endpoint; `version_base` begins the names of all its models and configurations."""
+        self._session = session
+        self.name = name
+        self._version_base = version_base
+        self._expected_config = expected_config
+
+    def __repr__(self) -> str:
+        return f"Endpoint({self.name!r})"
+
+    def describe(self) -> dict[str, Any]:
+        """Return DescribeEndpoint's answer.
+
+        Raises:
+            NotFoundError: there is no such endpoint.
+        """
+        return self._session.call("sagemaker", "describe_endpoint", EndpointName=self.name)
+
+    @property
+    def status(self) -> str:
+        """Creating, Updating, InService, Failed, Deleting and the like."""
+        return str(self.describe()["EndpointStatus"])
+
+    def wait(self, *, progress: bool = True, timeout: float | None = None) -> Endpoint:
+        """Wait until the endpoint serves what was deployed, then remove the versions that this superseded.
+
+        Raises:
+            EndpointFailedError: it failed, or AWS rolled back to the version before.
+            WaitTimeoutError: it is still on its way after `timeout` seconds; it goes on.
+        """
+        deadline = None if timeout is None else time.monotonic() + timeout
+        with progress_bar(f"Endpoint {self.name}", show=progress) as report:
+            while True:
+                description = self.describe()
+                status = description["EndpointStatus"]
+                report(text=status)
+                if status in _SETTLED:
+                    report(done=1, total=1)
+                    break
+                if deadline is not None and time.monotonic() > deadline:
+                    raise WaitTimeoutError(f"Endpoint {self.name!r} is still {status} after {timeout} s; it goes on.")
+                time.sleep(0.3 if self._session.is_local else 10.0)
+        self._require_served(description)
+        self.remove_versions(keep=description["EndpointConfigName"])
+        return self
+
+    def logs(self) -> list[str]:
+        """Return the newest lines that the containers printed (10,000 at most)."""
+        group = f"/aws/sagemaker/Endpoints/{self.name}"
+        try:
+            answer = self._session.call("logs", "filter_log_events", logGroupName=group)
+        except NotFoundError:
+            return []
+        return [str(event["message"]).rstrip("\n") for event in answer["events"]]
+
+    def delete(self) -> Deletion:
+        """Remove the endpoint, its configurations and its models; the artifacts in S3 stay."""
+        deletion = Deletion()
+        deletion.attempt(
+            f"endpoint {self.name}",
+            lambda: self._session.call("sagemaker", "delete_endpoint", EndpointName=self.name),
+        )
+        self.remove_versions(keep=None, deletion=deletion)
+        return deletion
+
+    def remove_versions(self, *, keep: str | None, deletion: Deletion | None = None) -> Deletion:
+        """Remove this endpoint's configurations and models, but for the version named `keep`."""
+        deletion = deletion or Deletion()
+        for name in self._versions("list_endpoint_configs", "EndpointConfigs", "EndpointConfigName"):
+            if name != keep:
+                self._remove(deletion, "endpoint configuration", "delete_endpoint_config", EndpointConfigName=name)
+        for name in self._versions("list_models", "Models", "ModelName"):
+            if name != keep:
+                self._remove(deletion, "model", "delete_model", ModelName=name)
+        return deletion
+
+    def _remove(self, deletion: Deletion, what: str, operation: str, **name: str) -> None:
+        (value,) = name.values()
+        deletion.attempt(f"{what} {value}", lambda: self._session.call("sagemaker", operation, **name))
+
+    def _versions(self, operation: str, rows: str, name: str) -> list[str]:
+        begin = f"{self._version_base}--"
+        found: list[str] = []
+        token: dict[str, str] = {}
+        while True:
+            answer = self._session.call("sagemaker", operation, NameContains=begin, **token)
+            # NameContains matches anywhere; only a name that begins so and goes on with one version is ours.
+            names = [row[name] for row in answer[rows]]
+            found += [n for n in names if n.startswith(begin) and "--" not in n.removeprefix(begin)]
+            if "NextToken" not in answer:
+                return found
+            token = {"NextToken": answer["NextToken"]}
+
+    def _require_served(self, description: Mapping[str, Any]) -> None:
+        status, config = description["EndpointStatus"], description.get("EndpointConfigName")
+        reason = description.get("FailureReason", "no reason was given")
+        if status != "InService":
+            raise EndpointFailedError(
+                f"Endpoint {self.name!r} is {status}: {reason}\nLogs: mojo logs {self.name}",
+                endpoint_name=self.name,
+                reason=reason,
+            )
+        if self._expected_config is not None and config != self._expected_config:
+            raise EndpointFailedError(
+                f"Endpoint {self.name!r} went back to {config} because the new version did not start: {reason}\n"
+                f"The old version still answers. Logs: mojo logs {self.name}",
+                endpoint_name=self.name,
+                reason=reason,
+            )
+
+
+@dataclass(frozen=True)
+class EndpointSummary:
+    """A line of `hub.endpoints()`."""
+
+    name: str
+    status: str
+    created: datetime
+    key: ModelKey
+    stage: str
+    version: str
+
+
+@dataclass(frozen=True)
+class ModelSummary:
+    """A line of `hub.models()`: a deployed version."""
+
+    name: str
+    created: datetime
+    key: ModelKey
+    stage: str
+    version: str
+
+
+def list_endpoints(session: Session) -> list[EndpointSummary]:
+    """Return the endpoints that this library made, newest first."""
+    found = []
+    for row in _pages(session, "list_endpoints", "Endpoints"):
+        ours = key_from_tags(resource_tags(session, row["EndpointArn"]))
+        if ours is not None:
+            key, stage, version = ours
+            name, status = row["EndpointName"], row["EndpointStatus"]
+            found.append(EndpointSummary(name, status, row["CreationTime"], key, stage or "", version))
+    return found
+
+
+def list_models(session: Session) -> list[ModelSummary]:
+    """Return the models that this library made, newest first."""
+    found = []
+    for row in _pages(session, "list_models", "Models"):
+        ours = key_from_tags(resource_tags(session, row["ModelArn"]))
+        if ours is not None:
+            key, stage, version = ours
+            found.append(ModelSummary(row["ModelName"], row["CreationTime"], key, stage or "", version))
+    return found
+
+
+def _pages(session: Session, operation: str, rows: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    token: dict[str, str] = {}
+    while True:
+        answer = session.call("sagemaker", operation, SortBy="CreationTime", SortOrder="Descending", **token)
+        found += answer[rows]
+        if "NextToken" not in answer:
+            return found
+        token = {"NextToken": answer["NextToken"]}

@@ -1,0 +1,81 @@
+"""Finding the local cloud, and starting it as a process of its own: it is never imported here."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from mojo_toolbox.errors import LocalCloudError
+
+# The first start imports moto and recovers what was running.
+_START_TIMEOUT = 120
+
+
+@dataclass(frozen=True)
+class Connection:
+    """Where the local cloud answers, and the credentials that it accepts."""
+
+    endpoint_url: str
+    access_key_id: str
+    secret_access_key: str
+
+    def __repr__(self) -> str:
+        return f"Connection({self.endpoint_url})"
+
+
+def connect(home: Path, *, start: bool) -> Connection:
+    """Return the connection of the local cloud under `home`, starting it when it does not run and `start` is true.
+
+    Raises:
+        LocalCloudError: it does not run and is not to be started, or does not start.
+    """
+    connection = _read(home)
+    if connection is not None and _answers(connection):
+        return connection
+    if start:
+        _run_up(home)
+        connection = _read(home)
+    if connection is None:
+        raise LocalCloudError(f"No local cloud runs under {home}. Start it: mojo local up")
+    return connection
+
+
+def _read(home: Path) -> Connection | None:
+    folder = home / "local_cloud"
+    try:
+        connection = json.loads((folder / "connection.json").read_text(encoding="utf-8"))
+        credentials = json.loads((folder / "credentials.json").read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    return Connection(
+        endpoint_url=connection["endpoint_url"],
+        access_key_id=credentials["access_key_id"],
+        secret_access_key=credentials["secret_access_key"],
+    )
+
+
+def _answers(connection: Connection) -> bool:
+    """Whether something listens there; a local cloud that was killed leaves its connection file behind."""
+    address = urlsplit(connection.endpoint_url)
+    try:
+        socket.create_connection((str(address.hostname), int(address.port or 0)), timeout=2).close()
+    except OSError:
+        return False
+    return True
+
+
+def _run_up(home: Path) -> None:
+    command = [sys.executable, "-m", "mojo_toolbox.local_cloud", "up", "--json", "--home", str(home)]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=_START_TIMEOUT, check=False)
+    except subprocess.TimeoutExpired as error:
+        raise LocalCloudError(
+            f"The local cloud did not start within {_START_TIMEOUT} s. See {home}/local_cloud."
+        ) from error
+    if done.returncode != 0:
+        raise LocalCloudError((done.stderr.strip() or done.stdout.strip()).removeprefix("error: "))

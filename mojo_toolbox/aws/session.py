@@ -1,0 +1,174 @@
+"""One session: where calls go, with which credentials, and what AWS's refusals become."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from mojo_toolbox.aws import local
+from mojo_toolbox.errors import (
+    AccessDeniedError,
+    AlreadyExistsError,
+    AWSError,
+    CapacityError,
+    ConfigurationError,
+    NotFoundError,
+    QuotaError,
+)
+from mojo_toolbox.settings import Settings
+
+if TYPE_CHECKING:
+    import boto3
+    from botocore.client import BaseClient
+
+# SageMaker ends an invocation at 60 s. Outlast it, so that the user sees its error and not ours.
+_RUNTIME_READ_TIMEOUT = 70
+# The local cloud takes requests for any region.
+LOCAL_REGION = "us-east-1"
+_DENIED = {
+    "AccessDenied",
+    "AccessDeniedException",
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "InvalidAccessKeyId",
+    "InvalidClientTokenId",
+    "SignatureDoesNotMatch",
+    "UnrecognizedClientException",
+}
+_MISSING = {"404", "NoSuchBucket", "NoSuchKey", "NoSuchEntity", "ResourceNotFound", "ResourceNotFoundException"}
+_CAPACITY = {"CapacityError", "InsufficientInstanceCapacity"}
+
+
+class Session:
+    """boto3 clients of one cloud, made on first use; safe to share between threads."""
+
+    def __init__(self, settings: Settings, *, start_local_cloud: bool = True) -> None:
+        """Take the settings; with `start_local_cloud` a local cloud that does not run is started when first called."""
+        self.settings = settings
+        self._start_local_cloud = start_local_cloud
+        self._lock = threading.Lock()
+        self._boto_session: boto3.Session | None = None
+        self._clients: dict[str, BaseClient] = {}
+        self._local: local.Connection | None = None
+        self._account_id: str | None = None
+
+    @property
+    def is_local(self) -> bool:
+        """Whether calls go to the local cloud."""
+        return self.settings.cloud_service == "local"
+
+    @property
+    def region_name(self) -> str:
+        """The region that calls go to.
+
+        Raises:
+            ConfigurationError: neither the argument, nor the environment, nor the AWS profile names one.
+        """
+        if self.is_local:
+            return self.settings.region_name or LOCAL_REGION
+        region = self._boto().region_name
+        if region is None:
+            raise ConfigurationError(
+                "No AWS region. Pass region_name=…, or set MOJO_REGION_NAME or AWS_DEFAULT_REGION."
+            )
+        return str(region)
+
+    @property
+    def account_id(self) -> str:
+        """The account's number; asks STS once."""
+        if self._account_id is None:
+            self._account_id = str(self.call("sts", "get_caller_identity")["Account"])
+        return self._account_id
+
+    def client(self, service: str) -> Any:
+        """Return the boto3 client of `service`."""
+        session = self._boto()
+        region = self.region_name
+        with self._lock:
+            if service not in self._clients:
+                self._clients[service] = session.client(
+                    service,
+                    region_name=region,
+                    endpoint_url=self._local.endpoint_url if self._local else None,
+                    config=self._config(service),
+                )
+            return self._clients[service]
+
+    def call(self, service: str, operation: str, /, **parameters: Any) -> dict[str, Any]:
+        """Send one request (`operation` in boto3's spelling) and return the answer.
+
+        Raises:
+            AWSError: or one of its kinds, with AWS's code and message.
+        """
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        client = self.client(service)
+        try:
+            answer: dict[str, Any] = getattr(client, operation)(**parameters)
+        except ClientError as error:
+            raise refusal(error.response, operation=f"{service}:{operation}") from error
+        except BotoCoreError as error:
+            raise connection_failure(error, operation=f"{service}:{operation}") from error
+        return answer
+
+    def _boto(self) -> boto3.Session:
+        with self._lock:
+            if self._boto_session is None:
+                import boto3
+
+                if self.is_local:
+                    self._local = local.connect(self.settings.home, start=self._start_local_cloud)
+                    self._boto_session = boto3.Session(
+                        aws_access_key_id=self._local.access_key_id,
+                        aws_secret_access_key=self._local.secret_access_key,
+                        region_name=self.region_name,
+                    )
+                else:
+                    self._boto_session = boto3.Session(region_name=self.settings.region_name)
+            return self._boto_session
+
+    @staticmethod
+    def _config(service: str) -> Any:
+        from botocore.config import Config
+
+        if service == "sagemaker-runtime":
+            # A prediction that timed out is not asked again: the user has waited long enough.
+            return Config(read_timeout=_RUNTIME_READ_TIMEOUT, retries={"mode": "standard", "total_max_attempts": 2})
+        return Config(retries={"mode": "standard", "total_max_attempts": 5})
+
+
+def refusal(response: Mapping[str, Any], *, operation: str) -> AWSError:
+    """Turn AWS's error answer into our exception."""
+    code = str(response.get("Error", {}).get("Code", ""))
+    text = str(response.get("Error", {}).get("Message", "")) or code
+    request_id = str(response.get("ResponseMetadata", {}).get("RequestId", ""))
+    facts = {"code": code, "operation": operation, "request_id": request_id}
+    message = f"{operation} was refused ({code}): {text}"
+    if code in _DENIED:
+        return AccessDeniedError(f"{message} Check the credentials and their permissions.", **facts)
+    if code == "ResourceLimitExceeded":
+        return QuotaError(
+            f"{message} Ask for a higher quota in the Service Quotas console, or take another type.", **facts
+        )
+    if code in _CAPACITY:
+        return CapacityError(f"{message} Try another instance type or region.", **facts)
+    if code in {"ResourceInUse", "BucketAlreadyExists"} or "already exist" in text:
+        return AlreadyExistsError(message, **facts)
+    # SageMaker says most "not found" as a ValidationException (measured on moto and documented for DescribeEndpoint).
+    if code in _MISSING or "Could not find" in text or "not found" in text.lower() or "does not exist" in text:
+        return NotFoundError(message, **facts)
+    return AWSError(message, **facts)
+
+
+def connection_failure(error: Exception, *, operation: str) -> AWSError:
+    """Turn botocore's own failure (no credentials, no network, a bad parameter) into our exception."""
+    name = type(error).__name__
+    if name in {"NoCredentialsError", "PartialCredentialsError", "TokenRetrievalError", "SSOTokenLoadError"}:
+        return AccessDeniedError(
+            f"{operation}: no usable AWS credentials ({error}). Run `aws configure`, or set AWS_ACCESS_KEY_ID and "
+            "AWS_SECRET_ACCESS_KEY.",
+            code=name,
+            operation=operation,
+        )
+    return AWSError(f"{operation} could not be sent: {error}", code=name, operation=operation)

@@ -1,0 +1,53 @@
+"""Progress on long work: a bar in terminals and notebooks where rich is installed, silence elsewhere."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+
+class Progress(Protocol):
+    """What long work reports to: done so far, the total once it is known, and a few words."""
+
+    def __call__(self, *, done: float | None = None, total: float | None = None, text: str | None = None) -> None:
+        """Show the state; what is left out stays as it was."""
+
+
+def silent(*, done: float | None = None, total: float | None = None, text: str | None = None) -> None:
+    """Take progress and show nothing."""
+
+
+@contextmanager
+def progress_bar(title: str, *, show: bool = True) -> Iterator[Progress]:
+    """Show a bar on standard error while the block runs; yields what to report to."""
+    if not show:
+        yield silent
+        return
+    try:
+        from rich.console import Console
+        from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+        from rich.progress import Progress as RichProgress
+    except ImportError:  # the base install has no rich: the programmer's door shows nothing
+        yield silent
+        return
+    console = Console(file=None if "ipykernel" in sys.modules else sys.stderr)
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=24),
+        TextColumn("{task.fields[text]}"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with RichProgress(*columns, console=console, transient=False) as bar:
+        row = bar.add_task(title, total=None, text="")
+
+        def report(*, done: float | None = None, total: float | None = None, text: str | None = None) -> None:
+            fields: dict[str, Any] = {} if text is None else {"text": text}
+            if total is not None:
+                fields["total"] = total
+            bar.update(row, completed=done, **fields)
+
+        yield report
