@@ -102,34 +102,31 @@ class ObjectRoutes:
                 "This copy request is illegal because it is trying to copy an object to itself without changing the "
                 "object's metadata, storage class, website redirect location or encryption attributes.",
             )
-        wanted = call.headers.get("x-amz-checksum-algorithm")
-        # The source must stay what it is until the copy refers to its bytes: one transaction sees both.
-        with self._store.blobs.lock:
+        computed = self._computed_checksum(source_bucket, source_key, call.headers.get("x-amz-checksum-algorithm"))
+        # One transaction: the source cannot change between the check of its conditions and the copy.
+        with self._store.database.transaction() as connection:
             source = self._store.find(source_bucket, source_key)
             check_read(source, call.headers, prefix="x-amz-copy-source-")
-            pinned = self._store.blobs.open(lambda: self._store.segments(source))
-        with pinned:
-            sums, kind = dict(source.checksums), source.checksum_type
-            if wanted and checksums.known_algorithm(wanted) not in sums:
-                running = checksums.new_checksum(wanted.upper())
-                while data := pinned.read(READ_SIZE):
-                    running.update(data)
-                sums, kind = {wanted.upper(): checksums.encode(running.digest())}, "FULL_OBJECT"
-            new = NewObject(
-                headers=_copied_headers(call, source, replace=replace),
-                tags=s3_call.header_tags(call.headers) if replace_tags else source.tags,
-                checksums=sums,
-                checksum_type=kind,
-                parts=source.parts,
-            )
-            record = self._store.put(
+            if computed is not None and computed[0] != source.id:
+                raise ObjectStoreError("OperationAborted", "The source was replaced while it was copied.", 409)
+            sums = dict(source.checksums) if computed is None else computed[1]
+            kind = source.checksum_type if computed is None else "FULL_OBJECT"
+            record, unused = self._store.put_within(
+                connection,
                 call.bucket,
                 call.key,
-                pinned.segments,
-                source.etag,
-                new,
-                condition=self._copy_condition(call, source),
+                segments=self._store.segments(source),
+                etag=source.etag,
+                new=NewObject(
+                    headers=_copied_headers(call, source, replace=replace),
+                    tags=s3_call.header_tags(call.headers) if replace_tags else source.tags,
+                    checksums=sums,
+                    checksum_type=kind,
+                    parts=source.parts,
+                ),
+                condition=write_condition(call.key, call.headers),
             )
+        self._store.blobs.discard(unused)
         return s3_call.xml_answer(
             "CopyObjectResult",
             {
@@ -199,17 +196,19 @@ class ObjectRoutes:
             headers["content-range"] = f"bytes {start}-{start + length - 1}/{size}"
         return start, length, True
 
-    def _copy_condition(self, call: Call, source: ObjectRecord) -> Condition:
-        condition = write_condition(call.key, call.headers)
-
-        def check(current: ObjectRecord | None) -> None:
-            if condition is not None:
-                condition(current)
-            # Inside the transaction: had the source been replaced, its bytes may belong to nobody by now.
-            if self._store.find(source.bucket, source.key).id != source.id:
-                raise ObjectStoreError("OperationAborted", "The source was replaced while it was copied.", 409)
-
-        return check
+    def _computed_checksum(self, bucket: str, key: str, wanted: str | None) -> tuple[int, dict[str, str]] | None:
+        """Compute the checksum that a copy asks for; None where the source has it. Returns the source's id with it."""
+        if wanted is None:
+            return None
+        algorithm = checksums.known_algorithm(wanted)
+        record, file = self._store.open_record(bucket, key)
+        with file:
+            if algorithm in record.checksums:
+                return None
+            running = checksums.new_checksum(algorithm)
+            while data := file.read(READ_SIZE):
+                running.update(data)
+        return record.id, {algorithm: checksums.encode(running.digest())}
 
 
 def requested_range(header: str | None, size: int) -> tuple[int, int] | None:

@@ -164,7 +164,8 @@ class ObjectStore:
             record, unused = self.put_within(
                 connection, bucket, key, segments=segments, etag=etag, new=new, condition=condition
             )
-        self.blobs.discard(unused)
+        # An empty segment is part of no object.
+        self.blobs.discard([*unused, *(segment.blob for segment in segments if not segment.size)])
         return record
 
     def put_within(
@@ -235,9 +236,14 @@ class ObjectStore:
         Raises:
             ObjectStoreError: NoSuchBucket or NoSuchKey.
         """
-        with self.blobs.lock:
-            record = self.find(bucket, key)
-            return record, self.blobs.open(lambda: self.segments(record))
+        while True:
+            with self.blobs.lock:
+                record = self.find(bucket, key)
+                file = self.blobs.open(lambda record=record: self.segments(record))  # type: ignore[misc]
+            if file.size == record.size:
+                return record, file
+            # It was replaced between the two look-ups.
+            file.close()
 
     def open(self, bucket: str, key: str) -> BinaryIO:
         """Open an object for reading; it stays readable when it is replaced meanwhile. The caller closes it.

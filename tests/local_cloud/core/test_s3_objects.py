@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import random
 import resource
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -336,3 +338,35 @@ def test_an_early_refusal_leaves_the_connection_usable(clients: Clients, bucket)
             s3.put_object(Bucket="no-such-bucket-here", Key="k", Body=b"x" * MB)
         assert code_of(caught) == ("NoSuchBucket", 404)
         s3.put_object(Bucket=bucket, Key="k", Body=b"x")
+
+
+def test_objects_used_by_many_at_once_are_never_torn(own_home, clients_of):
+    own = lifecycle.up(own_home)
+    s3 = clients_of(own)("s3", max_pool_connections=8)
+    s3.create_bucket(Bucket="busy")
+    seen: list[str] = []
+
+    def work(seed: int) -> None:
+        chance = random.Random(seed)
+        for _ in range(40):
+            key, other = f"k{chance.randint(0, 1)}", f"k{chance.randint(0, 1)}"
+            try:
+                match chance.choice(["put", "get", "copy", "delete"]):
+                    case "put":
+                        s3.put_object(Bucket="busy", Key=key, Body=chance.randbytes(chance.choice([0, 10, 2 * MB])))
+                    case "get":
+                        got = s3.get_object(Bucket="busy", Key=key)
+                        assert hashlib.md5(got["Body"].read()).hexdigest() == got["ETag"].strip('"')
+                    case "copy" if key != other:
+                        s3.copy_object(Bucket="busy", Key=other, CopySource={"Bucket": "busy", "Key": key})
+                    case _:
+                        s3.delete_object(Bucket="busy", Key=key)
+            except ClientError as error:
+                seen.append(error.response["Error"]["Code"])
+
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(work, range(6)))
+    assert set(seen) <= {"NoSuchKey"}
+    for key in ("k0", "k1"):
+        s3.delete_object(Bucket="busy", Key=key)
+    assert not list((own_home / "local_cloud" / "s3" / "blobs").glob("*/*"))
