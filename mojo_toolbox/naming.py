@@ -112,6 +112,14 @@ def s3_prefix(key: ModelKey) -> str:
     return "/".join(_join([part], limit=MAX_NAME_LENGTH) for part in (key.product, key.task, key.model_id))
 
 
+def role_arn(role: str, region_name: str, account_id: str) -> str:
+    """Return the ARN of a role of this account that is given by its name."""
+    partition = (
+        "aws-cn" if region_name.startswith("cn-") else "aws-us-gov" if region_name.startswith("us-gov-") else "aws"
+    )
+    return f"arn:{partition}:iam::{account_id}:role/{role}"
+
+
 def default_bucket(region_name: str, account_id: str) -> str:
     """Return the bucket's default name: bucket names are global, so the account stands in it."""
     return f"mojo-toolbox-{region_name}-{account_id}"

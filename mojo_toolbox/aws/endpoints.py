@@ -164,6 +164,15 @@ class Endpoint:
         self.remove_versions(keep=None, deletion=deletion)
         return deletion
 
+    def take_back(self, request: Request) -> None:
+        """Remove what a request of a deployment made that came no further."""
+        deletion = Deletion()
+        if request.operation == "CreateEndpointConfig":
+            name = request.parameters["EndpointConfigName"]
+            self._remove(deletion, "endpoint configuration", "delete_endpoint_config", EndpointConfigName=name)
+        elif request.operation == "CreateModel":
+            self._remove(deletion, "model", "delete_model", ModelName=request.parameters["ModelName"])
+
     def remove_versions(self, *, keep: str | None, deletion: Deletion | None = None) -> Deletion:
         """Remove this endpoint's configurations and models, but for the version named `keep`."""
         deletion = deletion or Deletion()

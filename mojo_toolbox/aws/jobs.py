@@ -13,7 +13,7 @@ from mojo_toolbox import contract
 from mojo_toolbox.aws.requests import Overrides, Request, build
 from mojo_toolbox.aws.session import Session
 from mojo_toolbox.errors import NotFoundError, TrainingJobFailedError, WaitTimeoutError
-from mojo_toolbox.naming import ModelKey, key_from_tags
+from mojo_toolbox.naming import ModelKey, key_from_tags, tag_value
 from mojo_toolbox.progress import Progress, progress_bar
 
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
@@ -252,28 +252,43 @@ class JobSummary:
     name: str
     status: str
     created: datetime
-    key: ModelKey | None
+    key: ModelKey
     version: str
 
 
-def list_jobs(session: Session, *, name_contains: str | None = None, limit: int = 100) -> list[JobSummary]:
-    """Return the jobs that this library started, newest first."""
-    pages: dict[str, Any] = {"SortBy": "CreationTime", "SortOrder": "Descending", "MaxResults": min(limit, 100)}
-    if name_contains is not None:
-        pages["NameContains"] = name_contains
+def list_jobs(
+    session: Session, *, wanted: Mapping[str, str] | None = None, status: str | None = None, limit: int = 100
+) -> list[JobSummary]:
+    """Return the jobs that this library started, newest first; `wanted` gives fields of their key, such as `task`."""
+    pages: dict[str, Any] = {"SortBy": "CreationTime", "SortOrder": "Descending", "MaxResults": 100}
+    if status is not None:
+        pages["StatusEquals"] = status
     found: list[JobSummary] = []
-    while len(found) < limit:
+    while True:
         answer = session.call("sagemaker", "list_training_jobs", **pages)
         for row in answer["TrainingJobSummaries"]:
             ours = key_from_tags(resource_tags(session, row["TrainingJobArn"]))
-            if ours is not None:
-                key, _, version = ours
-                name, status = row["TrainingJobName"], row["TrainingJobStatus"]
-                found.append(JobSummary(name, status, row["CreationTime"], key, version))
+            # AWS spells some characters of a tag otherwise; what is looked for is spelled the same way.
+            if ours is None or any(getattr(ours[0], k) != tag_value(v) for k, v in (wanted or {}).items()):
+                continue
+            key, _, version = ours
+            found.append(
+                JobSummary(row["TrainingJobName"], row["TrainingJobStatus"], row["CreationTime"], key, version)
+            )
+            if len(found) == limit:
+                return found
         if "NextToken" not in answer:
-            break
+            return found
         pages["NextToken"] = answer["NextToken"]
-    return found[:limit]
+
+
+def channel_uri(description: Mapping[str, Any], channel: str) -> str | None:
+    """Return where a described job read `channel` from; None when it has no such channel."""
+    for given in description.get("InputDataConfig", []):
+        if given["ChannelName"] == channel:
+            uri: str = given["DataSource"]["S3DataSource"]["S3Uri"]
+            return uri
+    return None
 
 
 def resource_tags(session: Session, arn: str) -> list[dict[str, str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -21,6 +22,11 @@ class Request:
 
     operation: str
     parameters: dict[str, Any]
+
+    @property
+    def method(self) -> str:
+        """The operation's name as boto3 spells it."""
+        return re.sub(r"(?<!^)(?=[A-Z])", "_", self.operation).lower()
 
     def __str__(self) -> str:
         return f"{self.operation} {json.dumps(self.parameters, indent=2, ensure_ascii=False)}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import json
 import logging
@@ -64,7 +65,7 @@ class Application:
             if not body.complete:
                 # What is left of this body would be read as the next request.
                 answer = replace(answer, headers={**answer.headers, "connection": "close"})
-            await _send(answer, request, send)
+            await _send(answer, request, receive, send)
         except ClientGoneError:
             _log.info("A client closed the connection before its request was complete.")
 
@@ -198,7 +199,7 @@ def _seconds(value: object) -> float:
     raise TypeError(f"{type(value).__name__} has no place in an answer")
 
 
-async def _send(answer: Answer, request: Request, send: Send) -> None:
+async def _send(answer: Answer, request: Request, receive: Receive, send: Send) -> None:
     headers = {"x-amz-request-id": request.request_id, **answer.headers}
     headers.setdefault(
         "content-length", str(len(answer.body) if isinstance(answer.body, bytes) else answer.body.length)
@@ -208,16 +209,18 @@ async def _send(answer: Answer, request: Request, send: Send) -> None:
     raw = [(name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in headers.items()]
     await send({"type": "http.response.start", "status": answer.status, "headers": raw})
     if isinstance(answer.body, FileBody):
-        await _send_file(answer.body, send)
+        await _send_file(answer.body, receive, send)
     else:
         await send({"type": "http.response.body", "body": answer.body})
 
 
-async def _send_file(body: FileBody, send: Send) -> None:
+async def _send_file(body: FileBody, receive: Receive, send: Send) -> None:
     file: BinaryIO = body.file
     left = body.length
+    # A client that goes away in the middle is told to nobody who only sends.
+    gone = asyncio.ensure_future(_gone(receive))
     try:
-        while left:
+        while left and not gone.done():
             data = await in_thread(file.read, min(left, READ_SIZE))
             if not data:
                 raise OSError("An object's file is shorter than its record.")
@@ -226,4 +229,11 @@ async def _send_file(body: FileBody, send: Send) -> None:
         if not body.length:
             await send({"type": "http.response.body", "body": b""})
     finally:
+        gone.cancel()
         file.close()
+
+
+async def _gone(receive: Receive) -> None:
+    """Wait until the client has closed its connection."""
+    while (await receive())["type"] != "http.disconnect":
+        pass

@@ -90,7 +90,9 @@ def _records(source: DataSource) -> Iterator[tuple[str | None, int | None, Any]]
             yield str(source), line, record
         return
     if isinstance(source, Mapping) or not isinstance(source, Iterable):
-        raise DataError(f"data must be a path, an s3:// URI, a list or a datasets.Dataset, not {type(source).__name__}.")
+        raise DataError(
+            f"data must be a path, an s3:// URI, a list or a datasets.Dataset, not {type(source).__name__}."
+        )
     for number, record in enumerate(source, start=1):
         if isinstance(record, Conversation):
             yield None, None, record
@@ -122,7 +124,11 @@ def _chat_example(record: Mapping[str, Any], *, path: str | None, line: int | No
         example = _ChatExample.model_validate(record)
     except ValidationError as error:
         hint = " A routing conversation has a list of tasks too." if "messages" in record else ""
-        raise DataError(f"neither a routing conversation nor a chat example: {describe(error)}.{hint}", path=path, line=line) from error
+        raise DataError(
+            f"neither a routing conversation nor a chat example: {describe(error)}.{hint}", path=path, line=line
+        ) from error
     if not any(m.role == "assistant" and m.train is not False for m in example.messages):
-        raise DataError("no assistant message to learn from (each has train = false, or there is none).", path=path, line=line)
+        raise DataError(
+            "no assistant message to learn from (each has train = false, or there is none).", path=path, line=line
+        )
     return example.model_dump(exclude_none=True)

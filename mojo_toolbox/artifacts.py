@@ -1,0 +1,98 @@
+"""Archives for containers: the training code, and model.tar.gz with its manifest and its `code/`."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import tarfile
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from mojo_toolbox.contract import CONTRACT_VERSION, BaseModelReference, Manifest, parse_manifest
+from mojo_toolbox.errors import ArtifactError
+
+MANIFEST = "manifest.json"
+CODE_DIR = "code"
+_LEFT_OUT = {"__pycache__", ".DS_Store"}
+
+
+def pack_folder(folder: Path, target: Path) -> Path:
+    """Pack a folder's files into a tar.gz whose bytes depend on their names and contents only; return `target`."""
+    with _writing(target) as archive:
+        _add_folder(archive, folder, prefix="")
+    return target
+
+
+def deployable_artifact(trained: Path, code: Path, target: Path, *, source: str) -> Manifest:
+    """Write `trained` (a model.tar.gz) to `target` with `code` as its `code/`; return its manifest.
+
+    `source` names the artifact in errors. Nothing is unpacked to disk.
+
+    Raises:
+        ArtifactError: not a tar.gz, paths that climb out, no manifest, or one of an unknown contract version.
+    """
+    manifest: Manifest | None = None
+    try:
+        with tarfile.open(trained, "r:gz") as old, _writing(target) as new:
+            for member in old:
+                name = _safe_name(member, source)
+                if name == MANIFEST:
+                    manifest = parse_manifest(_content(old, member), source=source)
+                if name and not name.startswith(f"{CODE_DIR}/") and name != CODE_DIR:
+                    member.name = name
+                    new.addfile(member, old.extractfile(member) if member.isfile() else None)
+            _add_folder(new, code, prefix=f"{CODE_DIR}/")
+    except (tarfile.TarError, gzip.BadGzipFile, EOFError) as error:
+        raise ArtifactError(f"{source} is no tar.gz archive, or is cut short: {error}") from error
+    if manifest is None:
+        raise ArtifactError(
+            f"{source} holds no {MANIFEST}. It was not made by this library's training script; deploy a base model with "
+            "base_model=…, or train again."
+        )
+    return manifest
+
+
+def base_only_artifact(base: BaseModelReference, code: Path, target: Path) -> Manifest:
+    """Write an artifact without an adapter: the base model answers as it is. Return its manifest."""
+    manifest = Manifest(contract_version=CONTRACT_VERSION, base_model=base)
+    with _writing(target) as archive, tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / MANIFEST).write_text(manifest.model_dump_json(indent=2), encoding="utf-8")
+        _add_folder(archive, Path(folder), prefix="")
+        _add_folder(archive, code, prefix=f"{CODE_DIR}/")
+    return manifest
+
+
+@contextmanager
+def _writing(target: Path) -> Iterator[tarfile.TarFile]:
+    # mtime=0 and anonymous members: the same files give the same bytes, so an upload can be recognised and skipped.
+    with (
+        target.open("wb") as raw,
+        gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0, compresslevel=1) as zipped,
+        tarfile.open(fileobj=zipped, mode="w") as archive,
+    ):
+        yield archive
+
+
+def _add_folder(archive: tarfile.TarFile, folder: Path, *, prefix: str) -> None:
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and not _LEFT_OUT.intersection(path.parts):
+            content = path.read_bytes()  # follows links: a container has no checkout beside it
+            member = tarfile.TarInfo(prefix + path.relative_to(folder).as_posix())
+            member.size, member.mode = len(content), 0o644
+            archive.addfile(member, io.BytesIO(content))
+
+
+def _safe_name(member: tarfile.TarInfo, source: str) -> str:
+    parts = [part for part in member.name.split("/") if part not in {"", "."}]
+    if ".." in parts or member.name.startswith("/") or not (member.isfile() or member.isdir()):
+        raise ArtifactError(
+            f"{source} holds {member.name!r}, which leads out of the archive or is no plain file. Not used."
+        )
+    return "/".join(parts)
+
+
+def _content(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
+    file = archive.extractfile(member)
+    return file.read() if file is not None else b""

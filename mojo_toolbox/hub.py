@@ -1,0 +1,495 @@
+"""The administrator's door: train, deploy, list, delete."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, overload
+
+from mojo_toolbox import contract, naming
+from mojo_toolbox.artifacts import base_only_artifact, deployable_artifact, pack_folder
+from mojo_toolbox.aws import endpoints as aws_endpoints
+from mojo_toolbox.aws import images, jobs
+from mojo_toolbox.aws.endpoints import Deletion, DeploymentPlan, Endpoint, EndpointSummary, ModelSummary
+from mojo_toolbox.aws.jobs import JobSummary, TrainingJob, TrainingPlan
+from mojo_toolbox.aws.requests import Overrides, Request, require_instance_type
+from mojo_toolbox.aws.session import Session
+from mojo_toolbox.aws.storage import Storage, file_sha256, split_uri
+from mojo_toolbox.errors import AlreadyExistsError, ArtifactError, AWSError, ConfigurationError, NotFoundError
+from mojo_toolbox.naming import ModelKey
+from mojo_toolbox.routing import PROMPT_VERSION
+from mojo_toolbox.routing.dataset import DataSource, prepare_training_data, prepare_validation_data
+from mojo_toolbox.settings import CloudService, load_settings
+from mojo_toolbox.shipped import inference_code_dir, training_scripts_dir
+from mojo_toolbox.staging import BaseModel, find_base_model
+
+# What stands in a dry run's requests where AWS would have to be asked.
+_ACCOUNT = "<account>"
+_LOCAL_ROLE = "mojo-local"
+# The `task` whose models are asked with the routing prompt.
+ROUTING = "routing"
+
+
+@dataclass(frozen=True)
+class _TrainedArtifact:
+    """What a training job left in S3, and where its base model was staged, when it was."""
+
+    uri: str
+    staged_base_uri: str | None = None
+
+
+class Hub:
+    """Trains and deploys models on SageMaker, or on this machine's local cloud: the same requests either way."""
+
+    def __init__(
+        self,
+        *,
+        cloud_service: CloudService | None = None,
+        region_name: str | None = None,
+        role: str | None = None,
+        bucket: str | None = None,
+        home: Path | str | None = None,
+    ) -> None:
+        """Take settings; what is left out comes from the environment or `.env` (see `Settings`). Sends nothing yet.
+
+        Raises:
+            ConfigurationError: a setting that cannot be used.
+        """
+        self._settings = load_settings(
+            cloud_service=cloud_service, region_name=region_name, role=role, bucket=bucket, home=home
+        )
+        self._session = Session(self._settings)
+
+    def __repr__(self) -> str:
+        return f"Hub(cloud_service={self._settings.cloud_service!r}, region_name={self._settings.region_name!r})"
+
+    # ------------------------------------------------------------------------------------------------- training
+
+    @overload
+    def train(
+        self,
+        *,
+        base_model: str | Path,
+        train_data: DataSource,
+        validation_data: DataSource | None = None,
+        product: str,
+        task: str,
+        model_id: str,
+        instance_type: str = ...,
+        instance_count: int = ...,
+        hyperparameters: dict[str, Any] | None = None,
+        copies: int = ...,
+        job_name: str | None = None,
+        max_runtime_seconds: int = ...,
+        volume_size_gb: int = ...,
+        image_uri: str | None = None,
+        request_overrides: Overrides | None = None,
+        dry_run: Literal[False] = False,
+    ) -> TrainingJob: ...
+
+    @overload
+    def train(self, *, dry_run: Literal[True], **options: Any) -> list[Request]: ...
+
+    def train(  # type: ignore[misc]  # **options of the dry run stands for the arguments below
+        self,
+        *,
+        base_model: str | Path,
+        train_data: DataSource,
+        validation_data: DataSource | None = None,
+        product: str,
+        task: str,
+        model_id: str,
+        instance_type: str = "ml.g5.2xlarge",
+        instance_count: int = 1,
+        hyperparameters: dict[str, Any] | None = None,
+        copies: int = 1,
+        job_name: str | None = None,
+        max_runtime_seconds: int = 24 * 3600,
+        volume_size_gb: int = 100,
+        image_uri: str | None = None,
+        request_overrides: Overrides | None = None,
+        dry_run: bool = False,
+    ) -> TrainingJob | list[Request]:
+        """Start a QLoRA training job and return at once; `wait()` on the handle. The instance is billed while it runs.
+
+        Args:
+            base_model: a Hugging Face model id, a folder (staged in S3) or the `s3://` URI of one.
+            train_data: routing conversations or chat examples: a path, an `s3://` URI, a list or a `datasets.Dataset`.
+            validation_data: the same, held out; the best epoch on it is kept.
+            product: the application; with `task` and `model_id` it names the model everywhere.
+            task: what the model is for, such as "routing".
+            model_id: the fine-tuned model's name.
+            instance_type: SageMaker's; the local cloud accepts any and uses this machine.
+            instance_count: how many instances train together.
+            hyperparameters: by transformers' and peft's names; see `contract.TrainingHyperparameters` for the defaults.
+            copies: how many differently varied examples are made of each routing conversation.
+            job_name: the job's name; when left out it is made of product, task, model_id and the time.
+            max_runtime_seconds: the job is stopped after this time.
+            volume_size_gb: disk of the instance, in GB.
+            image_uri: another training image than the pinned one.
+            request_overrides: fields to merge into a request by operation, such as
+                `{"CreateTrainingJob": {"VpcConfig": {…}}}`.
+            dry_run: check everything and return the requests without sending any.
+
+        Raises:
+            DataError: data that cannot be used.
+            HyperparameterError: an unknown name or a value out of range.
+            ConfigurationError: an argument or setting that is missing or wrong.
+            AlreadyExistsError: a job of that name exists.
+            AWSError: AWS refused a call.
+        """
+        key = ModelKey(product=product, task=task, model_id=model_id)
+        checked = contract.check_hyperparameters(hyperparameters)
+        require_instance_type(instance_type, training=True)
+        version = naming.new_version()
+        name = naming.versioned(naming.job_base(key), version) if job_name is None else job_name
+        naming.require_resource_name("job_name", name)
+        storage = self._storage(dry_run=dry_run)
+        prefix = f"{naming.s3_prefix(key)}/jobs/{name}"
+        with tempfile.TemporaryDirectory() as scratch:
+            folder = Path(scratch)
+            train = prepare_training_data(self._on_disk(train_data, folder), folder / "train.jsonl", copies=copies)
+            uploads = {f"{prefix}/data/train/train.jsonl": train.path}
+            channels = {"train": storage.uri(f"{prefix}/data/train/")}
+            if validation_data is not None:
+                held_out = prepare_validation_data(self._on_disk(validation_data, folder), folder / "validation.jsonl")
+                uploads[f"{prefix}/data/validation/validation.jsonl"] = held_out.path
+                channels["validation"] = storage.uri(f"{prefix}/data/validation/")
+            base = self._find_base(str(base_model), storage)
+            if base.uri is not None:
+                channels[contract.BASE_MODEL_CHANNEL] = base.uri
+            code = pack_folder(training_scripts_dir(), folder / "sourcedir.tar.gz")
+            code_key = f"code/{file_sha256(code)[:16]}/sourcedir.tar.gz"
+            request = jobs.training_job_request(
+                TrainingPlan(
+                    job_name=name,
+                    image_uri=image_uri or images.training_image(self._session.region_name),
+                    role_arn=self._role_arn(dry_run=dry_run),
+                    instance_type=instance_type,
+                    instance_count=instance_count,
+                    volume_size_gb=volume_size_gb,
+                    max_runtime_seconds=max_runtime_seconds,
+                    hyperparameters={
+                        **checked.model_dump(),
+                        "base_model": "" if base.uri else base.reference.id,
+                        "base_model_id": base.reference.id,
+                        "base_model_revision": base.reference.revision or "",
+                        "prompt_version": PROMPT_VERSION if task == ROUTING else "",
+                        "answers": "names",
+                        "dataset_sha256": train.sha256,
+                    },
+                    channels=channels,
+                    source_uri=storage.uri(code_key),
+                    output_uri=storage.uri(f"{prefix}/output"),
+                    checkpoint_uri=storage.uri(f"{prefix}/checkpoints"),
+                    environment=self._hub_token_environment(),
+                    region_name=self._session.region_name,
+                    tags=naming.tags(key, version=version),
+                ),
+                request_overrides,
+            )
+            if dry_run:
+                return [request]
+            self._require_no_job(name)
+            storage.ensure_bucket()
+            base.stage(storage)
+            if not storage.exists(code_key):
+                storage.upload(code, code_key)
+            for object_key, path in uploads.items():
+                storage.upload(path, object_key)
+        self._send(request)
+        return TrainingJob(self._session, name)
+
+    def jobs(
+        self, *, product: str | None = None, task: str | None = None, model_id: str | None = None, limit: int = 100
+    ) -> list[JobSummary]:
+        """Return the training jobs that this library started, newest first, at most `limit`."""
+        wanted = {"product": product, "task": task, "model_id": model_id}
+        return jobs.list_jobs(self._session, limit=limit, wanted={k: v for k, v in wanted.items() if v is not None})
+
+    def job(self, name: str) -> TrainingJob:
+        """Return the handle on the job `name`.
+
+        Raises:
+            NotFoundError: there is no such job.
+        """
+        job = TrainingJob(self._session, name)
+        job.describe()
+        return job
+
+    # ------------------------------------------------------------------------------------------------ deployment
+
+    @overload
+    def deploy(
+        self,
+        *,
+        product: str,
+        task: str,
+        model_id: str,
+        stage: str = ...,
+        instance_type: str = ...,
+        instance_count: int = ...,
+        job: TrainingJob | str | None = None,
+        model_data: str | None = None,
+        base_model: str | Path | None = None,
+        image_uri: str | None = None,
+        environment: dict[str, str] | None = None,
+        request_overrides: Overrides | None = None,
+        dry_run: Literal[False] = False,
+    ) -> Endpoint: ...
+
+    @overload
+    def deploy(self, *, dry_run: Literal[True], **options: Any) -> list[Request]: ...
+
+    def deploy(  # type: ignore[misc]  # **options of the dry run stands for the arguments below
+        self,
+        *,
+        product: str,
+        task: str,
+        model_id: str,
+        stage: str = "dev",
+        instance_type: str = "ml.g5.xlarge",
+        instance_count: int = 1,
+        job: TrainingJob | str | None = None,
+        model_data: str | None = None,
+        base_model: str | Path | None = None,
+        image_uri: str | None = None,
+        environment: dict[str, str] | None = None,
+        request_overrides: Overrides | None = None,
+        dry_run: bool = False,
+    ) -> Endpoint | list[Request]:
+        """Put a model on the endpoint of this stage and return at once; `wait()` on the handle. Billed until deleted.
+
+        What is deployed: `model_data`, else the artifact of `job`, else a `base_model` that nobody trained, else the newest
+        completed job of this product, task and model_id. A stage that exists is updated without an interruption, and
+        `wait()` then removes the superseded configuration and model.
+
+        Args:
+            product: as in `train()`.
+            task: as in `train()`.
+            model_id: as in `train()`.
+            stage: "dev", "prod" or another; each has an endpoint of its own.
+            instance_type: SageMaker's; the local cloud accepts any and uses this machine.
+            instance_count: how many instances answer.
+            job: the training job, or its name, whose artifact is deployed.
+            model_data: the `s3://` URI of an artifact.
+            base_model: as in `train()`. Beside `model_data` or `job`, where the artifact's base model is read from.
+            image_uri: another serving image than the pinned one.
+            environment: variables for the container.
+            request_overrides: fields to merge into a request by operation, as in `train()`.
+            dry_run: check everything and return the requests without sending any that change something.
+
+        Raises:
+            NotFoundError: no completed job, or no such artifact.
+            ArtifactError: an artifact, or the prompt it was trained on, that this version of the library does not know.
+            ConfigurationError: an argument or setting that is missing or wrong.
+            AWSError: AWS refused a call.
+        """
+        key = ModelKey(product=product, task=task, model_id=model_id)
+        require_instance_type(instance_type, training=False)
+        version = naming.new_version()
+        version_base = naming.deployment_base(key, stage)
+        version_name = naming.versioned(version_base, version)
+        endpoint_name = naming.endpoint_name(key, stage)
+        storage = self._storage(dry_run=dry_run)
+        artifact_key = f"{naming.s3_prefix(key)}/deployments/{version}/model.tar.gz"
+        with tempfile.TemporaryDirectory() as scratch:
+            artifact = Path(scratch) / "model.tar.gz"
+            trained = self._trained_artifact(key, job=job, model_data=model_data, base_model=base_model)
+            base = self._pack(trained, base_model, artifact, storage, task=task)
+            update = not dry_run and self._stage_exists(endpoint_name)
+            requests = aws_endpoints.deployment_requests(
+                DeploymentPlan(
+                    endpoint_name=endpoint_name,
+                    version_name=version_name,
+                    image_uri=image_uri or images.serving_image(self._session.region_name, instance_type),
+                    role_arn=self._role_arn(dry_run=dry_run),
+                    model_data_uri=storage.uri(artifact_key),
+                    base_model_uri=base.uri,
+                    environment={
+                        "MOJO_BASE_MODEL": contract.STAGED_BASE_MODEL_DIR if base.uri else base.reference.id,
+                        "MOJO_BASE_MODEL_REVISION": base.reference.revision or "",
+                        **self._hub_token_environment(),
+                        **(environment or {}),
+                    },
+                    instance_type=instance_type,
+                    instance_count=instance_count,
+                    tags=naming.tags(key, stage=stage, version=version),
+                ),
+                update=update,
+                overrides=request_overrides,
+            )
+            if dry_run:
+                return requests
+            storage.ensure_bucket()
+            base.stage(storage)
+            storage.upload(artifact, artifact_key)
+        endpoint = Endpoint(self._session, endpoint_name, version_base=version_base, expected_config=version_name)
+        self._send_all(requests, endpoint)
+        return endpoint
+
+    def endpoints(self) -> list[EndpointSummary]:
+        """Return the endpoints that this library made, newest first."""
+        return aws_endpoints.list_endpoints(self._session)
+
+    def models(self) -> list[ModelSummary]:
+        """Return the deployed model versions that this library made, newest first."""
+        return aws_endpoints.list_models(self._session)
+
+    def endpoint(self, *, product: str, task: str, model_id: str, stage: str = "dev") -> Endpoint:
+        """Return the handle on an endpoint, whether or not it exists."""
+        key = ModelKey(product=product, task=task, model_id=model_id)
+        name = naming.endpoint_name(key, stage)
+        return Endpoint(self._session, name, version_base=naming.deployment_base(key, stage))
+
+    def delete(self, *, product: str, task: str, model_id: str, stage: str = "dev") -> Deletion:
+        """Remove a stage: its endpoint, configurations and models. Training jobs and artifacts in S3 stay.
+
+        What could not be removed stands in the answer's `failed` with AWS's reason.
+        """
+        return self.endpoint(product=product, task=task, model_id=model_id, stage=stage).delete()
+
+    # --------------------------------------------------------------------------------------------- what they share
+
+    def _storage(self, *, dry_run: bool) -> Storage:
+        bucket = self._settings.bucket
+        if bucket is None:
+            account = _ACCOUNT if dry_run else self._session.account_id
+            bucket = naming.default_bucket(self._session.region_name, account)
+        return Storage(self._session, bucket)
+
+    def _role_arn(self, *, dry_run: bool) -> str:
+        role = self._settings.role or (_LOCAL_ROLE if self._session.is_local else None)
+        if role is None:
+            raise ConfigurationError(
+                "SageMaker needs an execution role. Pass role='…' (a name or an ARN), or set MOJO_ROLE or SAGEMAKER_ROLE."
+            )
+        if role.startswith("arn:"):
+            return role
+        return naming.role_arn(role, self._session.region_name, _ACCOUNT if dry_run else self._session.account_id)
+
+    def _hub_token_environment(self) -> dict[str, str]:
+        """Name the secret that holds the hub's token; the token itself never travels."""
+        arn = self._settings.hf_token_secret_arn
+        return {} if arn is None else {"MOJO_HF_TOKEN_SECRET_ARN": arn}
+
+    def _on_disk(self, data: DataSource, folder: Path) -> DataSource:
+        """Bring data that lies in S3 to this machine; leave the rest as it is."""
+        if not isinstance(data, str) or not data.startswith("s3://"):
+            return data
+        path = folder / f"from-s3-{len(list(folder.iterdir()))}.jsonl"
+        Storage(self._session, split_uri(data)[0]).download(data, path)
+        return path
+
+    def _find_base(self, name: str, storage: Storage) -> BaseModel:
+        token = self._settings.hf_token
+        return find_base_model(
+            name,
+            storage,
+            cache_dir=self._settings.home / "base_models",
+            token=token.get_secret_value() if token else None,
+            # A container on AWS reads the hub by itself; on this machine we know already whether it can.
+            look_up=self._session.is_local,
+        )
+
+    def _require_no_job(self, name: str) -> None:
+        """Refuse a taken name before anything is uploaded over the other job's data."""
+        try:
+            TrainingJob(self._session, name).describe()
+        except NotFoundError:
+            return
+        raise AlreadyExistsError(f"A training job named {name!r} exists. Leave job_name out, or choose another.")
+
+    def _trained_artifact(
+        self, key: ModelKey, *, job: TrainingJob | str | None, model_data: str | None, base_model: str | Path | None
+    ) -> _TrainedArtifact | None:
+        """Find the artifact to deploy; None when a base model is to be deployed as it is."""
+        if model_data is not None:
+            if job is not None:
+                raise ConfigurationError("Give either model_data or job: they name the same thing.")
+            return _TrainedArtifact(uri=model_data)
+        if job is not None:
+            handle = job if isinstance(job, TrainingJob) else self.job(job)
+        elif base_model is not None:
+            return None
+        else:
+            handle = self._newest_completed(key)
+        description = handle.describe()
+        uri = description.get("ModelArtifacts", {}).get("S3ModelArtifacts")
+        if description["TrainingJobStatus"] != "Completed" or not uri:
+            raise NotFoundError(
+                f"Training job {handle.name!r} is {description['TrainingJobStatus']}: there is no model to deploy yet."
+            )
+        return _TrainedArtifact(uri=uri, staged_base_uri=jobs.channel_uri(description, contract.BASE_MODEL_CHANNEL))
+
+    def _newest_completed(self, key: ModelKey) -> TrainingJob:
+        wanted = {"product": key.product, "task": key.task, "model_id": key.model_id}
+        for newest in jobs.list_jobs(self._session, status="Completed", wanted=wanted, limit=1):
+            return TrainingJob(self._session, newest.name)
+        raise NotFoundError(
+            f"No completed training job of product {key.product!r}, task {key.task!r}, model_id {key.model_id!r}. "
+            "Train one, or deploy an untrained model with base_model=…"
+        )
+
+    def _pack(
+        self,
+        trained: _TrainedArtifact | None,
+        base_model: str | Path | None,
+        target: Path,
+        storage: Storage,
+        *,
+        task: str,
+    ) -> BaseModel:
+        """Write the artifact to deploy and return the base model that it stands on."""
+        if trained is None:
+            base = self._find_base(str(base_model), storage)
+            base_only_artifact(base.reference, inference_code_dir(), target)
+            return base
+        downloaded = target.with_name("trained.tar.gz")
+        storage.download(trained.uri, downloaded)
+        manifest = deployable_artifact(downloaded, inference_code_dir(), target, source=trained.uri)
+        if task == ROUTING and manifest.prompt_version != PROMPT_VERSION:
+            raise ArtifactError(
+                f"{trained.uri} was trained on the prompt {manifest.prompt_version!r}; this library asks with "
+                f"{PROMPT_VERSION!r}. Install the library version that trained it, or train again."
+            )
+        if base_model is None and trained.staged_base_uri is not None:
+            return BaseModel(reference=manifest.base_model, uri=trained.staged_base_uri)
+        found = self._find_base(str(base_model or manifest.base_model.id), storage)
+        return BaseModel(reference=manifest.base_model, uri=found.uri, folder=found.folder)
+
+    def _stage_exists(self, endpoint_name: str) -> bool:
+        """Whether the endpoint can be updated; one that failed is removed, one that is on its way is refused."""
+        endpoint = Endpoint(self._session, endpoint_name, version_base="")
+        try:
+            status = endpoint.status
+        except NotFoundError:
+            return False
+        if status in {"Failed", "OutOfService"}:
+            self._session.call("sagemaker", "delete_endpoint", EndpointName=endpoint_name)
+            return False
+        if status != "InService":
+            raise AlreadyExistsError(
+                f"Endpoint {endpoint_name!r} is {status}. Wait until it has settled, then deploy again."
+            )
+        return True
+
+    def _send_all(self, requests: list[Request], endpoint: Endpoint) -> None:
+        """Send the deployment's requests; when one is refused, take back the ones before it."""
+        sent: list[Request] = []
+        try:
+            for request in requests:
+                self._send(request)
+                sent.append(request)
+        except AWSError:
+            for request in reversed(sent):
+                endpoint.take_back(request)
+            raise
+        if requests[-1].operation == "UpdateEndpoint":
+            arn = endpoint.describe()["EndpointArn"]
+            tags = requests[0].parameters["Tags"]
+            self._session.call("sagemaker", "add_tags", ResourceArn=arn, Tags=tags)
+
+    def _send(self, request: Request) -> None:
+        self._session.call("sagemaker", request.method, **request.parameters)

@@ -1,0 +1,243 @@
+"""The programmer's door: ask a deployed model."""
+
+from __future__ import annotations
+
+import json
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, overload
+
+from mojo_toolbox import naming
+from mojo_toolbox.aws.invocation import invoke_endpoint
+from mojo_toolbox.aws.session import Session
+from mojo_toolbox.contract import MAX_BODY_BYTES, ChatReply, Usage, chat_request, parse_chat_reply
+from mojo_toolbox.data import NONE_ANSWER, Message, Task
+from mojo_toolbox.errors import ConfigurationError, DataError, InvalidAnswerError, ModelError
+from mojo_toolbox.naming import ModelKey
+from mojo_toolbox.routing.prompt import UNKNOWN, _Unknown, routing_prompt
+from mojo_toolbox.settings import CloudService, load_settings
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Which task is in charge now."""
+
+    task: str | None
+    """One of the tasks given, or None: no listed task is wanted."""
+    probabilities: dict[str | None, float] | None
+    """One for each task and for None, summing to 1; None where the server gives none."""
+    latency_ms: float
+    """From sending the request to having the answer, in milliseconds."""
+    usage: Usage
+    request_id: str
+
+
+@dataclass(frozen=True)
+class ChatAnswer:
+    """A plain chat reply."""
+
+    content: str
+    latency_ms: float
+    usage: Usage
+    request_id: str
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a server sent back: the body, and the id of the request for its operator."""
+
+    body: bytes
+    request_id: str
+
+
+class Model(ABC):
+    """A deployed model, wherever it runs. Safe to share between threads."""
+
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """What errors call this model."""
+
+    @abstractmethod
+    def _ask(self, body: bytes) -> Answer:
+        """Send one request; raise a PredictionError when there is no answer."""
+
+    @overload
+    def predict(
+        self,
+        messages: Sequence[Message | Mapping[str, Any]],
+        *,
+        tasks: Sequence[Task | Mapping[str, Any]],
+        previous: str | _Unknown | None = UNKNOWN,
+    ) -> Decision: ...
+
+    @overload
+    def predict(
+        self,
+        messages: Sequence[Mapping[str, Any]],
+        *,
+        tasks: None = None,
+        max_tokens: int = 128,
+        temperature: float = 0.0,
+    ) -> ChatAnswer: ...
+
+    def predict(
+        self,
+        messages: Sequence[Message | Mapping[str, Any]],
+        *,
+        tasks: Sequence[Task | Mapping[str, Any]] | None = None,
+        previous: str | _Unknown | None = UNKNOWN,
+        max_tokens: int = 128,
+        temperature: float = 0.0,
+    ) -> Decision | ChatAnswer:
+        """Ask the model once: with `tasks` which of them is in charge after the last message, without for a chat reply.
+
+        Args:
+            messages: `{"role": …, "content": …}`, oldest first, the user's last. When routing, an earlier user message's
+                `task` (a name or None) is the decision that was given then; without the key it is unknown.
+            tasks: `{"name": …, "description": …}` of what the assistant can do now.
+            previous: short for the decision at the last earlier user turn. None means "no task"; leave it out when unknown.
+            max_tokens: the longest chat reply, in tokens; a decision is as long as its name.
+            temperature: of a chat reply; 0 takes the likeliest token each time.
+
+        Raises:
+            DataError: messages or tasks that cannot be asked.
+            EndpointNotFoundError: nothing is deployed under this name.
+            EndpointNotReadyError: it is deployed but does not answer yet.
+            ModelError: the container answered an error.
+            PredictionTimeoutError: no answer within a minute.
+            InvalidAnswerError: an answer that is none of the tasks.
+        """
+        if tasks is None:
+            if not isinstance(previous, _Unknown):
+                raise ConfigurationError("previous= belongs to routing; give tasks= too, or leave it out.")
+            reply, request_id, latency = self._chat(_chat_body(messages, max_tokens, temperature, self._adapter))
+            return ChatAnswer(reply.content, latency, reply.usage, request_id)
+        prompt = routing_prompt(messages, tasks, previous=previous)
+        body = chat_request(prompt.messages, choices=prompt.choices, adapter=self._adapter)
+        reply, request_id, latency = self._chat(body)
+        if reply.content not in prompt.choices:
+            raise InvalidAnswerError(
+                f"{self.name} answered {reply.content[:80]!r}, which is none of the {len(prompt.choices)} choices. "
+                "Its server may not support constrained choices.",
+                endpoint_name=self.name,
+                request_id=request_id,
+                answer=reply.content,
+                choices=prompt.choices,
+            )
+        probabilities = reply.choice_probabilities
+        return Decision(
+            task=_task(reply.content),
+            probabilities=None if probabilities is None else {_task(c): p for c, p in probabilities.items()},
+            latency_ms=latency,
+            usage=reply.usage,
+            request_id=request_id,
+        )
+
+    @property
+    def _adapter(self) -> str | None:
+        """The adapter to ask for, on a server that has several."""
+        return None
+
+    def _chat(self, request: Mapping[str, Any]) -> tuple[ChatReply, str, float]:
+        body = json.dumps(request, ensure_ascii=False).encode()
+        if len(body) > MAX_BODY_BYTES:
+            raise DataError(
+                f"the request has {len(body) / 1e6:.1f} MB; SageMaker takes {MAX_BODY_BYTES / 1e6:.1f} MB. "
+                "Send fewer or shorter messages."
+            )
+        started = time.perf_counter()
+        answer = self._ask(body)
+        latency = (time.perf_counter() - started) * 1000
+        try:
+            return parse_chat_reply(answer.body), answer.request_id, latency
+        except ValueError as error:
+            raise ModelError(
+                f"{self.name} answered something that is no chat completion: {answer.body[:200]!r}",
+                endpoint_name=self.name,
+                request_id=answer.request_id,
+                container_message=answer.body[:1000].decode(errors="replace"),
+            ) from error
+
+
+class AWSModel(Model):
+    """A model on a SageMaker endpoint, or with `cloud_service="local"` on this machine's local cloud."""
+
+    def __init__(
+        self,
+        *,
+        product: str,
+        model_id: str,
+        task: str,
+        stage: str = "dev",
+        region_name: str | None = None,
+        cloud_service: CloudService | None = None,
+        adapter: str | None = None,
+        api_auth_token: str | None = None,
+        home: Path | str | None = None,
+    ) -> None:
+        """Name the endpoint. Nothing is sent and nothing looked up: the endpoint's name follows from the arguments.
+
+        Args:
+            product: the application that asks.
+            model_id: the fine-tuned model's name.
+            task: what the model is for, such as "routing".
+            stage: "dev", "prod" or another.
+            region_name: AWS region; when left out the environment decides.
+            cloud_service: "aws" (the default) or "local".
+            adapter: which adapter to ask, on an endpoint that has several.
+            api_auth_token: reserved for the gateway of a later version; giving one is an error.
+            home: where the local cloud lives (MOJO_HOME, else `~/.mojo`).
+
+        Raises:
+            ConfigurationError: a setting that cannot be used.
+            InvalidNameError: a part of the name that cannot be used.
+        """
+        if api_auth_token:
+            raise ConfigurationError(
+                "api_auth_token is for the API gateway of a later version; this one signs requests with AWS credentials. "
+                "Leave it out."
+            )
+        settings = load_settings(cloud_service=cloud_service, region_name=region_name, home=home)
+        self._session = Session(settings)
+        self._name = naming.endpoint_name(ModelKey(product=product, task=task, model_id=model_id), stage)
+        self._adapter_name = adapter
+
+    def __repr__(self) -> str:
+        return f"AWSModel({self._name!r})"
+
+    @property
+    def name(self) -> str:
+        """The endpoint's name."""
+        return self._name
+
+    @property
+    def _adapter(self) -> str | None:
+        return self._adapter_name
+
+    def _ask(self, body: bytes) -> Answer:
+        answer, request_id = invoke_endpoint(self._session, self._name, body)
+        return Answer(body=answer, request_id=request_id)
+
+
+def _chat_body(
+    messages: Sequence[Message | Mapping[str, Any]], max_tokens: int, temperature: float, adapter: str | None
+) -> dict[str, Any]:
+    if isinstance(messages, str | Mapping) or not messages:
+        raise DataError(
+            'messages must be a list such as [{"role": "user", "content": "…"}], with at least one message.'
+        )
+    plain = []
+    for message in messages:
+        given = message.model_dump() if isinstance(message, Message) else message
+        if not isinstance(given, Mapping) or not isinstance(given.get("content"), str) or "role" not in given:
+            raise DataError(f"a message needs a role and a text as its content, not {given!r:.80}.")
+        plain.append({"role": given["role"], "content": given["content"]})
+    return chat_request(plain, max_tokens=max_tokens, temperature=temperature, adapter=adapter)
+
+
+def _task(answer: str) -> str | None:
+    return None if answer == NONE_ANSWER else answer
