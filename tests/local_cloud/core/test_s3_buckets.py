@@ -6,7 +6,7 @@ import json
 
 import pytest
 from botocore.exceptions import ClientError
-from conftest import Clients
+from cloud_clients import Clients
 from raw_http import send, signed
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from botocore.exceptions import ClientError
-from conftest import Clients
+from cloud_clients import Clients
 from raw_http import Reply, send
 
 BOUNDARY = "----boundary"

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from boto3.s3.transfer import TransferConfig
 from botocore.exceptions import ClientError
-from conftest import Clients
+from cloud_clients import Clients
 from raw_http import send, signed
 
 from mojo_toolbox.local_cloud import lifecycle

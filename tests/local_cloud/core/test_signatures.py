@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 import pytest
 from botocore.exceptions import ClientError
-from conftest import Clients
+from cloud_clients import Clients
 from raw_http import ChunkSigner, send, signed
 
 from mojo_toolbox.local_cloud.credentials import KeyRing
