@@ -181,7 +181,8 @@ class Hub:
                     },
                     channels=channels,
                     source_uri=storage.uri(code_key),
-                    output_uri=storage.uri(f"{prefix}/output"),
+                    # SageMaker adds the job's name and "output/model.tar.gz".
+                    output_uri=storage.uri(f"{naming.s3_prefix(key)}/jobs"),
                     checkpoint_uri=storage.uri(f"{prefix}/checkpoints"),
                     environment=self._hub_token_environment(),
                     region_name=self._session.region_name,

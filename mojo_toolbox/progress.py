@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, Protocol
 
 
@@ -17,6 +17,11 @@ class Progress(Protocol):
 
 def silent(*, done: float | None = None, total: float | None = None, text: str | None = None) -> None:
     """Take progress and show nothing."""
+
+
+def reporting_to(progress: bool | Progress, title: str) -> AbstractContextManager[Progress]:
+    """Return a bar with this title (True), silence (False), or what the caller reports to already."""
+    return progress_bar(title, show=progress) if isinstance(progress, bool) else nullcontext(progress)
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from mojo_toolbox.aws.requests import Overrides, Request, build
 from mojo_toolbox.aws.session import Session
 from mojo_toolbox.errors import NotFoundError, TrainingJobFailedError, WaitTimeoutError
 from mojo_toolbox.naming import ModelKey, key_from_tags, tag_value
-from mojo_toolbox.progress import Progress, progress_bar
+from mojo_toolbox.progress import Progress, reporting_to
 
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
 _ENDED = frozenset({"Completed", "Failed", "Stopped"})
@@ -139,8 +139,8 @@ class TrainingJob:
         """Ask the job to stop and return at once; a checkpoint and what was trained so far are kept."""
         self._session.call("sagemaker", "stop_training_job", TrainingJobName=self.name)
 
-    def wait(self, *, progress: bool = True, timeout: float | None = None) -> TrainingJob:
-        """Wait until the job has ended, showing a bar with the loss; return the handle.
+    def wait(self, *, progress: bool | Progress = True, timeout: float | None = None) -> TrainingJob:
+        """Wait until the job has ended, showing a bar with the loss (or reporting to `progress`); return the handle.
 
         Raises:
             TrainingJobFailedError: the job failed or was stopped; the message ends with its last lines.
@@ -148,7 +148,7 @@ class TrainingJob:
         """
         deadline = None if timeout is None else time.monotonic() + timeout
         cursor = _LogCursor(self._session, self.name)
-        with progress_bar(f"Training {self.name}", show=progress) as report:
+        with reporting_to(progress, f"Training {self.name}") as report:
             while True:
                 description = self.describe()
                 for line in cursor.new_lines():

@@ -33,6 +33,8 @@ _DENIED = {
     "ExpiredTokenException",
     "InvalidAccessKeyId",
     "InvalidClientTokenId",
+    "InvalidSignatureException",
+    "MissingAuthenticationTokenException",
     "SignatureDoesNotMatch",
     "UnrecognizedClientException",
 }

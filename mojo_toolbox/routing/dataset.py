@@ -86,8 +86,8 @@ def _examples(source: DataSource, render: Any) -> Iterator[dict[str, Any]]:
 
 def _records(source: DataSource) -> Iterator[tuple[str | None, int | None, Any]]:
     if isinstance(source, str | Path):
-        for line, record in read_records(source):
-            yield str(source), line, record
+        for line, parsed in read_records(source):
+            yield str(source), line, parsed
         return
     if isinstance(source, Mapping) or not isinstance(source, Iterable):
         raise DataError(

@@ -1,0 +1,33 @@
+"""Routers that learn nothing, to be honest against."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from mojo_toolbox.data import Message, Task
+
+# Below this cosine similarity the words of a turn say nothing about a task.
+_SIMILAR = 0.12
+_CLOSING = re.compile(
+    r"\b(thanks|thank you|thx|ty|cheers|bye|that'?s (it|all|fine)|forget it|never ?mind|leave it|done|enough)\b",
+    re.IGNORECASE,
+)
+
+
+def tfidf_router(messages: Sequence[Message], tasks: Sequence[Task], previous: str | None) -> str | None:
+    """Choose the task whose name and description share the rarest words with the last turn.
+
+    A turn that resembles no task keeps the previous one, unless it is short and closes.
+    """
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    text = messages[-1].content
+    documents = [f"{task.name.replace('_', ' ')} {task.description}" for task in tasks]
+    vectorizer = TfidfVectorizer(sublinear_tf=True, token_pattern=r"(?u)\w+")  # noqa: S106 - a pattern of words
+    similarities = (vectorizer.fit_transform(documents) @ vectorizer.transform([text]).T).toarray().ravel()
+    best = int(similarities.argmax())
+    if similarities[best] >= _SIMILAR:
+        return tasks[best].name
+    closes = _CLOSING.search(text) is not None and len(text.split()) <= 12  # noqa: PLR2004 - a farewell is short
+    return None if closes else previous
