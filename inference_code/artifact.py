@@ -18,6 +18,7 @@ from typing import Any
 
 import torch
 from chat_encoding import ensure_chat_template
+from hub_token import fetch_hub_token
 from language_model import LanguageModel
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
@@ -51,6 +52,7 @@ def load_artifact(model_dir: Path) -> Loaded:
     """
     manifest = _manifest(model_dir)
     weights, revision = _weights(model_dir, manifest)
+    fetch_hub_token()
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     dtype = serving_dtype(device)
     started = time.monotonic()

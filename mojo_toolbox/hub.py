@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -184,7 +185,7 @@ class Hub:
                     # SageMaker adds the job's name and "output/model.tar.gz".
                     output_uri=storage.uri(f"{naming.s3_prefix(key)}/jobs"),
                     checkpoint_uri=storage.uri(f"{prefix}/checkpoints"),
-                    environment=self._hub_token_environment(),
+                    environment={**self._hub_token_environment(), **_git_commit()},
                     region_name=self._session.region_name,
                     tags=naming.tags(key, version=version),
                 ),
@@ -373,7 +374,7 @@ class Hub:
     def _hub_token_environment(self) -> dict[str, str]:
         """Name the secret that holds the hub's token; the token itself never travels."""
         arn = self._settings.hf_token_secret_arn
-        return {} if arn is None else {"MOJO_HF_TOKEN_SECRET_ARN": arn}
+        return {} if arn is None or self._session.is_local else {"MOJO_HF_TOKEN_SECRET_ARN": arn}
 
     def _on_disk(self, data: DataSource, folder: Path) -> DataSource:
         """Bring data that lies in S3 to this machine; leave the rest as it is."""
@@ -494,3 +495,13 @@ class Hub:
 
     def _send(self, request: Request) -> None:
         self._session.call("sagemaker", request.method, **request.parameters)
+
+
+def _git_commit() -> dict[str, str]:
+    """Name the commit of the folder that the administrator works in, for the manifest; nothing outside a checkout."""
+    command = ["git", "rev-parse", "HEAD"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=5, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return {}
+    return {"MOJO_GIT_COMMIT": done.stdout.strip()} if done.returncode == 0 else {}

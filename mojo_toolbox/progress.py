@@ -34,6 +34,7 @@ def progress_bar(title: str, *, show: bool = True) -> Iterator[Progress]:
         from rich.console import Console
         from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
         from rich.progress import Progress as RichProgress
+        from rich.table import Column
     except ImportError:  # the base install has no rich: the programmer's door shows nothing
         yield silent
         return
@@ -41,10 +42,10 @@ def progress_bar(title: str, *, show: bool = True) -> Iterator[Progress]:
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}"),
-        BarColumn(bar_width=24),
+        BarColumn(bar_width=16),
         TextColumn("{task.fields[text]}"),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
+        TimeElapsedColumn(Column(no_wrap=True, min_width=7)),
+        TimeRemainingColumn(compact=True, table_column=Column(no_wrap=True, min_width=5)),
     )
     with RichProgress(*columns, console=console, transient=False) as bar:
         row = bar.add_task(title, total=None, text="")

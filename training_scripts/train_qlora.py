@@ -29,6 +29,7 @@ from typing import Any, Literal, NamedTuple, TextIO, get_args, get_origin, get_t
 import torch
 import transformers
 from chat_encoding import ChatTemplateError, encode_chat, ensure_chat_template
+from hub_token import fetch_hub_token
 from peft import LoraConfig, PeftModel, get_peft_model, load_peft_weights, set_peft_model_state_dict
 from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig, Trainer, TrainerCallback
 
@@ -47,6 +48,7 @@ def main() -> None:
     with work_folder(job) as work:
         arguments = training_arguments(settings, work, saves=job.checkpoint_dir is not None)
 
+        fetch_hub_token()
         source = base_model_source(settings, job)
         tokenizer = load_tokenizer(source)
         train = load_examples(job.train, tokenizer, settings.max_length)

@@ -105,17 +105,17 @@ def _run(train: list[Conversation], test: list[Conversation]) -> _Result:
 
     started = time.monotonic()
     model = AWSModel(product=_PRODUCT, task=_TASK, model_id=_MODEL_ID, stage=_STAGE, cloud_service="local")
-    with progress_bar("1/6  Local cloud and base model") as report:
+    with progress_bar("1/6 Start") as report:
         report(text="starting; the base model is converted once")
         hub = Hub(cloud_service="local")
         endpoint = hub.deploy(product=_PRODUCT, task=_TASK, model_id=_MODEL_ID, stage=_STAGE, base_model=_BASE_MODEL)
         endpoint.wait(progress=False)
         report(done=1, total=1, text="serving the untrained model")
-    with progress_bar("2/6  Asking the untrained model") as report:
+    with progress_bar("2/6 Ask untrained") as report:
         before = evaluate(_router(model), test, progress=report)
-    with progress_bar("3/6  Asking the baseline") as report:
+    with progress_bar("3/6 Ask baseline") as report:
         baseline = evaluate(tfidf_router, test, progress=report)
-    with progress_bar("4/6  Training") as report:
+    with progress_bar("4/6 Train") as report:
         report(text="starting the job")
         job = hub.train(
             base_model=_BASE_MODEL,
@@ -126,10 +126,10 @@ def _run(train: list[Conversation], test: list[Conversation]) -> _Result:
             hyperparameters=_HYPERPARAMETERS,
         )
         job.wait(progress=report)
-    with progress_bar("5/6  Deploying") as report:
+    with progress_bar("5/6 Deploy") as report:
         hub.deploy(product=_PRODUCT, task=_TASK, model_id=_MODEL_ID, stage=_STAGE, job=job).wait(progress=False)
         report(done=1, total=1, text="serving the trained model")
-    with progress_bar("6/6  Asking the trained model") as report:
+    with progress_bar("6/6 Ask trained") as report:
         after = evaluate(_router(model), test, progress=report)
     seen = {task.name for conversation in train for task in conversation.tasks}
     return _Result(

@@ -1,0 +1,1 @@
+../inference_code/hub_token.py
