@@ -1,0 +1,102 @@
+"""`mojo local`: the local cloud on this machine."""
+
+from __future__ import annotations
+
+import importlib.util
+import shlex
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from mojo_toolbox.cli.options import AsJson
+from mojo_toolbox.cli.output import data, data_as_json, note
+from mojo_toolbox.errors import ConfigurationError, LocalCloudError
+
+# What the server itself needs, of the `local` extra.
+_NEEDED = ("moto", "starlette", "uvicorn")
+
+EXAMPLES = {
+    "up": "mojo local up\nmojo local up --port 5000 --json",
+    "down": "mojo local down",
+    "status": "mojo local status --json",
+    "env": 'eval "$(mojo local env)" && aws s3 ls\nmojo local env --json',
+}
+
+
+def up(
+    port: Annotated[
+        int | None,
+        typer.Option(min=1, max=65535, help="Unset: the port of the last start.", metavar="N", show_default=False),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Start the local cloud in the background unless it runs; return once it answers.
+
+    Its state lies under MOJO_HOME, else ~/.mojo. Commands with --cloud local start it by themselves.
+    """
+    from mojo_toolbox.local_cloud import lifecycle
+
+    missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
+    if missing:
+        raise ConfigurationError(f"The local cloud needs {missing[0]}: pip install 'mojo-toolbox[local]'")
+    home = _home()
+    _print_connection(lifecycle.up(home, port), home, as_json=as_json)
+
+
+def down(as_json: AsJson = False) -> None:
+    """Stop the local cloud with its jobs and endpoints.
+
+    A job that runs will be Failed; endpoints serve again after the next start.
+    """
+    from mojo_toolbox.local_cloud import lifecycle
+
+    stopped = lifecycle.down(_home())
+    if as_json:
+        data_as_json({"stopped": stopped})
+    else:
+        note("Stopped." if stopped else "The local cloud did not run.")
+
+
+def status(as_json: AsJson = False) -> None:
+    """Say whether the local cloud runs, and where; exit status 1 when it does not."""
+    from mojo_toolbox.local_cloud import lifecycle
+
+    home = _home()
+    connection = lifecycle.status(home)
+    if connection is not None:
+        _print_connection(connection, home, as_json=as_json, running=True)
+        return
+    if as_json:
+        data_as_json({"running": False, "home": str(home)})
+    else:
+        note(f"The local cloud does not run (home {home}). Start it: mojo local up")
+    raise typer.Exit(1)
+
+
+def env(as_json: AsJson = False) -> None:
+    """Print the exports with which other AWS clients use the local cloud."""
+    from mojo_toolbox.local_cloud import lifecycle
+
+    connection = lifecycle.status(_home())
+    if connection is None:
+        raise LocalCloudError("The local cloud does not run. Start it: mojo local up")
+    variables = connection.environment()
+    if as_json:
+        data_as_json(variables)
+    else:
+        data("\n".join(f"export {name}={shlex.quote(value)}" for name, value in variables.items()))
+
+
+def _home() -> Path:
+    from mojo_toolbox.settings import load_settings
+
+    return load_settings().home.expanduser().resolve()
+
+
+def _print_connection(connection: Any, home: Path, *, as_json: bool, **more: object) -> None:
+    if as_json:
+        data_as_json({**more, "endpoint_url": connection.endpoint_url, "pid": connection.pid, "home": str(home)})
+    else:
+        data(connection.endpoint_url)
+        note(f"The local cloud answers (pid {connection.pid}, home {home}).")

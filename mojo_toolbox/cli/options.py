@@ -1,0 +1,147 @@
+"""The options that several commands share, and what they mean together."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from mojo_toolbox.cli.endings import UsageError
+from mojo_toolbox.cli.output import note
+
+if TYPE_CHECKING:
+    from mojo_toolbox.hub import Hub
+
+_MODEL = "Which model"
+_WHERE = "Where"
+_HOW = "How to run"
+
+Cloud = Annotated[
+    Literal["aws", "local"] | None,
+    typer.Option(
+        "--cloud-service",
+        "--cloud",
+        help="AWS, or the local cloud on this machine. Unset: MOJO_CLOUD_SERVICE, else aws.",
+        rich_help_panel=_WHERE,
+        show_default=False,
+    ),
+]
+Region = Annotated[
+    str | None,
+    typer.Option(
+        help="AWS region. Unset: MOJO_REGION_NAME, else what boto3 finds.",
+        metavar="NAME",
+        rich_help_panel=_WHERE,
+        show_default=False,
+    ),
+]
+Role = Annotated[
+    str | None,
+    typer.Option(
+        help="Execution role of SageMaker, by name or ARN. Unset: MOJO_ROLE or SAGEMAKER_ROLE.",
+        metavar="ROLE",
+        rich_help_panel=_WHERE,
+        show_default=False,
+    ),
+]
+Bucket = Annotated[
+    str | None,
+    typer.Option(
+        help="S3 bucket. Unset: MOJO_BUCKET, else mojo-toolbox-REGION-ACCOUNT.",
+        metavar="NAME",
+        rich_help_panel=_WHERE,
+        show_default=False,
+    ),
+]
+Product = Annotated[str, typer.Option(help="The application.", metavar="NAME", rich_help_panel=_MODEL)]
+TaskName = Annotated[
+    str, typer.Option("--task", help="What the model is for, such as routing.", metavar="NAME", rich_help_panel=_MODEL)
+]
+ModelId = Annotated[str, typer.Option(help="The fine-tuned model's name.", metavar="NAME", rich_help_panel=_MODEL)]
+Stage = Annotated[str, typer.Option(help="dev, prod or another.", metavar="NAME", rich_help_panel=_MODEL)]
+ImageUri = Annotated[
+    str | None, typer.Option(help="Another container image than the pinned one.", metavar="URI", show_default=False)
+]
+RequestOverrides = Annotated[
+    Path | None,
+    typer.Option(
+        help='JSON file of fields to merge into requests: {"CreateTrainingJob": {"VpcConfig": …}}.',
+        metavar="FILE",
+        show_default=False,
+    ),
+]
+Wait = Annotated[
+    bool, typer.Option("--wait/--no-wait", help="Wait until it is ready, with progress.", rich_help_panel=_HOW)
+]
+DryRun = Annotated[
+    bool,
+    typer.Option("--dry-run", help="Check everything and print the requests; send none.", rich_help_panel=_HOW),
+]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.", rich_help_panel=_HOW)]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, on one line.", rich_help_panel=_HOW)]
+
+
+def open_hub(cloud: Literal["aws", "local"] | None, region: str | None, **settings: Any) -> Hub:
+    """Return the administrator's door that the options describe."""
+    from mojo_toolbox.hub import Hub
+
+    return Hub(cloud_service=cloud, region_name=region, **settings)
+
+
+def is_local(cloud: Literal["aws", "local"] | None) -> bool:
+    """Whether the local cloud is meant, by the option or by the environment."""
+    from mojo_toolbox.settings import load_settings
+
+    return load_settings(cloud_service=cloud).cloud_service == "local"
+
+
+def require_consent(question: str, *, yes: bool) -> None:
+    """Ask before something costs money or removes something; where nobody can be asked, refuse.
+
+    Raises:
+        UsageError: neither `--yes` nor a terminal to ask at.
+        typer.Exit: the answer was no.
+    """
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise UsageError(f"{question} Nobody can be asked here (no terminal): add --yes to go ahead.")
+    if not typer.confirm(f"{question} Go ahead?", err=True):
+        note("Nothing was changed.")
+        raise typer.Exit(1)
+
+
+def pairs(given: list[str] | None, *, option: str) -> dict[str, str]:
+    """Take `NAME=VALUE` apart."""
+    found = {}
+    for pair in given or []:
+        name, equals, value = pair.partition("=")
+        if not equals or not name:
+            raise UsageError(f"{option} takes NAME=VALUE, not {pair!r}.")
+        found[name.strip()] = value
+    return found
+
+
+def json_file(path: Path | None, *, option: str) -> Any:
+    """Read a JSON file that an option names; None when it was not given."""
+    if path is None:
+        return None
+    try:
+        return json.loads(path.read_text(encoding="utf-8-sig"))
+    except FileNotFoundError:
+        raise UsageError(f"{option}: there is no file {path}.") from None
+    except ValueError as error:
+        raise UsageError(f"{option}: {path} is not JSON: {error}.") from error
+
+
+def command(name: str, *, argument: str | None = None, **options: str | None) -> str:
+    """Return a command to suggest: with the options that this one was called with, ready to be pasted."""
+    words = ["mojo", *name.split(), *([] if argument is None else [argument])]
+    for option, value in options.items():
+        if value is not None:
+            words += [f"--{option.replace('_', '-')}", value]
+    return shlex.join(words)

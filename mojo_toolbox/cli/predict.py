@@ -1,0 +1,172 @@
+"""`mojo predict`: ask a deployed model once."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mojo_toolbox.cli.endings import UsageError
+from mojo_toolbox.cli.options import AsJson, Cloud, ModelId, Product, Region, Stage, TaskName
+from mojo_toolbox.cli.output import data, data_as_json
+
+if TYPE_CHECKING:
+    from mojo_toolbox.model import ChatAnswer, Decision
+
+# How a decision for no task is written; a task cannot have this name.
+_NO_TASK = "none"
+
+EXAMPLES = """
+mojo predict --cloud local --product mojodex --task routing \\
+    --model-id router --message 'sum up my meeting' --tasks tasks.json
+mojo predict ... -m 'and now?' --tasks tasks.json --previous meeting_recap
+mojo predict ... conversation.json --json
+echo '{"messages": [{"role": "user", "content": "hi"}]}' | mojo predict ...
+"""
+
+
+def predict(
+    *,
+    product: Product,
+    task: TaskName,
+    model_id: ModelId,
+    stage: Stage = "dev",
+    file: Annotated[
+        str | None,
+        typer.Argument(
+            help='JSON file: {"messages": [...], "tasks": [...]}; - or nothing is standard input.',
+            metavar="FILE",
+            show_default=False,
+        ),
+    ] = None,
+    message: Annotated[
+        str | None,
+        typer.Option("--message", "-m", help="Ask about this one user message.", metavar="TEXT", show_default=False),
+    ] = None,
+    tasks: Annotated[
+        Path | None,
+        typer.Option(
+            help="Tasks to choose from: a JSON list of {name, description}, or conversations whose first one's are taken.",
+            metavar="FILE",
+            show_default=False,
+        ),
+    ] = None,
+    previous: Annotated[
+        str | None,
+        typer.Option(
+            help="The decision at the last earlier user turn: a task, or none. Unset: unknown.",
+            metavar="NAME",
+            show_default=False,
+        ),
+    ] = None,
+    max_tokens: Annotated[int, typer.Option(min=1, help="Longest chat reply, in tokens.", metavar="N")] = 128,
+    temperature: Annotated[float, typer.Option(min=0, help="Of a chat reply.", metavar="T")] = 0.0,
+    cloud_service: Cloud = None,
+    region_name: Region = None,
+    as_json: AsJson = False,
+) -> None:
+    """Ask a deployed model: with tasks, which of them is in charge now; without, for a chat reply.
+
+    Prints the task's name (or none), or the reply. With --json also probabilities, latency and tokens.
+    """
+    messages, listed = _question(file, message)
+    if tasks is not None:
+        listed = _tasks(tasks)
+    if previous is not None and listed is None:
+        raise UsageError("--previous belongs to routing: give --tasks too.")
+
+    from mojo_toolbox.model import AWSModel
+
+    model = AWSModel(
+        product=product,
+        task=task,
+        model_id=model_id,
+        stage=stage,
+        cloud_service=cloud_service,
+        region_name=region_name,
+    )
+    if listed is None:
+        _print_reply(model.predict(messages, max_tokens=max_tokens, temperature=temperature), as_json=as_json)
+        return
+    known = {} if previous is None else {"previous": None if previous == _NO_TASK else previous}
+    _print_decision(model.predict(messages, tasks=listed, **known), as_json=as_json)
+
+
+def _question(file: str | None, message: str | None) -> tuple[list[Any], list[Any] | None]:
+    """Return the messages, and the tasks if the document names them."""
+    if message is not None:
+        if file is not None:
+            raise UsageError("Give either --message or a file, not both.")
+        return [{"role": "user", "content": message}], None
+    if file in (None, "-"):
+        if sys.stdin.isatty():
+            raise UsageError("Nothing to ask: give --message TEXT, a JSON file, or JSON on standard input.")
+        source, text = "standard input", sys.stdin.read()
+    else:
+        source, text = str(file), _read(Path(str(file)))
+    try:
+        document = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise UsageError(f"{source} is not JSON: {error.msg} in line {error.lineno}.") from error
+    if isinstance(document, list):
+        return document, None
+    if not isinstance(document, dict) or not isinstance(document.get("messages"), list):
+        raise UsageError(f'{source}: {{"messages": [...], "tasks": [...]}} was expected; tasks may be left out.')
+    return document["messages"], document.get("tasks")
+
+
+def _tasks(path: Path) -> list[Any]:
+    """Read a JSON list of tasks, or the tasks of the first conversation in a file of conversations."""
+    text = _read(path)
+    try:
+        document = json.loads(text)
+    except json.JSONDecodeError:
+        from mojo_toolbox.data import read_records
+
+        _, document = next(read_records(path))
+    if isinstance(document, dict):
+        document = document.get("tasks")
+    if not isinstance(document, list):
+        raise UsageError(f'--tasks: {path} holds no list of tasks such as [{{"name": "…", "description": "…"}}].')
+    return document
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise UsageError(f"There is no file {path}.") from None
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path} is not UTF-8 text.") from error
+
+
+def _print_decision(decision: Decision, *, as_json: bool) -> None:
+    if not as_json:
+        data(decision.task or _NO_TASK)
+        return
+    probabilities = decision.probabilities
+    data_as_json(
+        {
+            "task": decision.task,
+            "probabilities": None if probabilities is None else {k or _NO_TASK: p for k, p in probabilities.items()},
+            **_facts(decision),
+        }
+    )
+
+
+def _print_reply(reply: ChatAnswer, *, as_json: bool) -> None:
+    if as_json:
+        data_as_json({"content": reply.content, **_facts(reply)})
+    else:
+        data(reply.content)
+
+
+def _facts(answer: Decision | ChatAnswer) -> dict[str, Any]:
+    return {
+        "latency_ms": round(answer.latency_ms, 1),
+        "usage": answer.usage.model_dump(),
+        "request_id": answer.request_id,
+    }

@@ -1,0 +1,82 @@
+"""`mojo rm`: remove a stage's endpoint, or stop a training job."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from mojo_toolbox.cli.endings import UsageError
+from mojo_toolbox.cli.options import AsJson, Cloud, Region, Yes, open_hub, require_consent
+from mojo_toolbox.cli.output import data, data_as_json, note
+from mojo_toolbox.errors import MojoError, NotFoundError
+
+EXAMPLES = """
+mojo rm --cloud local --product mojodex --task routing --model-id router --stage dev
+mojo rm --product mojodex --task routing --model-id router --stage prod --yes
+mojo rm --job mojodex--routing--router--20260131-235959-ab12
+"""
+
+
+def rm(
+    *,
+    product: Annotated[str | None, typer.Option(help="The application.", metavar="NAME", show_default=False)] = None,
+    task: Annotated[
+        str | None, typer.Option(help="What the model is for, such as routing.", metavar="NAME", show_default=False)
+    ] = None,
+    model_id: Annotated[
+        str | None, typer.Option(help="The fine-tuned model's name.", metavar="NAME", show_default=False)
+    ] = None,
+    stage: Annotated[str, typer.Option(help="dev, prod or another.", metavar="NAME")] = "dev",
+    job: Annotated[
+        str | None,
+        typer.Option(
+            help="Stop this training job instead; its record and logs stay.", metavar="NAME", show_default=False
+        ),
+    ] = None,
+    cloud_service: Cloud = None,
+    region_name: Region = None,
+    yes: Yes = False,
+    as_json: AsJson = False,
+) -> None:
+    """Remove a stage: its endpoint, endpoint configurations and models.
+
+    Training jobs and what lies in S3 stay, so the model can be deployed again. Asks first, on every cloud.
+    """
+    names = {"product": product, "task": task, "model_id": model_id}
+    given = {name: value for name, value in names.items() if value is not None}
+    if job is not None:
+        if given:
+            raise UsageError("Give either --job, or --product, --task and --model-id.")
+        _stop(job, cloud_service, region_name, yes=yes, as_json=as_json)
+        return
+    if len(given) < len(names):
+        missing = ", ".join(f"--{name.replace('_', '-')}" for name in names if name not in given)
+        raise UsageError(f"Missing: {missing}.")
+    hub = open_hub(cloud_service, region_name)
+    endpoint = hub.endpoint(**given, stage=stage)
+    require_consent(f"This removes the endpoint {endpoint.name} with its configurations and models.", yes=yes)
+    deletion = endpoint.delete()
+    if as_json:
+        data_as_json({"removed": deletion.removed, "failed": deletion.failed})
+    elif deletion.removed:
+        data("\n".join(f"removed {what}" for what in deletion.removed))
+    if deletion.failed:
+        reasons = "; ".join(f"{what} ({reason})" for what, reason in deletion.failed.items())
+        raise MojoError(f"Not removed: {reasons}")
+    if not deletion.removed:
+        raise NotFoundError(f"There is no endpoint {endpoint.name}: nothing was removed. See: mojo ls endpoints")
+
+
+def _stop(name: str, cloud: Any, region: str | None, *, yes: bool, as_json: bool) -> None:
+    job = open_hub(cloud, region).job(name)
+    status = job.status
+    if status != "InProgress":
+        raise MojoError(f"The training job {name} is {status}: there is nothing to stop.")
+    require_consent(f"This stops the training job {name}.", yes=yes)
+    job.stop()
+    if as_json:
+        data_as_json({"job_name": name, "status": job.status})
+    else:
+        data(name)
+    note("It stops; what was trained so far is kept.")

@@ -1,0 +1,163 @@
+"""`mojo train`: start a training job and wait for it."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mojo_toolbox.cli.endings import goes_on
+from mojo_toolbox.cli.options import (
+    AsJson,
+    Bucket,
+    Cloud,
+    DryRun,
+    ImageUri,
+    ModelId,
+    Product,
+    Region,
+    RequestOverrides,
+    Role,
+    TaskName,
+    Wait,
+    Yes,
+    command,
+    is_local,
+    json_file,
+    open_hub,
+    pairs,
+    require_consent,
+)
+from mojo_toolbox.cli.output import data, data_as_json, note, print_requests
+
+if TYPE_CHECKING:
+    from mojo_toolbox.aws.jobs import TrainingJob
+
+EXAMPLES = """
+mojo train --cloud local --product mojodex --task routing --model-id router \\
+    --base-model HuggingFaceTB/SmolLM2-135M-Instruct \\
+    --train-data train.jsonl --validation-data dev.jsonl -H num_train_epochs=2
+mojo train ... --dry-run
+mojo train ... --instance-type ml.g5.2xlarge --no-wait --yes --json
+"""
+
+
+def train(
+    *,
+    base_model: Annotated[
+        str, typer.Option(help="Hugging Face model id, a folder, or the s3:// URI of one.", metavar="MODEL")
+    ],
+    train_data: Annotated[
+        str,
+        typer.Option(
+            "--train-data", "--data", help="JSON Lines of conversations: a path or s3:// URI.", metavar="FILE"
+        ),
+    ],
+    product: Product,
+    task: TaskName,
+    model_id: ModelId,
+    validation_data: Annotated[
+        str | None,
+        typer.Option(help="The same, held out: the best epoch on it is kept.", metavar="FILE", show_default=False),
+    ] = None,
+    hyperparameter: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--hyperparameter",
+            "-H",
+            help="By transformers' and peft's names; the value is JSON or text. Give it once for each.",
+            metavar="NAME=VALUE",
+            show_default=False,
+        ),
+    ] = None,
+    copies: Annotated[int, typer.Option(min=1, help="Varied examples made of each conversation.", metavar="N")] = 1,
+    instance_type: Annotated[
+        str, typer.Option(help="SageMaker's; the local cloud uses this machine.", metavar="TYPE")
+    ] = "ml.g5.2xlarge",
+    instance_count: Annotated[int, typer.Option(min=1, help="Instances that train together.", metavar="N")] = 1,
+    job_name: Annotated[
+        str | None,
+        typer.Option(help="Unset: made of the model's names and the time.", metavar="NAME", show_default=False),
+    ] = None,
+    max_runtime_seconds: Annotated[
+        int, typer.Option(min=1, help="The job is stopped after this time.", metavar="SECONDS")
+    ] = 24 * 3600,
+    volume_size_gb: Annotated[int, typer.Option(min=1, help="Disk of an instance, in GB.", metavar="GB")] = 100,
+    image_uri: ImageUri = None,
+    request_overrides: RequestOverrides = None,
+    cloud_service: Cloud = None,
+    region_name: Region = None,
+    role: Role = None,
+    bucket: Bucket = None,
+    wait: Wait = True,
+    dry_run: DryRun = False,
+    yes: Yes = False,
+    as_json: AsJson = False,
+) -> None:
+    """Train a model: upload the data, start a training job, wait for it.
+
+    Prints the job's name. On AWS the instance is billed while the job runs, so you are asked first.
+    """
+    options: dict[str, Any] = {
+        "base_model": base_model,
+        "train_data": train_data,
+        "validation_data": validation_data,
+        "product": product,
+        "task": task,
+        "model_id": model_id,
+        "instance_type": instance_type,
+        "instance_count": instance_count,
+        "hyperparameters": _hyperparameters(hyperparameter),
+        "copies": copies,
+        "job_name": job_name,
+        "max_runtime_seconds": max_runtime_seconds,
+        "volume_size_gb": volume_size_gb,
+        "image_uri": image_uri,
+        "request_overrides": json_file(request_overrides, option="--request-overrides"),
+    }
+    hub = open_hub(cloud_service, region_name, role=role, bucket=bucket)
+    if dry_run:
+        print_requests(hub.train(dry_run=True, **options), as_json=as_json)
+        return
+    if not is_local(cloud_service):
+        hours = max_runtime_seconds / 3600
+        require_consent(
+            f"Training on {instance_count} x {instance_type} is billed by AWS while it runs, {hours:g} h at most.",
+            yes=yes,
+        )
+    job = hub.train(**options)
+    place = {"cloud": cloud_service, "region_name": region_name}
+    note(f"Training job {job.name} started.")
+    if wait:
+        follow, stop = command("logs", argument=job.name, **place), command("rm", job=job.name, **place)
+        with goes_on(f"The training job goes on. Follow it: {follow} --follow\nStop it: {stop}"):
+            job.wait()
+    _print_job(job, as_json=as_json)
+    if wait:
+        names = {"product": product, "task": task, "model_id": model_id}
+        note(f"Deploy it: {command('deploy', **names, **place)}")
+
+
+def _hyperparameters(given: list[str] | None) -> dict[str, Any]:
+    return {name: _json_or_text(value) for name, value in pairs(given, option="--hyperparameter").items()}
+
+
+def _json_or_text(value: str) -> Any:
+    """Read a JSON value; what is none, such as cosine or q_proj,v_proj, is the text itself."""
+    try:
+        return json.loads(value)
+    except json.JSONDecodeError:
+        return value
+
+
+def _print_job(job: TrainingJob, *, as_json: bool) -> None:
+    description = job.describe()
+    status, metrics = description["TrainingJobStatus"], job.metrics
+    if as_json:
+        model_data = description.get("ModelArtifacts", {}).get("S3ModelArtifacts")
+        data_as_json({"job_name": job.name, "status": status, "model_data": model_data, "metrics": metrics})
+        return
+    data(job.name)
+    told = ", ".join(f"{name} {value:.4g}" for name, value in sorted(metrics.items()))
+    note(f"{status}. {told}" if told else f"{status}.")
