@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable
 from typing import Annotated
 
 import typer
 
 from mojo_toolbox import __version__
-from mojo_toolbox.cli import deploy, local, logs, ls, predict, rm, train
+from mojo_toolbox.cli import deploy, local, logs, ls, predict, quickstart, rm, train
 from mojo_toolbox.cli.appearance import PlainCommand, PlainGroup, examples
 from mojo_toolbox.cli.endings import MojoGroup, show_library_log
 
@@ -47,11 +46,6 @@ def _root(
     show_library_log(debug=debug)
 
 
-# `mojo quickstart` has its own imports; it is left out of an installation that lacks it.
-if importlib.util.find_spec("mojo_toolbox.cli.quickstart") is not None:
-    from mojo_toolbox.cli.quickstart import quickstart
-
-    application.command("quickstart", cls=PlainCommand)(quickstart)
 _COMMANDS: tuple[tuple[str, Callable[..., None], str], ...] = (
     ("train", train.train, train.EXAMPLES),
     ("deploy", deploy.deploy, deploy.EXAMPLES),
@@ -66,6 +60,7 @@ _LOCAL_COMMANDS: tuple[tuple[str, Callable[..., None]], ...] = (
     ("status", local.status),
     ("env", local.env),
 )
+application.command("quickstart", cls=PlainCommand)(quickstart.quickstart)
 for _name, _command, _examples in _COMMANDS:
     application.command(_name, cls=PlainCommand, epilog=examples(_examples))(_command)
 for _name, _command in _LOCAL_COMMANDS:

@@ -110,11 +110,14 @@ def deploy(
         )
     endpoint = hub.deploy(**options)
     place = {"cloud": cloud_service, "region_name": region_name}
-    note(f"Endpoint {endpoint.name} is on its way.")
+    started = f"Endpoint {endpoint.name} is on its way."
     if wait:
-        remove = command("rm", **names, **place)
-        with goes_on(f"The deployment goes on. Look at it: {command('ls endpoints', **place)}\nRemove it: {remove}"):
+        look, remove = command("ls endpoints", **place), command("rm", **names, **place)
+        with goes_on(f"The deployment goes on.\nLook at it: {look}\nRemove it: {remove}"):
+            note(started)
             endpoint.wait()
+    else:
+        note(started)
     if as_json:
         data_as_json({"endpoint_name": endpoint.name, "status": endpoint.status})
     else:

@@ -42,7 +42,7 @@ def logs(
     else:
         lines = job.logs(follow=follow)
         stop = command("rm", job=name, cloud=cloud_service, region_name=region_name)
-        goes_on_there = f"The training job goes on if it had not ended. Stop it: {stop}"
+        goes_on_there = f"The training job goes on if it had not ended.\nStop it: {stop}"
     printed = False
     with goes_on(goes_on_there):
         for line in lines:

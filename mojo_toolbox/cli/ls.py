@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from mojo_toolbox.cli.options import AsJson, Cloud, Region, open_hub
-from mojo_toolbox.cli.output import age, data_as_json, note, print_table
+from mojo_toolbox.cli.output import age, data, data_as_json, note, print_table
 
 if TYPE_CHECKING:
     from mojo_toolbox.hub import Hub
@@ -78,7 +78,9 @@ def ls(
     if as_json:
         data_as_json(found if kind is None else found[kind])
         return
-    for name, records in found.items():
+    for number, (name, records) in enumerate(found.items()):
+        if number and records:
+            data("")
         _print(name, records, titled=kind is None)
 
 
@@ -91,8 +93,8 @@ def _matching(summaries: Sequence[Any], wanted: _Wanted) -> list[Any]:
 
 def _record(summary: Any) -> dict[str, Any]:
     """Flatten a summary: its own fields, with those of its key beside them."""
-    record = dict(vars(summary))
-    return {**record, **vars(record.pop("key"))} if "key" in record else record
+    own = {field: value for field, value in vars(summary).items() if field != "key"}
+    return {**own, **vars(summary.key)}
 
 
 def _print(name: str, records: list[dict[str, Any]], *, titled: bool) -> None:

@@ -26,6 +26,7 @@ Cloud = Annotated[
         "--cloud-service",
         "--cloud",
         help="AWS, or the local cloud on this machine. Unset: MOJO_CLOUD_SERVICE, else aws.",
+        metavar="aws|local",
         rich_help_panel=_WHERE,
         show_default=False,
     ),
@@ -110,7 +111,8 @@ def require_consent(question: str, *, yes: bool) -> None:
         return
     if not sys.stdin.isatty():
         raise UsageError(f"{question} Nobody can be asked here (no terminal): add --yes to go ahead.")
-    if not typer.confirm(f"{question} Go ahead?", err=True):
+    typer.echo(f"{question}\nGo ahead? [y/N]: ", err=True, nl=False)
+    if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
         note("Nothing was changed.")
         raise typer.Exit(1)
 

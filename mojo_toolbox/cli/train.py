@@ -128,11 +128,14 @@ def train(
         )
     job = hub.train(**options)
     place = {"cloud": cloud_service, "region_name": region_name}
-    note(f"Training job {job.name} started.")
+    started = f"Training job {job.name} started."
     if wait:
         follow, stop = command("logs", argument=job.name, **place), command("rm", job=job.name, **place)
-        with goes_on(f"The training job goes on. Follow it: {follow} --follow\nStop it: {stop}"):
+        with goes_on(f"The training job goes on.\nFollow it: {follow} --follow\nStop it: {stop}"):
+            note(started)
             job.wait()
+    else:
+        note(started)
     _print_job(job, as_json=as_json)
     if wait:
         names = {"product": product, "task": task, "model_id": model_id}

@@ -1,0 +1,134 @@
+"""The whole way on the local cloud, by commands alone."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+
+import pytest
+from mojo_shell import NAMES
+
+ENDPOINT = "acme--routing--tiny--dev"
+TRAIN = ("train", *NAMES, "--base-model", "base", "--train-data", "train.jsonl", "-H", "load_in_4bit=false")
+
+
+@pytest.fixture(scope="module")
+def job(local):
+    return local.json(*TRAIN, "-H", "max_steps=1", "-H", "lora_r=2")
+
+
+@pytest.fixture(scope="module")
+def endpoint(local, job):
+    return local.json("deploy", *NAMES, "--job", job["job_name"])
+
+
+def test_train_waits_and_gives_the_job_with_its_metrics(job):
+    assert job["status"] == "Completed"
+    assert job["model_data"].startswith("s3://")
+    assert job["metrics"]["loss"] > 0
+
+
+def test_deploy_waits_until_the_endpoint_serves(endpoint):
+    assert endpoint == {"endpoint_name": ENDPOINT, "status": "InService"}
+
+
+def test_predict_prints_one_of_the_tasks_or_none(local, endpoint):
+    done = local("predict", *NAMES, "--message", "mail Ann", "--tasks", "tasks.json", "--previous", "none")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() in {"email", "recap", "none"}
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize("source", ["a file", "standard input"])
+def test_predict_takes_a_conversation_with_its_tasks(source, local, endpoint):
+    document = (local.folder / "train.jsonl").read_text()
+    by = ("train.jsonl",) if source == "a file" else ()
+    decision = local.json("predict", *NAMES, *by, text=document)
+    assert set(decision["probabilities"]) == {"email", "recap", "none"}
+    assert decision["usage"]["prompt_tokens"] > 0
+
+
+def test_predict_without_tasks_gives_a_chat_reply(local, endpoint):
+    question = json.dumps({"messages": [{"role": "user", "content": "hi"}]})
+    assert "content" in local.json("predict", *NAMES, "--max-tokens", "2", "-", text=question)
+
+
+def test_predict_on_a_stage_that_nobody_deployed_says_so(local):
+    done = local("predict", *NAMES, "--stage", "prod", "-m", "hi")
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: There is no endpoint 'acme--routing--tiny--prod'")
+
+
+def test_ls_lists_jobs_endpoints_and_models(local, job, endpoint):
+    everything = local.json("ls")
+    assert [row["name"] for row in everything["endpoints"]] == [ENDPOINT]
+    assert job["job_name"] in [row["name"] for row in everything["jobs"]]
+    assert {row["model_id"] for row in everything["models"]} == {"tiny"}
+    assert local.json("ls", "models", "--product", "other") == []
+    shown = local("ls")
+    assert [title for title in ("Jobs", "Endpoints", "Models") if title not in shown.stdout] == []
+    # In a pipe nothing is folded: a job is one line.
+    assert re.search(rf"^{job['job_name']} +Completed ", shown.stdout, re.MULTILINE)
+
+
+def test_logs_are_the_job_s_or_the_endpoint_s(local, job, endpoint):
+    assert '"loss"' in local("logs", job["job_name"], "--follow").stdout
+    of_endpoint = local("logs", ENDPOINT)
+    assert (of_endpoint.returncode, bool(of_endpoint.stdout)) == (0, True)
+    unknown = local("logs", "nobody")
+    assert unknown.returncode == 1
+    assert "no training job and no endpoint named 'nobody'" in unknown.stderr
+
+
+def test_interrupted_wait_says_what_goes_on_and_rm_stops_it(local):
+    # A process that a script starts in the background is born deaf to Ctrl-C; one at a terminal is not.
+    hearing = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+    process = subprocess.Popen(
+        [sys.executable, "-c", f"{hearing}from mojo_toolbox.cli import main; main()", *TRAIN, "-H", "max_steps=100000"],
+        env=local.environment,
+        cwd=local.folder,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with process.stderr:
+        (name,) = re.findall(r"Training job (\S+) started", process.stderr.readline())
+        os.kill(process.pid, signal.SIGINT)
+        said = process.stderr.read()
+    assert process.wait(timeout=30) == 130
+    assert "Interrupted. The training job goes on." in said
+    assert f"mojo logs {name} --follow" in said
+    assert local.json("rm", "--job", name, "--yes")["status"] in {"Stopping", "Stopped"}
+
+
+def test_rm_removes_the_stage_and_says_when_there_is_none(local):
+    deployed = local("deploy", *NAMES, "--stage", "short", "--base-model", "base", "--no-wait")
+    assert deployed.stdout == "acme--routing--tiny--short\n"
+    removed = local.json("rm", *NAMES, "--stage", "short", "--yes")
+    assert removed["failed"] == {}
+    assert "endpoint acme--routing--tiny--short" in removed["removed"]
+    assert len(removed["removed"]) == 3
+    again = local("rm", *NAMES, "--stage", "short", "--yes")
+    assert again.returncode == 1
+    assert "nothing was removed" in again.stderr
+
+
+def test_local_status_and_env_describe_the_running_cloud(local):
+    status = local.json("local", "status")
+    assert status["running"] is True
+    assert local.json("local", "up") == {name: status[name] for name in ("endpoint_url", "pid", "home")}
+    variables = local.json("local", "env")
+    assert variables["AWS_ENDPOINT_URL"] == status["endpoint_url"]
+    exports = local("local", "env").stdout.splitlines()
+    assert [line.partition("=")[0] for line in exports] == [f"export {name}" for name in variables]
+
+
+def test_local_cloud_that_does_not_run_is_reported_with_1(mojo):
+    status = mojo("local", "status", "--json")
+    assert (status.returncode, json.loads(status.stdout)["running"]) == (1, False)
+    env = mojo("local", "env")
+    # Nothing on standard output: it is evaluated by shells.
+    assert (env.returncode, env.stdout) == (1, "")
+    assert mojo.json("local", "down") == {"stopped": False}

@@ -1,0 +1,133 @@
+"""How commands end when something is wrong: one line, the right status, nothing done."""
+
+import json
+import os
+import pty
+import select
+import subprocess
+
+import pytest
+from mojo_shell import NAMES
+from typer.testing import CliRunner
+
+from mojo_toolbox.cli.application import application
+
+TRAIN = ("train", *NAMES, "--base-model", "some/model", "--train-data", "train.jsonl")
+
+
+@pytest.fixture
+def with_data(mojo):
+    turns = [{"role": "user", "content": "hi", "task": None}]
+    record = {"tasks": [{"name": "email", "description": "write"}], "messages": turns}
+    (mojo.folder / "train.jsonl").write_text(json.dumps(record) + "\n")
+    return mojo
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["trian"], "No such command 'trian'. Did you mean 'train'?"),
+        (["train"], "--base-model"),
+        (["ls", "buckets"], "'buckets' is not one of"),
+        (["ls", "--cloud", "azure"], "azure"),
+        ([*TRAIN, "-H", "lora_r"], "--hyperparameter takes NAME=VALUE, not 'lora_r'"),
+        ([*TRAIN, "--request-overrides", "nowhere.json"], "there is no file nowhere.json"),
+        (["deploy", *NAMES, "--job", "a", "--model-data", "s3://b/c"], "either --job or --model-data"),
+        (["predict", *NAMES, "nowhere.json"], "no file nowhere.json"),
+        (["predict", *NAMES, "-m", "hi", "--previous", "email"], "give --tasks too"),
+        (["predict", *NAMES], "standard input is not JSON"),
+        (["rm", "--product", "acme"], "Missing: --task, --model-id."),
+        (["rm", "--job", "a", *NAMES], "either --job"),
+    ],
+    ids=lambda value: None if isinstance(value, list) else value[:30],
+)
+def test_wrong_command_line_ends_with_2_and_a_line(arguments, named):
+    outcome = CliRunner().invoke(application, arguments)
+    assert outcome.exit_code == 2
+    assert outcome.stdout == ""
+    assert outcome.stderr.startswith("error: ")
+    assert named in outcome.stderr
+    assert "Traceback" not in outcome.stderr
+
+
+def test_error_of_the_library_is_one_line_and_ends_with_1(with_data):
+    done = with_data(*TRAIN, "--cloud", "aws", "-H", "num_train_epoch=2", "--dry-run")
+    assert done.returncode == 1
+    assert done.stderr == "error: Unknown hyperparameter 'num_train_epoch'. Did you mean 'num_train_epochs'?\n"
+
+
+def test_debug_shows_the_traceback_wherever_it_stands(with_data):
+    done = with_data(*TRAIN, "--cloud", "aws", "-H", "num_train_epoch=2", "--dry-run", "--debug")
+    assert done.returncode == 1
+    assert "Traceback" in done.stderr
+    assert done.stderr.endswith("Did you mean 'num_train_epochs'?\n")
+
+
+def test_unusable_data_is_named_by_file_and_line(mojo):
+    (mojo.folder / "train.jsonl").write_text("{}\nno JSON\n")
+    done = mojo(*TRAIN, "--cloud", "aws", "--region-name", "eu-west-1", "--role", "r", "--dry-run")
+    assert done.returncode == 1
+    assert "train.jsonl:1: " in done.stderr
+
+
+def test_machine_without_an_account_is_pointed_to_the_local_cloud(mojo):
+    done = mojo("ls")
+    assert done.returncode == 1
+    assert "No AWS region" in done.stderr
+    assert "--cloud local" in done.stderr
+
+
+def test_dry_run_prints_the_requests_without_an_account(with_data):
+    arguments = ("--region-name", "eu-west-1", "--role", "r", "-H", "lora_r=4", "-H", "lr_scheduler_type=cosine")
+    (request,) = with_data.json(*TRAIN, *arguments, "--dry-run")
+    sent = request["parameters"]["HyperParameters"]
+    assert request["operation"] == "CreateTrainingJob"
+    assert (sent["lora_r"], sent["lr_scheduler_type"]) == ("4", '"cosine"')
+
+
+@pytest.mark.parametrize("command", [TRAIN, ("deploy", *NAMES)], ids=["train", "deploy"])
+def test_what_costs_is_refused_in_a_script_without_yes(command, with_data):
+    done = with_data(*command, "--region-name", "eu-west-1")
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert "billed by AWS" in done.stderr
+    assert "add --yes" in done.stderr
+
+
+def test_removal_is_refused_in_a_script_without_yes(mojo):
+    done = mojo("rm", *NAMES, "--cloud", "local")
+    assert done.returncode == 2
+    assert "add --yes" in done.stderr
+    assert not (mojo.folder / "home" / "local_cloud").exists()
+
+
+def test_what_costs_is_asked_at_a_terminal_and_no_means_no(with_data):
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        with_data.command(*TRAIN, "--region-name", "eu-west-1"),
+        env=with_data.environment,
+        cwd=with_data.folder,
+        stdin=theirs,
+        stdout=subprocess.PIPE,
+        stderr=theirs,
+    )
+    os.close(theirs)
+    said = b""
+    while b"[y/N]" not in said:
+        assert select.select([ours], [], [], 30)[0], said
+        said += os.read(ours, 1024)
+    os.write(ours, b"n\n")
+    assert process.communicate(timeout=30) == (b"", None)
+    os.close(ours)
+    assert process.returncode == 1
+    assert b"1 x ml.g5.2xlarge is billed by AWS" in said
+
+
+def test_closed_pipe_is_no_error(mojo):
+    process = subprocess.Popen(
+        mojo.command("--version"), env=mojo.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    process.stdout.close()
+    with process.stderr:
+        assert process.stderr.read() == b""
+    process.wait(timeout=30)
