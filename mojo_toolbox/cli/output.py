@@ -47,7 +47,8 @@ def print_table(title: str | None, columns: Sequence[str], rows: Sequence[Sequen
     if not console.is_terminal:
         console.width = _UNFOLDED
     table = _table(columns, rows)
-    if console.measure(table).maximum > console.width:
+    unfolded = console.options.update(max_width=_UNFOLDED)
+    if console.measure(table, options=unfolded).maximum > console.width:
         table = _table(columns[:narrow], [row[:narrow] for row in rows])
     if title is not None:
         console.print(title, style="bold")

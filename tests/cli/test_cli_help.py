@@ -1,4 +1,4 @@
-"""What the command line shows before it does anything."""
+"""What the command line shows: help, the reference page, tables."""
 
 import inspect
 import subprocess
@@ -11,6 +11,7 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 from mojo_toolbox.cli.application import application
+from mojo_toolbox.cli.output import print_table
 from mojo_toolbox.cli.reference import reference
 from mojo_toolbox.hub import Hub
 
@@ -77,3 +78,14 @@ def test_defaults_are_those_of_the_hub(command):
 def test_reference_page_is_the_generated_one():
     page = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
     assert page == reference(), "write it again: python -m mojo_toolbox.cli.reference > docs/cli.md"
+
+
+def test_ls_leaves_columns_away_rather_than_fold_names_in_a_narrow_terminal(monkeypatch, capsys):
+    name = "acme--routing--tiny--20260131-235959-ab12"
+    monkeypatch.setenv("FORCE_COLOR", "1")  # rich takes this for a terminal
+    for columns, shown in (("80", False), ("120", True)):
+        monkeypatch.setenv("COLUMNS", columns)
+        print_table(None, ["name", "status", "model id"], [[name, "Completed", "m" * 30]], narrow=2)
+        printed = capsys.readouterr().out
+        assert name in printed
+        assert ("MODEL ID" in printed) is shown
