@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Never
 
 from mojo_toolbox.aws.session import Session, connection_failure, refusal
@@ -41,7 +42,7 @@ def invoke_endpoint(session: Session, name: str, body: bytes) -> tuple[bytes, st
         raise connection_failure(error, operation="sagemaker-runtime:invoke_endpoint") from error
 
 
-def _raise_for(response: dict[str, Any], name: str, cause: Exception) -> Never:
+def _raise_for(response: Mapping[str, Any], name: str, cause: Exception) -> Never:
     """Raise what AWS's error answer means."""
     code = str(response.get("Error", {}).get("Code", ""))
     text = str(response.get("Error", {}).get("Message", ""))

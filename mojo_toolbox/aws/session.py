@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from mojo_toolbox.aws import local
@@ -89,7 +89,8 @@ class Session:
         region = self.region_name
         with self._lock:
             if service not in self._clients:
-                self._clients[service] = session.client(
+                make: Callable[..., BaseClient] = session.client  # its overloads name every service
+                self._clients[service] = make(
                     service,
                     region_name=region,
                     endpoint_url=self._local.endpoint_url if self._local else None,
