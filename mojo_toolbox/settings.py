@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import AliasChoices, Field, SecretStr, ValidationError
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from mojo_toolbox.errors import ConfigurationError
@@ -45,6 +45,12 @@ class Settings(BaseSettings):
     """Token of the Hugging Face hub, used on this machine only; containers never get it."""
     hf_token_secret_arn: str | None = None
     """ARN of a Secrets Manager secret from which containers on AWS read the token of a gated base model."""
+
+    @field_validator("home")
+    @classmethod
+    def _in_the_home_folder(cls, home: Path) -> Path:
+        # No shell expands what stands in `.env`.
+        return home.expanduser()
 
 
 def load_settings(**overrides: object) -> Settings:
