@@ -1,0 +1,71 @@
+# Everything that developers and CI do. `make` alone lists it.
+# macOS ships GNU make 3.81 and BSD tools: nothing newer is used here.
+
+ifeq ($(OS),Windows_NT)
+$(error This project runs on Linux, macOS and WSL. On Windows, install WSL (`wsl --install`) and run make there)
+endif
+ifeq ($(filter Linux Darwin,$(shell uname -s)),)
+$(error This project runs on Linux, macOS and WSL, not on $(shell uname -s))
+endif
+
+SHELL := /bin/bash
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+# The first one that is new enough; `make PYTHON=/path/to/python` chooses another.
+PYTHON := $(shell for python in python3 python3.11 python3.12 python3.13 python3.14; do \
+	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { command -v "$$python"; break; }; done)
+# One process a core, and a file's tests in one process: they share models and local clouds.
+PYTEST := $(BIN)/python -m pytest -q -n auto --dist loadfile
+# Two processes with all cores each would only wait for one another.
+export OMP_NUM_THREADS ?= 1
+
+.PHONY: help install quickstart test quick lint format docs wheel-test clean
+
+help:
+	@echo 'make quickstart   install, train a router on this machine, deploy it, ask it'
+	@echo 'make test         everything that CI checks'
+	@echo 'make quick        the same without what trains a real model, the docs and the wheel'
+	@echo 'make format       format the code and fix what the linter can'
+	@echo 'make docs         build the documentation into build/docs'
+	@echo 'make wheel-test   build the wheel and try it in a fresh environment'
+	@echo 'make clean        remove the environment and everything built'
+
+install: $(STAMP)
+
+$(STAMP): pyproject.toml constraints.txt scripts/install.sh
+	@scripts/install.sh '$(PYTHON)' $(VENV)
+	@touch $@
+
+quickstart: $(STAMP)
+	@env -u OMP_NUM_THREADS $(BIN)/mojo quickstart
+
+test: lint
+	@echo '== tests'
+	@$(PYTEST)
+	@$(MAKE) --no-print-directory docs wheel-test
+
+quick: lint
+	@echo '== tests, without the slow ones'
+	@$(PYTEST) -m 'not slow'
+
+lint: $(STAMP)
+	@echo '== format' && $(BIN)/ruff format --check .
+	@echo '== lint' && $(BIN)/ruff check .
+	@echo '== types' && $(BIN)/mypy
+
+format: $(STAMP)
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+docs: $(STAMP)
+	@echo '== documentation'
+	@$(BIN)/sphinx-build -q -W --keep-going -n docs build/docs
+	@echo 'built: build/docs/index.html'
+
+wheel-test: $(STAMP)
+	@echo '== wheel'
+	@scripts/wheel_test.sh $(BIN)/python
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

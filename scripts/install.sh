@@ -1,0 +1,37 @@
+#!/usr/bin/env bash
+# Makes the environment of this checkout: install.sh PYTHON VENV
+set -euo pipefail
+python=$1 venv=$2
+
+if [[ -z $python ]]; then
+    echo "Python 3.11 or newer is needed, and there is $(python3 --version 2>&1 || echo none)." >&2
+    echo "Install one (https://www.python.org/downloads/), or name it: make PYTHON=/path/to/python3" >&2
+    exit 1
+fi
+if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
+    echo "$python cannot make virtual environments. On Debian and Ubuntu: apt install python3-venv" >&2
+    exit 1
+fi
+# sagemaker-training, the entry code of the training containers, comes as source with a small C file.
+if ! "$python" -c 'import sysconfig, pathlib, sys; sys.exit(not pathlib.Path(sysconfig.get_path("include"), "Python.h").exists())' \
+    || ! command -v cc gcc clang >/dev/null; then
+    echo "A C compiler and Python's headers are needed. On Debian and Ubuntu: apt install build-essential python3-dev;" >&2
+    echo "on macOS: xcode-select --install" >&2
+    exit 1
+fi
+
+# An environment whose interpreter is gone or was moved is made anew.
+if ! "$venv/bin/python" -c '' 2>/dev/null; then
+    rm -rf "$venv"
+    "$python" -m venv "$venv"
+fi
+log=$venv/install.log
+echo "Installing into $venv with $("$venv/bin/python" --version): 2 to 10 minutes, torch is large. All of it: $log"
+if ! "$venv/bin/python" -m pip install --disable-pip-version-check -e '.[dev]' -c constraints.txt 2>&1 | tee "$log" | awk '
+    # The large ones by name, so that one sees it moving.
+    /^ *Downloading .*\([0-9][0-9]+(\.[0-9]+)? MB\)$/ || /^ *Downloading .*GB\)$/ { print "  " $2, $3, $4; fflush() }
+    /^Installing collected packages/ { print "  unpacking"; fflush() }'; then
+    tail -n 20 "$log" >&2
+    echo "The installation failed; the whole log is $log" >&2
+    exit 1
+fi
