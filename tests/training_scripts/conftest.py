@@ -1,61 +1,23 @@
-"""A tiny base model, and the script as a job runs it."""
+"""The training script, imported by tests of its functions and run by tests of jobs, on a tiny base model."""
 
-import json
-import os
-import subprocess
 import sys
-from pathlib import Path
 
 import pytest
-from tiny_base import save_tiny_base
+from shipped_script import SCRIPTS, Outcome, start_script
 
-SCRIPTS = Path(__file__).parents[2] / "training_scripts"
 sys.path.insert(0, str(SCRIPTS))
 
 
 @pytest.fixture(scope="session")
-def base_folder(tmp_path_factory):
-    return save_tiny_base(tmp_path_factory.mktemp("base"))
-
-
-@pytest.fixture(scope="session")
-def tokenizer(base_folder):
+def tokenizer(tiny_base):
     from transformers import AutoTokenizer
 
-    return AutoTokenizer.from_pretrained(base_folder)
-
-
-class Outcome:
-    """How a run of the script ended."""
-
-    def __init__(self, returncode, stdout, stderr):
-        self.returncode = returncode
-        self.stderr = stderr
-        # Fails when anything but progress lines went to stdout.
-        self.progress = [json.loads(line) for line in stdout.splitlines()]
-
-
-def start_script(base, *launcher, environment, **hyperparameters):
-    flags = [text for name, value in hyperparameters.items() for text in (f"--{name}", str(value))]
-    # One thread: two would wait for each other longer than a tiny model computes.
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("SM_", "HF_"))}
-    return subprocess.Popen(
-        [sys.executable, *launcher, str(SCRIPTS / "train_qlora.py"), "--base_model", str(base), *flags],
-        env={
-            **kept,
-            "HF_HUB_OFFLINE": "1",
-            "OMP_NUM_THREADS": "1",
-            **{name: str(value) for name, value in environment.items()},
-        },
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    return AutoTokenizer.from_pretrained(tiny_base)
 
 
 @pytest.fixture
-def run_script(base_folder):
-    def run(*launcher, environment, base=base_folder, **hyperparameters):
+def run_script(tiny_base):
+    def run(*launcher, environment, base=tiny_base, **hyperparameters):
         process = start_script(base, *launcher, environment=environment, **hyperparameters)
         stdout, stderr = process.communicate(timeout=250)
         return Outcome(process.returncode, stdout, stderr)

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 import train_qlora
-from conftest import SCRIPTS, start_script
+from shipped_script import SCRIPTS, start_script
 from tiny_base import conversations, write_channel
 
 # peft 0.21 asks transformers 5.23 by a name that transformers 6 will drop.
@@ -27,7 +27,7 @@ def job(tmp_path):
     }
 
 
-def test_a_job_learns_and_leaves_a_whole_artifact(run_script, base_folder, job):
+def test_a_job_learns_and_leaves_a_whole_artifact(run_script, tiny_base, job):
     outcome = run_script(
         environment=job,
         learning_rate=1e-2,
@@ -58,12 +58,12 @@ def test_a_job_learns_and_leaves_a_whole_artifact(run_script, base_folder, job):
     assert len(training["dataset_sha256"]) == 64
     best = max(line["eval_decision_accuracy"] for line in epochs)
     assert manifest["metrics"]["eval_decision_accuracy"] == best
-    assert str(base_folder) not in (model_dir / "adapter_config.json").read_text()
+    assert str(tiny_base) not in (model_dir / "adapter_config.json").read_text()
 
     from peft import PeftModel
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    adapter = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(base_folder), model_dir)
+    adapter = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(tiny_base), model_dir)
     merged = AutoModelForCausalLM.from_pretrained(model_dir / "merged")
     assert AutoTokenizer.from_pretrained(model_dir).chat_template
     ids = AutoTokenizer.from_pretrained(model_dir / "merged")("please", return_tensors="pt")
@@ -71,9 +71,9 @@ def test_a_job_learns_and_leaves_a_whole_artifact(run_script, base_folder, job):
     assert apart.abs().max() < 0.2
 
 
-def test_a_stopped_job_goes_on_from_its_newest_whole_checkpoint(run_script, base_folder, job):
+def test_a_stopped_job_goes_on_from_its_newest_whole_checkpoint(run_script, tiny_base, job):
     settings = {"num_train_epochs": 12, "save_steps": 2, "load_in_4bit": False, "dtype": "float32"}
-    process = start_script(base_folder, environment=job, **settings)
+    process = start_script(tiny_base, environment=job, **settings)
     for line in process.stdout:
         if json.loads(line)["step"] >= 5:
             process.send_signal(signal.SIGTERM)
@@ -97,12 +97,12 @@ def test_a_stopped_job_goes_on_from_its_newest_whole_checkpoint(run_script, base
     assert [line["step"] for line in outcome.progress if "loss" in line] == list(range(newest + 1, 49))
 
 
-def test_the_best_epoch_is_remembered_over_a_resume(tmp_path, job, base_folder, tokenizer):
+def test_the_best_epoch_is_remembered_over_a_resume(tmp_path, job, tiny_base, tokenizer):
     import torch
 
     settings = train_qlora.Settings(load_in_4bit=False, dtype="float32")
     model = train_qlora.add_adapter(
-        train_qlora.load_base_model(str(base_folder), settings, torch.device("cpu")), settings
+        train_qlora.load_base_model(str(tiny_base), settings, torch.device("cpu")), settings
     )
     folder = tmp_path / "best" / "step-4"
     with torch.no_grad():
@@ -169,7 +169,7 @@ def test_what_cannot_go_on_ends_in_one_line(run_script, job):
     )
 
 
-def lay_out_job(base_dir, base_folder, **hyperparameters):
+def lay_out_job(base_dir, tiny_base, **hyperparameters):
     """Lay out what SageMaker puts below /opt/ml, for the real containers' entry code."""
     source = base_dir / "source"
     source.mkdir(parents=True)
@@ -177,7 +177,7 @@ def lay_out_job(base_dir, base_folder, **hyperparameters):
     for name in ("train_qlora.py", "chat_encoding.py"):
         shutil.copy(SCRIPTS / name, source)
     channels = {"train": write_channel(base_dir / "input/data/train", conversations(2))}
-    shutil.copytree(base_folder, base_dir / "input/data/base_model")
+    shutil.copytree(tiny_base, base_dir / "input/data/base_model")
     channels["base_model"] = base_dir / "input/data/base_model"
     given = {"sagemaker_program": "train_qlora.py", "sagemaker_submit_directory": str(source), **hyperparameters}
     config = {
@@ -202,8 +202,8 @@ def run_entry_code(base_dir):
     )
 
 
-def test_the_containers_entry_code_runs_it_with_a_staged_base_model(tmp_path, base_folder):
-    lay_out_job(tmp_path, base_folder, base_model="", base_model_id="tiny/base", max_steps=1, load_in_4bit=False)
+def test_the_containers_entry_code_runs_it_with_a_staged_base_model(tmp_path, tiny_base):
+    lay_out_job(tmp_path, tiny_base, base_model="", base_model_id="tiny/base", max_steps=1, load_in_4bit=False)
     outcome = run_entry_code(tmp_path)
     assert outcome.returncode == 0, outcome.stderr + outcome.stdout
     manifest = json.loads((tmp_path / "model/manifest.json").read_text())

@@ -16,8 +16,8 @@ def adapted(base, **settings):
     return train_qlora.add_adapter(model, resolved)
 
 
-def test_only_the_adapter_is_trained_in_full_precision(base_folder):
-    model = adapted(base_folder)
+def test_only_the_adapter_is_trained_in_full_precision(tiny_base):
+    model = adapted(tiny_base)
     trained = {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
     assert trained
     assert all("lora_" in name and weight.dtype is torch.float32 for name, weight in trained.items())
@@ -25,17 +25,17 @@ def test_only_the_adapter_is_trained_in_full_precision(base_folder):
     assert len(trained) == 2 * 7 * 2
 
 
-def test_named_target_modules_alone_are_adapted(base_folder):
+def test_named_target_modules_alone_are_adapted(tiny_base):
     names = [
-        name for name, _ in adapted(base_folder, target_modules="q_proj, v_proj").named_parameters() if "lora_" in name
+        name for name, _ in adapted(tiny_base, target_modules="q_proj, v_proj").named_parameters() if "lora_" in name
     ]
     assert names
     assert all("q_proj" in name or "v_proj" in name for name in names)
 
 
-def test_a_target_module_that_matches_nothing_is_refused(base_folder):
+def test_a_target_module_that_matches_nothing_is_refused(tiny_base):
     with pytest.raises(TrainingInputError, match=r"'query' matches no module. Linear ones: .*q_proj"):
-        adapted(base_folder, target_modules="q_proj,query")
+        adapted(tiny_base, target_modules="q_proj,query")
 
 
 def test_a_base_model_that_is_not_there_is_refused(tmp_path):
@@ -48,8 +48,8 @@ def test_float16_on_a_cpu_is_refused():
         train_qlora.compute_dtype(Settings(dtype="float16"), torch.device("cpu"))
 
 
-def test_the_few_logits_computed_are_those_of_the_whole_model(base_folder, tokenizer, tmp_path):
-    model = adapted(base_folder).eval()
+def test_the_few_logits_computed_are_those_of_the_whole_model(tiny_base, tokenizer, tmp_path):
+    model = adapted(tiny_base).eval()
     examples = train_qlora.load_examples(write_channel(tmp_path, conversations(2)), tokenizer, 512)
     batch = train_qlora.pad_batch([examples[0], examples[1]])
     with torch.no_grad():
@@ -60,8 +60,8 @@ def test_the_few_logits_computed_are_those_of_the_whole_model(base_folder, token
     torch.testing.assert_close(logits[borne], whole[borne])
 
 
-def test_decisions_right_are_those_whose_every_token_is_likeliest(base_folder, tokenizer, tmp_path):
-    model = adapted(base_folder)
+def test_decisions_right_are_those_whose_every_token_is_likeliest(tiny_base, tokenizer, tmp_path):
+    model = adapted(tiny_base)
     examples = train_qlora.load_examples(write_channel(tmp_path, conversations(4)), tokenizer, 512)
     optimizer = torch.optim.AdamW([w for w in model.parameters() if w.requires_grad], lr=1e-2)
     args = train_qlora.training_arguments(Settings(), tmp_path, saves=False)

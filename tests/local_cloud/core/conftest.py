@@ -1,4 +1,4 @@
-"""A local cloud as users have it: a process of its own in a fresh home, asked by boto3."""
+"""The local cloud as users have it, a process of its own, asked by boto3."""
 
 from __future__ import annotations
 
@@ -17,10 +17,8 @@ _NUMBERS = itertools.count()
 
 
 @pytest.fixture(scope="session")
-def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Connection]:
-    home = tmp_path_factory.mktemp("cloud")
-    yield lifecycle.up(home)
-    lifecycle.down(home)
+def cloud(local_home: Path) -> Connection:
+    return lifecycle.up(local_home)
 
 
 @pytest.fixture

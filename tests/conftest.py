@@ -1,0 +1,41 @@
+"""What tests of several rooms share: an environment of nobody's own, a running local cloud, a tiny base model."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tiny_base import save_tiny_base
+
+_SETTINGS = ("AWS_", "MOJO_", "SAGEMAKER_", "SM_")
+_PLAIN_NAMES = ("ROLE_NAME", "HF_TOKEN")
+
+
+def pytest_configure() -> None:
+    """Forget the developer's account, tokens and settings: no test may depend on them, or reach them."""
+    for name in list(os.environ):
+        if name.startswith(_SETTINGS) or name in _PLAIN_NAMES:
+            del os.environ[name]
+    os.environ["AWS_CONFIG_FILE"] = os.environ["AWS_SHARED_CREDENTIALS_FILE"] = os.devnull
+    os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
+    # What a job's or an endpoint's computation needs most on a busy machine is not to be split in two.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+@pytest.fixture(scope="session")
+def local_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A MOJO_HOME whose local cloud runs, for tests that do not stop it; names in it must be the test's own."""
+    from mojo_toolbox.local_cloud import lifecycle
+
+    home = tmp_path_factory.mktemp("home")
+    lifecycle.up(home)
+    yield home
+    lifecycle.down(home)
+
+
+@pytest.fixture(scope="session")
+def tiny_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a random base model that trains and answers within a second."""
+    return Path(save_tiny_base(tmp_path_factory.mktemp("base")))
