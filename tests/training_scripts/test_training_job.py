@@ -174,8 +174,8 @@ def lay_out_job(base_dir, tiny_base, **hyperparameters):
     source = base_dir / "source"
     source.mkdir(parents=True)
     # Without requirements.txt: the entry code would install it into the environment of the tests.
-    for name in ("train_qlora.py", "chat_encoding.py"):
-        shutil.copy(SCRIPTS / name, source)
+    for file in SCRIPTS.glob("*.py"):
+        shutil.copy(file, source)
     channels = {"train": write_channel(base_dir / "input/data/train", conversations(2))}
     shutil.copytree(tiny_base, base_dir / "input/data/base_model")
     channels["base_model"] = base_dir / "input/data/base_model"
