@@ -58,7 +58,7 @@ def _clean(part: str) -> str:
 def _join(parts: list[str], *, limit: int) -> str:
     cleaned = [_clean(part) for part in parts]
     name = "--".join(part for part in cleaned if part)
-    if cleaned == parts and len(name) <= limit:
+    if name and cleaned == parts and len(name) <= limit:
         return name
     digest = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:_HASH_LENGTH]
     # Three dashes cannot come out of a join of clean parts, so no hashed name equals an unhashed one.

@@ -31,17 +31,13 @@ class Settings(BaseSettings):
     cloud_service: CloudService = "aws"
     region_name: str | None = None
     """AWS region; when unset boto's own chain decides (AWS_DEFAULT_REGION, the profile)."""
-    role: str | None = Field(
-        default=None, validation_alias=AliasChoices("role", "MOJO_ROLE", "SAGEMAKER_ROLE", "ROLE_NAME")
-    )
+    role: str | None = Field(default=None, validation_alias=AliasChoices("MOJO_ROLE", "SAGEMAKER_ROLE", "ROLE_NAME"))
     """Name or ARN of the execution role that SageMaker assumes for jobs and endpoints."""
     bucket: str | None = None
     """S3 bucket for data, code and models; when unset `mojo-toolbox-<region>-<account>`."""
     home: Path = Field(default_factory=lambda: Path.home() / ".mojo")
     """Where the local cloud and converted base models live."""
-    hf_token: SecretStr | None = Field(
-        default=None, validation_alias=AliasChoices("hf_token", "MOJO_HF_TOKEN", "HF_TOKEN")
-    )
+    hf_token: SecretStr | None = Field(default=None, validation_alias=AliasChoices("MOJO_HF_TOKEN", "HF_TOKEN"))
     """Token of the Hugging Face hub, used on this machine only; containers never get it."""
     hf_token_secret_arn: str | None = None
     """ARN of a Secrets Manager secret from which containers on AWS read the token of a gated base model."""

@@ -1,13 +1,99 @@
-"""Settings: what the environment says, and how."""
+"""Settings: an argument beats the environment, which beats `.env`, which beats the default."""
 
 from pathlib import Path
 
+import pytest
+from pydantic import ValidationError
+
+from mojo_toolbox.errors import ConfigurationError
 from mojo_toolbox.settings import load_settings
 
+VARIABLES = ["CLOUD_SERVICE", "REGION_NAME", "ROLE", "BUCKET", "HOME", "HF_TOKEN", "HF_TOKEN_SECRET_ARN"]
 
-def test_a_tilde_in_a_dotenv_file_is_the_users_folder(tmp_path, monkeypatch):
-    monkeypatch.delenv("MOJO_HOME", raising=False)
+
+@pytest.fixture(autouse=True)
+def _nothing_set(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    for name in [f"MOJO_{variable}" for variable in VARIABLES] + ["ROLE_NAME", "SAGEMAKER_ROLE", "HF_TOKEN"]:
+        monkeypatch.delenv(name, raising=False)
+
+
+def test_defaults():
+    settings = load_settings()
+    assert settings.cloud_service == "aws"
+    assert settings.region_name is None
+    assert settings.home == Path.home() / ".mojo"
+    assert settings.hf_token is None
+
+
+def test_argument_beats_environment_beats_dotenv(tmp_path, monkeypatch):
+    (tmp_path / ".env").write_text("MOJO_BUCKET=from-dotenv\nMOJO_REGION_NAME=eu-west-1\n# a comment\nOTHER=1\n")
+    assert load_settings().bucket == "from-dotenv"
+    monkeypatch.setenv("MOJO_BUCKET", "from-environment")
+    assert load_settings().bucket == "from-environment"
+    assert load_settings(bucket="from-argument").bucket == "from-argument"
+    assert load_settings(bucket=None).bucket == "from-environment"
+    assert load_settings().region_name == "eu-west-1"
+
+
+def test_an_empty_argument_is_a_value(monkeypatch):
+    monkeypatch.setenv("MOJO_BUCKET", "from-environment")
+    assert load_settings(bucket="").bucket == ""
+
+
+@pytest.mark.parametrize("name", ["MOJO_ROLE", "SAGEMAKER_ROLE", "ROLE_NAME"])
+def test_the_role_goes_by_the_names_that_others_use(name, monkeypatch):
+    monkeypatch.setenv(name, "some-role")
+    assert load_settings().role == "some-role"
+    assert load_settings(role="mine").role == "mine"
+
+
+def test_our_own_name_wins_over_a_plain_one(monkeypatch):
+    monkeypatch.setenv("ROLE_NAME", "plain")
+    monkeypatch.setenv("HF_TOKEN", "plain")
+    monkeypatch.setenv("MOJO_ROLE", "ours")
+    monkeypatch.setenv("MOJO_HF_TOKEN", "ours")
+    settings = load_settings()
+    assert settings.role == "ours"
+    assert settings.hf_token.get_secret_value() == "ours"
+
+
+def test_words_that_others_use_for_something_else_are_not_read(monkeypatch):
+    for name in ("ROLE", "BUCKET", "REGION_NAME", "CLOUD_SERVICE"):
+        monkeypatch.setenv(name, "another-programs")
+    settings = load_settings()
+    assert (settings.role, settings.bucket, settings.region_name, settings.cloud_service) == (None, None, None, "aws")
+
+
+@pytest.mark.parametrize("name", ["HF_TOKEN", "MOJO_HF_TOKEN"])
+def test_a_token_stands_in_no_text(name, monkeypatch):
+    monkeypatch.setenv(name, "hf_very_secret")
+    settings = load_settings()
+    assert settings.hf_token.get_secret_value() == "hf_very_secret"
+    for text in (repr(settings), str(settings), settings.model_dump_json(), str(settings.model_dump())):
+        assert "hf_very_secret" not in text
+
+
+def test_a_wrong_value_names_its_variable_and_not_the_value(monkeypatch):
+    monkeypatch.setenv("MOJO_CLOUD_SERVICE", "hf_pasted_by_mistake")
+    with pytest.raises(ConfigurationError, match="MOJO_CLOUD_SERVICE") as caught:
+        load_settings()
+    assert "hf_pasted_by_mistake" not in str(caught.value)
+    assert caught.value.__cause__ is None
+    assert "aws" in str(caught.value)
+
+
+def test_a_wrong_argument_is_named_too():
+    with pytest.raises(ConfigurationError, match="MOJO_HOME"):
+        load_settings(home=3)
+
+
+def test_settings_cannot_be_changed():
+    with pytest.raises(ValidationError, match="frozen"):
+        load_settings().bucket = "other"
+
+
+def test_a_tilde_in_a_dotenv_file_is_the_users_folder(tmp_path):
     (tmp_path / ".env").write_text("MOJO_HOME=~/elsewhere\n")
     assert load_settings().home == Path.home() / "elsewhere"
     assert load_settings(home="~/given").home == Path.home() / "given"
