@@ -1,0 +1,183 @@
+"""The contract, its two sides held against each other: the library here, what ships to containers there."""
+
+import dataclasses
+import io
+import json
+import re
+from types import SimpleNamespace
+from typing import get_type_hints
+
+import pytest
+from pages import ROOT
+
+from mojo_toolbox import contract
+from mojo_toolbox.contract import TrainingHyperparameters, check_hyperparameters
+from mojo_toolbox.errors import ArtifactError, HyperparameterError
+
+# What the library itself gives the script, beside the user's hyperparameters.
+OURS = {"base_model", "base_model_id", "base_model_revision", "prompt_version", "answers", "dataset_sha256"}
+
+
+@pytest.fixture
+def train_qlora(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "training_scripts")
+    import train_qlora
+
+    return train_qlora
+
+
+@pytest.fixture
+def chat_request(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "inference_code")
+    import chat_request
+
+    return chat_request
+
+
+# ------------------------------------------------------------------------------------------------ hyperparameters
+
+
+def test_the_script_knows_the_same_hyperparameters_with_the_same_defaults_and_types(train_qlora):
+    script = {field.name: field.default for field in dataclasses.fields(train_qlora.Settings)}
+    library = {name: field.default for name, field in TrainingHyperparameters.model_fields.items()}
+    assert {name: value for name, value in script.items() if name not in OURS} == library
+    assert script.keys() > OURS
+    types = get_type_hints(train_qlora.Settings)
+    assert {n: types[n] for n in library} == {n: f.annotation for n, f in TrainingHyperparameters.model_fields.items()}
+
+
+def test_hyperparameters_arrive_in_the_script_as_they_were_given(train_qlora):
+    given = check_hyperparameters(
+        {"learning_rate": 1e-5, "num_train_epochs": 0.5, "load_in_4bit": False, "target_modules": "q_proj,v_proj"}
+    )
+    # sagemaker-training decodes the JSON and writes the values as flags.
+    flags = [text for name, value in given.model_dump().items() for text in (f"--{name}", str(value))]
+    settings = train_qlora.read_arguments(flags)
+    assert {n: v for n, v in dataclasses.asdict(settings).items() if n not in OURS} == given.model_dump()
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"learnin_rate": 1}, "Did you mean 'learning_rate'"),
+        ({"lora_rank": 8}, "Did you mean"),
+        ({"zzz": 1}, "Known: num_train_epochs"),
+        ({"learning_rate": 2}, "'learning_rate' cannot be 2"),
+        ({"lora_r": 0}, "'lora_r' cannot be 0"),
+        ({"lora_r": "many"}, "'lora_r' cannot be 'many'"),
+        ({"lr_scheduler_type": "triangle"}, "'lr_scheduler_type'"),
+        ({"dtype": "int8"}, "'dtype'"),
+    ],
+)
+def test_a_wrong_hyperparameter_is_named(given, words):
+    with pytest.raises(HyperparameterError, match=re.escape(words)):
+        check_hyperparameters(given)
+
+
+def test_no_hyperparameters_are_the_defaults():
+    assert check_hyperparameters(None) == TrainingHyperparameters()
+
+
+# -------------------------------------------------------------------------------------------------- progress lines
+
+
+def read_metrics(line):
+    """Read a line as CloudWatch does."""
+    found = {d["Name"]: re.search(d["Regex"], line) for d in contract.METRIC_DEFINITIONS}
+    return {name: float(match[1]) for name, match in found.items() if match}
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"loss": 2.3456, "learning_rate": 0.0, "tokens_per_second": 120.5},
+        {"loss": 1e-07, "learning_rate": 1.25e-05, "tokens_per_second": 0.0},
+        {"eval_loss": 0.25, "eval_decision_accuracy": 1.0},
+    ],
+)
+def test_metrics_are_read_from_the_lines_that_the_script_prints(train_qlora, values):
+    stream = io.StringIO()
+    state = SimpleNamespace(global_step=3, max_steps=16, epoch=0.5)
+    train_qlora.Progress(stream, is_printer=True).write(state, **values)
+    assert read_metrics(stream.getvalue()) == values
+
+
+def test_every_metric_has_a_line():
+    script = (ROOT / "training_scripts/train_qlora.py").read_text(encoding="utf-8")
+    assert all(f"{definition['Name']}=" in script for definition in contract.METRIC_DEFINITIONS)
+
+
+# -------------------------------------------------------------------------------------------------------- manifest
+
+
+def test_the_manifest_that_the_script_writes_is_read(train_qlora, tmp_path):
+    settings = train_qlora.Settings(
+        base_model_id="owner/base", base_model_revision="abc", prompt_version="routing-1", dataset_sha256="0" * 64
+    )
+    job = train_qlora.Job(
+        train=tmp_path,
+        validation=None,
+        base_model=None,
+        model_dir=tmp_path,
+        checkpoint_dir=None,
+        num_gpus=0,
+        name="job-1",
+    )
+    path = tmp_path / "manifest.json"
+    facts = {"rows": {"train": 3, "validation": None}, "tokens": 5, "seconds": 1.0, "metrics": {"eval_loss": 0.5}}
+    train_qlora.write_manifest(path, settings, job, **facts)
+    manifest = contract.parse_manifest(path.read_bytes(), source="here")
+    assert manifest.contract_version == contract.CONTRACT_VERSION == train_qlora.CONTRACT_VERSION
+    assert manifest.base_model == contract.BaseModelReference(id="owner/base", revision="abc")
+    assert (manifest.prompt_version, manifest.answers, manifest.merged) == ("routing-1", "names", False)
+    assert manifest.metrics == {"eval_loss": 0.5}
+    assert manifest.training["job_name"] == "job-1"
+    assert set(manifest.training["hyperparameters"]) == set(TrainingHyperparameters.model_fields)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"contract_version": "x", "base_model": {"id": "b"}}'])
+def test_what_is_no_manifest_is_refused_by_its_name(text):
+    with pytest.raises(ArtifactError, match=r"s3://b/model\.tar\.gz"):
+        contract.parse_manifest(text, source="s3://b/model.tar.gz")
+
+
+def test_a_manifest_of_another_contract_is_refused_with_what_to_do():
+    text = json.dumps({"contract_version": 2, "base_model": {"id": "b"}})
+    with pytest.raises(ArtifactError, match="contract version 2; this library speaks version 1"):
+        contract.parse_manifest(text, source="x")
+
+
+# ------------------------------------------------------------------------------------------------ request and reply
+
+
+def test_the_server_takes_what_the_caller_builds(chat_request):
+    messages = [{"role": "system", "content": "s"}, {"role": "user", "content": "u"}]
+    body = contract.chat_request(messages, choices=["a", "none"], max_tokens=16, adapter="blue")
+    read = chat_request.parse_chat_request(json.dumps(body))
+    assert (read.messages, read.choices, read.adapter) == (messages, ["a", "none"], "blue")
+    assert (read.max_tokens, read.temperature, read.logprobs) == (16, 0.0, True)
+    plain = chat_request.parse_chat_request(json.dumps(contract.chat_request(messages)))
+    assert (plain.choices, plain.adapter, plain.temperature) == (None, None, 0.0)
+
+
+def test_a_reply_without_our_extras_is_read():
+    """A vLLM container leaves `choice_probabilities` out, and may give null for details."""
+    usage = {"prompt_tokens": 9, "completion_tokens": 2, "total_tokens": 11, "prompt_tokens_details": None}
+    body = {"choices": [{"message": {"role": "assistant", "content": "a"}}], "usage": usage}
+    reply = contract.parse_chat_reply(json.dumps(body).encode())
+    assert (reply.content, reply.choice_probabilities) == ("a", None)
+    assert reply.usage == contract.Usage(prompt_tokens=9, completion_tokens=2, total_tokens=11)
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"hello", b"[]", b"{}", b'{"choices": []}', b'{"choices": [{"message": {"content": 3}}]}', b"null"]
+)
+def test_what_is_no_reply_is_refused(body):
+    with pytest.raises(ValueError, match=r"Expecting value|not a chat completion"):
+        contract.parse_chat_reply(body)
+
+
+def test_the_channels_and_folders_have_the_names_that_both_sides_use(train_qlora, monkeypatch, tmp_path):
+    monkeypatch.setenv("SM_CHANNEL_TRAIN", str(tmp_path))
+    monkeypatch.setenv(f"SM_CHANNEL_{contract.BASE_MODEL_CHANNEL.upper()}", str(tmp_path / "base"))
+    assert train_qlora.read_environment().base_model == tmp_path / "base"
