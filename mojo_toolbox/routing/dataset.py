@@ -61,6 +61,7 @@ def prepare_validation_data(source: DataSource, target: Path) -> PreparedData:
 def _write(examples: Iterator[dict[str, Any]], source: DataSource, target: Path) -> PreparedData:
     rows = write_records(target, examples)
     if rows == 0:
+        target.unlink()
         where = f"{source}: " if isinstance(source, str | Path) else ""
         raise DataError(f"{where}there is nothing to train on: no conversation with a labelled user turn.")
     with target.open("rb") as file:
