@@ -6,6 +6,8 @@ package is installed.
 
 from __future__ import annotations
 
+import re
+
 from mojo_toolbox.errors import ConfigurationError
 
 TRAINING_IMAGE = "huggingface-pytorch-training:2.9.0-transformers5.3.0-gpu-py312-cu130-ubuntu22.04"
@@ -50,7 +52,8 @@ _OTHER_REGISTRIES = {
     "me-central-1": "914824155844",
 }
 # Instance families without a GPU, which take the CPU image; everything else takes the GPU image.
-_CPU_FAMILIES = ("ml.t", "ml.m", "ml.c", "ml.r")
+_CPU_FAMILIES = re.compile(r"ml\.[tmcr]\d")
+_NEURON_FAMILIES = ("ml.inf", "ml.trn")
 
 
 def _uri(image: str, region_name: str) -> str:
@@ -77,7 +80,12 @@ def serving_image(region_name: str, instance_type: str) -> str:
     """Return the URI of the image that endpoints on `instance_type` run in.
 
     Raises:
-        ConfigurationError: AWS publishes none in this region.
+        ConfigurationError: AWS publishes none in this region, or the instance type needs models compiled for it.
     """
-    cpu = instance_type.startswith(_CPU_FAMILIES)
+    if instance_type.startswith(_NEURON_FAMILIES):
+        raise ConfigurationError(
+            f"{instance_type} runs models compiled for Neuron only. Take a GPU such as ml.g5.xlarge, or name an image: "
+            "image_uri='…'."
+        )
+    cpu = _CPU_FAMILIES.match(instance_type) is not None
     return _uri(SERVING_IMAGE_CPU if cpu else SERVING_IMAGE_GPU, region_name)

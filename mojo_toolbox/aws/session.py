@@ -136,8 +136,8 @@ class Session:
         from botocore.config import Config
 
         if service == "sagemaker-runtime":
-            # A prediction that timed out is not asked again: the user has waited long enough.
-            return Config(read_timeout=_RUNTIME_READ_TIMEOUT, retries={"mode": "standard", "total_max_attempts": 2})
+            # One call a prediction: botocore would ask again after a time-out too, when the user has waited 70 s.
+            return Config(read_timeout=_RUNTIME_READ_TIMEOUT, retries={"mode": "standard", "total_max_attempts": 1})
         return Config(retries={"mode": "standard", "total_max_attempts": 5})
 
 
