@@ -122,7 +122,7 @@ class Hub:
             task: what the model is for, such as "routing".
             model_id: the fine-tuned model's name.
             instance_type: SageMaker's; the local cloud accepts any and uses this machine.
-            instance_count: how many instances train together.
+            instance_count: 1; several GPUs of one instance are used by themselves.
             hyperparameters: by transformers' and peft's names; see `contract.TrainingHyperparameters` for the defaults.
             copies: how many differently varied examples are made of each routing conversation.
             job_name: the job's name; when left out it is made of product, task, model_id and the time.
@@ -143,20 +143,24 @@ class Hub:
         key = ModelKey(product=product, task=task, model_id=model_id)
         checked = contract.check_hyperparameters(hyperparameters)
         require_instance_type(instance_type, training=True)
+        if instance_count != 1:
+            raise ConfigurationError(
+                f"instance_count={instance_count!r} is not supported: the training script runs on one instance. Take an "
+                "instance type with more GPUs; all of them are used."
+            )
         version = naming.new_version()
         name = naming.versioned(naming.job_base(key), version) if job_name is None else job_name
         naming.require_resource_name("job_name", name)
-        storage = self._storage(dry_run=dry_run)
         prefix = f"{naming.s3_prefix(key)}/jobs/{name}"
         with tempfile.TemporaryDirectory() as scratch:
             folder = Path(scratch)
             train = prepare_training_data(self._on_disk(train_data, folder), folder / "train.jsonl", copies=copies)
             uploads = {f"{prefix}/data/train/train.jsonl": train.path}
-            channels = {"train": storage.uri(f"{prefix}/data/train/")}
             if validation_data is not None:
                 held_out = prepare_validation_data(self._on_disk(validation_data, folder), folder / "validation.jsonl")
                 uploads[f"{prefix}/data/validation/validation.jsonl"] = held_out.path
-                channels["validation"] = storage.uri(f"{prefix}/data/validation/")
+            storage = self._storage(dry_run=dry_run)
+            channels = {Path(object_key).stem: storage.uri(f"{Path(object_key).parent}/") for object_key in uploads}
             base = self._find_base(str(base_model), storage)
             if base.uri is not None:
                 channels[contract.BASE_MODEL_CHANNEL] = base.uri
@@ -217,7 +221,10 @@ class Hub:
             NotFoundError: there is no such job.
         """
         job = TrainingJob(self._session, name)
-        job.describe()
+        try:
+            job.describe()
+        except NotFoundError as error:
+            raise NotFoundError(f"There is no training job {name!r}. See hub.jobs().", code=error.code) from error
         return job
 
     # ------------------------------------------------------------------------------------------------ deployment

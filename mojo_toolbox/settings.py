@@ -23,6 +23,8 @@ class Settings(BaseSettings):
         env_prefix="MOJO_",
         env_file=".env",
         env_file_encoding="utf-8",
+        # MOJO_HOME="" would be the current folder: an empty variable says nothing.
+        env_ignore_empty=True,
         frozen=True,
         extra="ignore",
         populate_by_name=True,

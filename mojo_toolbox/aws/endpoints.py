@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -145,24 +145,47 @@ class Endpoint:
         self.remove_versions(keep=description["EndpointConfigName"])
         return self
 
-    def logs(self) -> list[str]:
-        """Return the newest lines that the containers printed (10,000 at most)."""
-        group = f"/aws/sagemaker/Endpoints/{self.name}"
-        try:
-            answer = self._session.call("logs", "filter_log_events", logGroupName=group)
-        except NotFoundError:
-            return []
-        return [str(event["message"]).rstrip("\n") for event in answer["events"]]
+    def logs(self, *, follow: bool = False) -> Iterator[str]:
+        """Yield the lines of all containers, oldest first; with `follow` without end."""
+        newest, seen = 0, set[str]()
+        while True:
+            for event in self._log_events(since=newest):
+                if event["eventId"] not in seen:
+                    # Lines of several containers may share a millisecond: those of the newest one are asked for again.
+                    seen = seen if event["timestamp"] == newest else set()
+                    newest = event["timestamp"]
+                    seen.add(event["eventId"])
+                    yield str(event["message"]).rstrip("\n")
+            if not follow:
+                return
+            time.sleep(0.5 if self._session.is_local else 5.0)
+
+    def _log_events(self, *, since: int) -> Iterator[dict[str, Any]]:
+        page: dict[str, Any] = {"logGroupName": f"/aws/sagemaker/Endpoints/{self.name}", "startTime": since}
+        while True:
+            try:
+                answer = self._session.call("logs", "filter_log_events", **page)
+            except NotFoundError:
+                return  # the group is there from the first line on
+            yield from answer["events"]
+            if "nextToken" not in answer:
+                return
+            page["nextToken"] = answer["nextToken"]
 
     def delete(self) -> Deletion:
-        """Remove the endpoint, its configurations and its models; the artifacts in S3 stay."""
+        """Remove the endpoint, its configurations and its models; the artifacts in S3 stay.
+
+        AWS takes a while to end the instances: until then the endpoint is listed as Deleting.
+        """
         deletion = Deletion()
-        deletion.attempt(
-            f"endpoint {self.name}",
-            lambda: self._session.call("sagemaker", "delete_endpoint", EndpointName=self.name),
-        )
+        deletion.attempt(f"endpoint {self.name}", self._delete_endpoint)
         self.remove_versions(keep=None, deletion=deletion)
         return deletion
+
+    def _delete_endpoint(self) -> None:
+        if self.status == "Deleting":
+            raise NotFoundError(f"Endpoint {self.name!r} is being deleted already.")
+        self._session.call("sagemaker", "delete_endpoint", EndpointName=self.name)
 
     def take_back(self, request: Request) -> None:
         """Remove what a request of a deployment made that came no further."""

@@ -1,0 +1,237 @@
+"""The administrator's door, on a real local cloud with a tiny model."""
+
+import itertools
+import json
+import tarfile
+
+import pytest
+
+from mojo_toolbox import AWSModel, Hub
+from mojo_toolbox.errors import (
+    AlreadyExistsError,
+    ArtifactError,
+    BaseModelNotFoundError,
+    ConfigurationError,
+    DataError,
+    HyperparameterError,
+    InvalidNameError,
+    ModelError,
+    NotFoundError,
+    TrainingJobFailedError,
+)
+
+TASKS = [{"name": "recap", "description": "Sum up a meeting"}, {"name": "email", "description": "Write an email"}]
+QUICK = {"max_steps": 1, "load_in_4bit": False, "dtype": "float32", "warmup_steps": 0, "lora_r": 2}
+KEY = {"product": "mojodex", "task": "routing", "model_id": "tiny.Router"}
+
+
+def conversation(request="sum it up", task="recap"):
+    return {"tasks": TASKS, "messages": [{"role": "user", "content": request, "task": task}]}
+
+
+@pytest.fixture(scope="module")
+def hub(local_home):
+    return Hub(cloud_service="local", home=local_home)
+
+
+@pytest.fixture(scope="module")
+def trained(hub, tiny_base):
+    job = hub.train(
+        base_model=tiny_base,
+        train_data=[conversation()],
+        validation_data=[conversation()],
+        hyperparameters=QUICK,
+        **KEY,
+    )
+    return job.wait(progress=False)
+
+
+def test_a_trained_router_is_deployed_asked_updated_and_deleted(hub, trained, local_home):
+    endpoint = hub.deploy(**KEY, stage="dev").wait(progress=False)
+    model = AWSModel(**KEY, stage="dev", cloud_service="local", home=local_home)
+    decision = model.predict([{"role": "user", "content": "hello"}], tasks=TASKS)
+    assert decision.task in {"recap", "email", None}
+    assert sum(decision.probabilities.values()) == pytest.approx(1)
+    assert set(decision.probabilities) == {"recap", "email", None}
+    assert decision.request_id
+    assert decision.latency_ms > 0
+    assert model.predict([{"role": "user", "content": "hello"}], max_tokens=3).content is not None
+
+    first = endpoint.describe()["EndpointConfigName"]
+    hub.deploy(**KEY, stage="dev", job=trained).wait(progress=False)
+    second = endpoint.describe()["EndpointConfigName"]
+    assert second != first
+    assert [m.name for m in hub.models() if m.key.model_id == KEY["model_id"]] == [second]
+    assert [e.stage for e in hub.endpoints() if e.name == endpoint.name] == ["dev"]
+
+    deletion = hub.delete(**KEY, stage="dev")
+    assert len(deletion.removed) == 3
+    assert not deletion.failed
+    assert "nothing" in str(hub.delete(**KEY, stage="dev"))
+
+
+def test_a_job_tells_its_metrics_and_its_log(hub, trained):
+    assert trained.status == "Completed"
+    assert 0 <= trained.metrics["eval_decision_accuracy"] <= 1
+    assert any(line.startswith('{"step"') for line in trained.logs())
+    assert trained.name in [job.name for job in hub.jobs(model_id=KEY["model_id"])]
+    assert hub.jobs(model_id="another") == []
+
+
+def test_the_artifact_says_how_it_was_trained(hub, trained, tmp_path):
+    hub._storage(dry_run=False).download(trained.model_data, tmp_path / "model.tar.gz")
+    with tarfile.open(tmp_path / "model.tar.gz") as archive:
+        manifest = json.load(archive.extractfile("manifest.json"))
+    assert manifest["prompt_version"] == "routing-1"
+    assert manifest["training"]["job_name"] == trained.name
+    assert len(manifest["training"]["dataset_sha256"]) == 64
+
+
+def test_a_second_job_of_the_same_name_is_refused_before_anything_is_overwritten(hub, trained, tiny_base):
+    with pytest.raises(AlreadyExistsError, match=trained.name):
+        hub.train(
+            base_model=tiny_base, train_data=[conversation()], job_name=trained.name, hyperparameters=QUICK, **KEY
+        )
+
+
+def test_a_failing_job_says_why_with_its_last_lines(hub, tiny_base):
+    job = hub.train(
+        base_model=tiny_base,
+        train_data=[conversation()],
+        hyperparameters={**QUICK, "target_modules": "no_such_layer"},
+        **KEY,
+    )
+    with pytest.raises(TrainingJobFailedError, match="no_such_layer") as caught:
+        job.wait(progress=False)
+    assert f"mojo logs {job.name}" in str(caught.value)
+
+
+def test_a_base_model_that_nobody_trained_is_deployed_as_it_is(hub, tiny_base, local_home):
+    key = {"product": "mojodex", "task": "chat", "model_id": "untrained"}
+    hub.deploy(**key, base_model=tiny_base).wait(progress=False)
+    model = AWSModel(**key, cloud_service="local", home=local_home)
+    assert model.predict([{"role": "user", "content": "hello"}], max_tokens=2).usage.completion_tokens <= 2
+    with pytest.raises(ModelError, match="nobody") as caught:
+        AWSModel(**key, cloud_service="local", home=local_home, adapter="nobody").predict(
+            [{"role": "user", "content": "x"}]
+        )
+    assert caught.value.status == 400
+    hub.delete(**key)
+
+
+def test_a_dry_run_returns_the_requests_and_sends_none(tmp_path, tiny_base):
+    hub = Hub(cloud_service="local", home=tmp_path)
+    (request,) = hub.train(
+        base_model=tiny_base, train_data=[conversation()], hyperparameters=QUICK, dry_run=True, **KEY
+    )
+    assert request.operation == "CreateTrainingJob"
+    assert json.loads(request.parameters["HyperParameters"]["max_steps"]) == 1
+    operations = [r.operation for r in hub.deploy(**KEY, base_model=tiny_base, dry_run=True)]
+    assert operations == ["CreateModel", "CreateEndpointConfig", "CreateEndpoint"]
+    assert not (tmp_path / "local_cloud").exists()
+
+
+def test_overrides_reach_the_request(tmp_path, tiny_base):
+    hub = Hub(cloud_service="aws", region_name="us-east-1", role="r", home=tmp_path)
+    vpc = {"SecurityGroupIds": ["sg-1"], "Subnets": ["subnet-1"]}
+    overrides = {"CreateTrainingJob": {"VpcConfig": vpc, "ResourceConfig": {"KeepAlivePeriodInSeconds": 60}}}
+    options = {"base_model": "a/b", "train_data": [conversation()], "dry_run": True, **KEY}
+    (request,) = hub.train(**options, request_overrides=overrides)
+    assert request.parameters["VpcConfig"] == vpc
+    assert request.parameters["ResourceConfig"]["KeepAlivePeriodInSeconds"] == 60
+    assert request.parameters["ResourceConfig"]["InstanceType"] == "ml.g5.2xlarge"
+    assert request.parameters["RoleArn"] == "arn:aws:iam::<account>:role/r"
+    for wrong in ({"CreateTrainingjob": {}}, {"CreateTrainingJob": {"Vpc": {}}}):
+        with pytest.raises(ConfigurationError, match=r"CreateTrainingJob"):
+            hub.train(**options, request_overrides=wrong)
+
+
+def test_no_token_stands_in_a_request(tmp_path, monkeypatch):
+    monkeypatch.setenv("HF_TOKEN", "hf_secret")
+    monkeypatch.setenv("MOJO_HF_TOKEN_SECRET_ARN", "arn:aws:secretsmanager:us-east-1:123456789012:secret:hf")
+    hub = Hub(cloud_service="aws", region_name="us-east-1", role="r", home=tmp_path)
+    (request,) = hub.train(base_model="a/b", train_data=[conversation()], dry_run=True, **KEY)
+    assert "hf_secret" not in str(request)
+    assert request.parameters["Environment"]["MOJO_HF_TOKEN_SECRET_ARN"].endswith("secret:hf")
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "words"),
+    [
+        ({"hyperparameters": {"learnin_rate": 1e-4}}, HyperparameterError, "learning_rate"),
+        ({"hyperparameters": {"lora_r": "many"}}, HyperparameterError, "lora_r"),
+        ({"instance_count": 2}, ConfigurationError, "one instance"),
+        ({"instance_type": "ml.g5.2xlage"}, ConfigurationError, r"ml\.g5\.2xlarge"),
+        ({"train_data": []}, DataError, "nothing to train on"),
+        ({"train_data": "no-such.jsonl"}, DataError, "no-such.jsonl: no such file"),
+        ({"train_data": [conversation(task="other")]}, DataError, "record:1: .*'other'"),
+        ({"train_data": [{"tasks": TASKS, "messages": 3}]}, DataError, "record:1"),
+        ({"train_data": 5}, DataError, "int"),
+        ({"job_name": "no_underscores"}, InvalidNameError, "no-underscores"),
+        ({"product": " "}, InvalidNameError, "product"),
+    ],
+)
+def test_bad_input_is_refused_before_anything_is_sent(tmp_path, tiny_base, change, error, words):
+    hub = Hub(cloud_service="local", home=tmp_path)
+    options = {"base_model": tiny_base, "train_data": [conversation()], **KEY, **change}
+    with pytest.raises(error, match=words):
+        hub.train(**options)
+    assert not (tmp_path / "local_cloud").exists()
+
+
+def test_a_base_model_that_is_nowhere_is_named(hub):
+    with pytest.raises(BaseModelNotFoundError, match="/no/such/folder"):
+        hub.train(base_model="/no/such/folder", train_data=[conversation()], **KEY)
+
+
+def test_nothing_to_deploy_is_said(hub, tmp_path):
+    with pytest.raises(NotFoundError, match="No completed training job of product 'ghost'"):
+        hub.deploy(product="ghost", task="routing", model_id="x")
+    with pytest.raises(NotFoundError, match="no-such-job"):
+        hub.deploy(**KEY, job="no-such-job")
+    with pytest.raises(NotFoundError, match="s3://"):
+        hub.deploy(**KEY, model_data="s3://no-such-bucket/model.tar.gz")
+
+
+def test_foreign_artifacts_are_refused(hub, tmp_path):
+    storage = hub._storage(dry_run=False)
+    storage.ensure_bucket()
+    (tmp_path / "manifest.json").write_text(json.dumps({"contract_version": 99, "base_model": {"id": "x"}}))
+    for number, names in enumerate([[], ["manifest.json"]]):
+        path = tmp_path / f"{number}.tar.gz"
+        with tarfile.open(path, "w:gz") as archive:
+            for name in names:
+                archive.add(tmp_path / name, name)
+        uri = storage.upload(path, f"foreign/{number}.tar.gz")
+        with pytest.raises(ArtifactError, match=r"contract version 99|no manifest"):
+            hub.deploy(**KEY, model_data=uri)
+    (tmp_path / "plain.txt").write_text("no archive")
+    with pytest.raises(ArtifactError, match=r"no tar\.gz"):
+        hub.deploy(**KEY, model_data=storage.upload(tmp_path / "plain.txt", "foreign/plain"))
+
+
+def test_data_may_lie_in_s3_or_be_a_dataset(hub, tiny_base, tmp_path):
+    import datasets
+
+    storage = hub._storage(dry_run=False)
+    storage.ensure_bucket()
+    path = tmp_path / "data.jsonl"
+    path.write_text("".join(json.dumps(conversation(f"sum {i}")) + "\n" for i in range(3)))
+    uri = storage.upload(path, "data/data.jsonl")
+    sources = [uri, path, str(path), datasets.Dataset.from_list([conversation(f"sum {i}") for i in range(3)])]
+    digests = {
+        hub.train(base_model=tiny_base, train_data=source, dry_run=True, **KEY)[0].parameters["HyperParameters"][
+            "dataset_sha256"
+        ]
+        for source in sources
+    }
+    assert len(digests) == 1
+
+
+def test_two_hubs_may_deploy_the_same_base_at_once(hub, tiny_base):
+    names = [f"twin-{n}" for n in range(2)]
+    endpoints = [hub.deploy(product="p", task="chat", model_id=name, base_model=tiny_base) for name in names]
+    for endpoint, other in itertools.permutations([e.wait(progress=False) for e in endpoints], 2):
+        assert endpoint.name != other.name
+    for name in names:
+        hub.delete(product="p", task="chat", model_id=name)

@@ -1,0 +1,119 @@
+"""The programmer's door: what is asked, and what each refusal becomes."""
+
+import json
+
+import pytest
+
+from mojo_toolbox import AWSModel, Decision, Model
+from mojo_toolbox.errors import (
+    ConfigurationError,
+    DataError,
+    EndpointNotFoundError,
+    InvalidAnswerError,
+    InvalidNameError,
+    ModelError,
+)
+from mojo_toolbox.model import Answer
+
+TASKS = [{"name": "recap", "description": "Sum up"}, {"name": "email", "description": "Write"}]
+KEY = {"product": "mojodex", "task": "routing", "model_id": "x"}
+
+
+class Scripted(Model):
+    """A model of another cloud: what `Model` promises must hold for any subclass."""
+
+    def __init__(self, reply):
+        self.reply = reply
+        self.asked = []
+
+    name = "scripted"
+
+    def _ask(self, body):
+        self.asked.append(json.loads(body))
+        reply = self.reply if isinstance(self.reply, bytes) else json.dumps(self.reply).encode()
+        return Answer(body=reply, request_id="r-1")
+
+
+def reply(content, **more):
+    return {"choices": [{"message": {"role": "assistant", "content": content}, **more}], "usage": {"prompt_tokens": 7}}
+
+
+def test_a_decision_is_a_listed_task_or_none():
+    model = Scripted(reply("recap", choice_probabilities={"recap": 0.7, "email": 0.2, "none": 0.1}))
+    decision = model.predict([{"role": "user", "content": "hi"}], tasks=TASKS)
+    assert isinstance(decision, Decision)
+    assert (decision.task, decision.request_id, decision.usage.prompt_tokens) == ("recap", "r-1", 7)
+    assert decision.probabilities == {"recap": 0.7, "email": 0.2, None: 0.1}
+    assert model.asked[0]["structured_outputs"] == {"choice": ["recap", "email", "none"]}
+    assert Scripted(reply("none")).predict([{"role": "user", "content": "hi"}], tasks=TASKS).task is None
+
+
+def test_an_answer_outside_the_choices_is_never_passed_on():
+    with pytest.raises(InvalidAnswerError, match="Sure") as caught:
+        Scripted(reply("Sure! I would say recap")).predict([{"role": "user", "content": "hi"}], tasks=TASKS)
+    assert caught.value.choices == ("recap", "email", "none")
+
+
+def test_previous_none_differs_from_unknown():
+    turns = [
+        {"role": "user", "content": "one"},
+        {"role": "assistant", "content": "two"},
+        {"role": "user", "content": "three"},
+    ]
+    model = Scripted(reply("none"))
+    model.predict(turns, tasks=TASKS)
+    model.predict(turns, tasks=TASKS, previous=None)
+    model.predict(turns, tasks=TASKS, previous="email")
+    answers = [[m["content"] for m in asked["messages"] if m["role"] == "assistant"] for asked in model.asked]
+    assert answers == [[], ["none"], ["email"]]
+
+
+@pytest.mark.parametrize("body", [b"not json", b"[]", b'{"choices": []}', b'{"choices": [{"message": {}}]}'])
+def test_rubbish_from_a_server_is_a_model_error(body):
+    with pytest.raises(ModelError, match="no chat completion"):
+        Scripted(body).predict([{"role": "user", "content": "hi"}])
+
+
+@pytest.mark.parametrize(
+    ("messages", "options", "words"),
+    [
+        ([], {"tasks": TASKS}, "at least one message"),
+        ("hello", {"tasks": TASKS}, "must be a list"),
+        ([{"role": "assistant", "content": "x"}], {"tasks": TASKS}, "last message must be the user's"),
+        ([{"role": "user", "content": 3}], {"tasks": TASKS}, "content"),
+        ([{"role": "user", "content": "x"}], {"tasks": []}, "at least one task"),
+        ([{"role": "user", "content": "x"}], {"tasks": [*TASKS, TASKS[0]]}, "occurs twice"),
+        ([{"role": "user", "content": "x"}], {"tasks": [{"name": "None"}]}, "cannot be named"),
+        ([{"role": "user", "content": "x"}], {"tasks": [{"name": "a\nb"}]}, "line breaks"),
+        ([{"role": "user"}], {}, "role and a text"),
+        ([{"role": "user", "content": "x" * 7_000_000}], {}, "MB"),
+    ],
+)
+def test_what_cannot_be_asked_is_said(messages, options, words):
+    model = Scripted(reply("none"))
+    with pytest.raises(DataError, match=words):
+        model.predict(messages, **options)
+    assert model.asked == []
+
+
+def test_previous_without_tasks_is_refused():
+    with pytest.raises(ConfigurationError, match="previous"):
+        Scripted(reply("x")).predict([{"role": "user", "content": "x"}], previous="recap")
+
+
+def test_the_gateways_token_is_refused_until_there_is_a_gateway(tmp_path):
+    with pytest.raises(ConfigurationError, match="api_auth_token"):
+        AWSModel(**KEY, api_auth_token="t", home=tmp_path)
+    assert AWSModel(**KEY, api_auth_token="", home=tmp_path).name == "mojodex--routing--x--dev"
+
+
+def test_names_are_checked_at_once(tmp_path):
+    with pytest.raises(InvalidNameError, match="stage"):
+        AWSModel(**KEY, stage="", home=tmp_path)
+
+
+def test_a_missing_endpoint_is_named(local_home):
+    model = AWSModel(**KEY, stage="prod", cloud_service="local", home=local_home)
+    with pytest.raises(EndpointNotFoundError, match="mojodex--routing--x--prod") as caught:
+        model.predict([{"role": "user", "content": "x"}], tasks=TASKS)
+    assert caught.value.endpoint_name == model.name
