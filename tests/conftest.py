@@ -24,6 +24,20 @@ def pytest_configure() -> None:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _nothing_is_left_running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Fail when a test leaves a local cloud running, and stop it."""
+    yield
+    from mojo_toolbox.local_cloud import lifecycle
+
+    base = tmp_path_factory.getbasetemp()
+    found = [path for depth in ("*", "*/*") for path in base.glob(f"{depth}/local_cloud/connection.json")]
+    left = [home for home in (path.parents[1] for path in found) if lifecycle.status(home) is not None]
+    for home in left:
+        lifecycle.down(home)
+    assert left == []
+
+
 @pytest.fixture(scope="session")
 def local_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A MOJO_HOME whose local cloud runs, for tests that do not stop it; names in it must be the test's own."""
