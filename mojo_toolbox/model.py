@@ -17,7 +17,7 @@ from mojo_toolbox.contract import MAX_BODY_BYTES, ChatReply, Usage, chat_request
 from mojo_toolbox.data import NONE_ANSWER, Message, Task
 from mojo_toolbox.errors import ConfigurationError, DataError, InvalidAnswerError, ModelError
 from mojo_toolbox.naming import ModelKey
-from mojo_toolbox.routing.prompt import UNKNOWN, _Unknown, routing_prompt
+from mojo_toolbox.routing.prompt import UNKNOWN, Unknown, routing_prompt
 from mojo_toolbox.settings import CloudService, load_settings
 
 
@@ -71,7 +71,7 @@ class Model(ABC):
         messages: Sequence[Message | Mapping[str, Any]],
         *,
         tasks: Sequence[Task | Mapping[str, Any]],
-        previous: str | _Unknown | None = UNKNOWN,
+        previous: str | Unknown | None = UNKNOWN,
     ) -> Decision: ...
 
     @overload
@@ -89,7 +89,7 @@ class Model(ABC):
         messages: Sequence[Message | Mapping[str, Any]],
         *,
         tasks: Sequence[Task | Mapping[str, Any]] | None = None,
-        previous: str | _Unknown | None = UNKNOWN,
+        previous: str | Unknown | None = UNKNOWN,
         max_tokens: int = 128,
         temperature: float = 0.0,
     ) -> Decision | ChatAnswer:
@@ -112,7 +112,7 @@ class Model(ABC):
             InvalidAnswerError: an answer that is none of the tasks.
         """
         if tasks is None:
-            if not isinstance(previous, _Unknown):
+            if not isinstance(previous, Unknown):
                 raise ConfigurationError("previous= belongs to routing; give tasks= too, or leave it out.")
             reply, request_id, latency = self._chat(_chat_body(messages, max_tokens, temperature, self._adapter))
             return ChatAnswer(reply.content, latency, reply.usage, request_id)

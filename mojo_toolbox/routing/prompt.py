@@ -41,21 +41,21 @@ class RoutingPrompt:
     choices: list[str]
 
 
-class _Unknown:
+class Unknown:
     """The type of `UNKNOWN`: not given, which differs from None, "no task"."""
 
     def __repr__(self) -> str:
         return "UNKNOWN"
 
 
-UNKNOWN = _Unknown()
+UNKNOWN = Unknown()
 
 
 def routing_prompt(
     messages: Sequence[Message | Mapping[str, Any]],
     tasks: Sequence[Task | Mapping[str, Any]],
     *,
-    previous: str | _Unknown | None = UNKNOWN,
+    previous: str | Unknown | None = UNKNOWN,
 ) -> RoutingPrompt:
     """Render the question: which task is in charge after the last of `messages`?
 
@@ -68,7 +68,7 @@ def routing_prompt(
     turns, listed = _checked(messages, tasks)
     if turns[-1].role != "user":
         raise DataError("the last message must be the user's: the router decides after a user turn.")
-    if not isinstance(previous, _Unknown):
+    if not isinstance(previous, Unknown):
         turns = _with_previous(turns, previous)
     chat = decision_chat([*turns[:-1], Message(role="user", content=turns[-1].content)], listed)
     return RoutingPrompt(messages=chat, choices=choices(listed))
