@@ -9,9 +9,9 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from mojo_toolbox.errors import ArtifactError, HyperparameterError
 
@@ -95,6 +95,13 @@ def parse_chat_reply(body: bytes) -> ChatReply:
         raise ValueError(f"not a chat completion ({error!r})") from error
 
 
+def _layers_as_text(layers: Any) -> Any:
+    """Write a number, or peft's list of them, as the flag has them."""
+    if isinstance(layers, bool) or not isinstance(layers, int | list | tuple):
+        return layers
+    return ",".join(map(str, [layers] if isinstance(layers, int) else layers))
+
+
 class TrainingHyperparameters(BaseModel):
     """What `training_scripts/train_qlora.py` can be told, by transformers', peft's and trl's names, with its defaults."""
 
@@ -119,6 +126,8 @@ class TrainingHyperparameters(BaseModel):
     lora_alpha: int = Field(default=32, ge=1)
     lora_dropout: float = Field(default=0.0, ge=0, lt=1)
     target_modules: str = "all-linear"
+    layers_to_transform: Annotated[str, BeforeValidator(_layers_as_text)] = Field(default="", pattern=r"^[\d,\s-]*$")
+    autocast_adapter_dtype: bool = True
     load_in_4bit: bool = True
     dtype: Literal["auto", "bfloat16", "float16", "float32"] = "auto"
     logging_steps: int = Field(default=1, ge=1)

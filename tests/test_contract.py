@@ -67,11 +67,17 @@ def test_hyperparameters_arrive_in_the_script_as_they_were_given(train_qlora):
         ({"lora_r": "many"}, "'lora_r' cannot be 'many'"),
         ({"lr_scheduler_type": "triangle"}, "'lr_scheduler_type'"),
         ({"dtype": "int8"}, "'dtype'"),
+        ({"layers_to_transform": "upper"}, "'layers_to_transform' cannot be 'upper'"),
     ],
 )
 def test_a_wrong_hyperparameter_is_named(given, words):
     with pytest.raises(HyperparameterError, match=re.escape(words)):
         check_hyperparameters(given)
+
+
+@pytest.mark.parametrize(("given", "flag"), [([3, 4], "3,4"), (7, "7"), ("15-29", "15-29"), ("", "")])
+def test_layers_are_given_as_text_or_as_peft_has_them(given, flag):
+    assert check_hyperparameters({"layers_to_transform": given}).layers_to_transform == flag
 
 
 def test_no_hyperparameters_are_the_defaults():
@@ -112,7 +118,7 @@ def test_every_metric_has_a_line():
 
 def test_the_manifest_that_the_script_writes_is_read(train_qlora, tmp_path):
     settings = train_qlora.Settings(
-        base_model_id="owner/base", base_model_revision="abc", prompt_version="routing-1", dataset_sha256="0" * 64
+        base_model_id="owner/base", base_model_revision="abc", prompt_version="routing-2", dataset_sha256="0" * 64
     )
     job = train_qlora.Job(
         train=tmp_path,
@@ -129,7 +135,7 @@ def test_the_manifest_that_the_script_writes_is_read(train_qlora, tmp_path):
     manifest = contract.parse_manifest(path.read_bytes(), source="here")
     assert manifest.contract_version == contract.CONTRACT_VERSION == train_qlora.CONTRACT_VERSION
     assert manifest.base_model == contract.BaseModelReference(id="owner/base", revision="abc")
-    assert (manifest.prompt_version, manifest.answers, manifest.merged) == ("routing-1", "names", False)
+    assert (manifest.prompt_version, manifest.answers, manifest.merged) == ("routing-2", "names", False)
     assert manifest.metrics == {"eval_loss": 0.5}
     assert manifest.training["job_name"] == "job-1"
     assert set(manifest.training["hyperparameters"]) == set(TrainingHyperparameters.model_fields)

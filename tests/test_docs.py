@@ -6,7 +6,6 @@ import re
 import subprocess
 import sys
 import tomllib
-from pathlib import Path
 
 import pytest
 from pages import BASE_MODEL, PAGES, ROOT, blocks, commands, table_rows
@@ -142,24 +141,6 @@ def test_every_dependency_is_explained():
     assert names - explained == set()
 
 
-def test_rooms_import_from_lower_floors_only():
-    floors = {row[1].strip("`"): int(row[0]) for row in table_rows(DOCS / "architecture.md") if row[0].isdecimal()}
-    package = ROOT / "mojo_toolbox"
-    seen = set()
-    for path in package.rglob("*.py"):
-        room = path.relative_to(package).parts[0].removesuffix(".py")
-        if room == "__init__":
-            continue
-        seen.add(room)
-        code = path.read_text(encoding="utf-8")
-        rooms = re.findall(r"^\s*(?:from|import) mojo_toolbox\.(\w+)", code, re.MULTILINE)
-        for names in re.findall(r"^\s*from mojo_toolbox import ([\w, ]+)", code, re.MULTILINE):
-            rooms += [name for name in names.replace(" ", "").split(",") if name in floors]
-        for imported in rooms:
-            assert imported == room or floors[imported] < floors[room], f"{path.relative_to(ROOT)} imports {imported}"
-    assert seen == set(floors)
-
-
 def test_the_administrators_policy_covers_every_call():
     page = (DOCS / "to-aws.md").read_text(encoding="utf-8")
     policy = json.loads(re.search(r"<!-- policy: administrator -->\n```json\n(.*?)```", page, re.DOTALL)[1])
@@ -213,14 +194,10 @@ def test_links_of_the_readme_lead_somewhere():
 
 @pytest.fixture(scope="module")
 def tiny_model(tmp_path_factory):
-    sys.path.insert(0, str(Path(__file__).parent / "training_scripts"))
     from tiny_base import save_tiny_base
 
-    folder = save_tiny_base(tmp_path_factory.mktemp("base") / "tiny")
     # The pages' prompts are long for a tokenizer that knows hardly more than bytes.
-    config = json.loads((folder / "config.json").read_text())
-    (folder / "config.json").write_text(json.dumps({**config, "max_position_embeddings": 4096}))
-    return folder
+    return save_tiny_base(tmp_path_factory.mktemp("base") / "tiny", max_position_embeddings=4096)
 
 
 @pytest.fixture(scope="module")

@@ -82,7 +82,7 @@ def test_the_artifact_says_how_it_was_trained(hub, trained, tmp_path):
     hub._storage(dry_run=False).download(trained.model_data, tmp_path / "model.tar.gz")
     with tarfile.open(tmp_path / "model.tar.gz") as archive:
         manifest = json.load(archive.extractfile("manifest.json"))
-    assert manifest["prompt_version"] == "routing-1"
+    assert manifest["prompt_version"] == "routing-2"
     assert manifest["training"]["job_name"] == trained.name
     assert len(manifest["training"]["dataset_sha256"]) == 64
 

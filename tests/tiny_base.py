@@ -6,13 +6,13 @@ CHATML = (
     "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>\n' }}"
     "{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
 )
+CONTEXT_LENGTH = 512
 SYSTEM = {"role": "system", "content": "Name the task.\nmeeting_recap: sums up\nemail: writes"}
 
 
-def save_tiny_base(folder):
-    import torch
+def make_tokenizer():
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+    from transformers import PreTrainedTokenizerFast
 
     core = Tokenizer(models.BPE())
     core.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
@@ -23,25 +23,35 @@ def save_tiny_base(folder):
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
-    core.train_from_iterator(["system user assistant meeting recap email none please " * 3], trainer)
+    core.train_from_iterator(["system user assistant meeting recap notes follow up email none please " * 3], trainer)
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=core, eos_token="<|im_end|>", pad_token="<|im_end|>")
     tokenizer.chat_template = CHATML
-    tokenizer.save_pretrained(folder)
-    torch.manual_seed(0)
-    config = LlamaConfig(
-        vocab_size=len(tokenizer),
-        hidden_size=64,
-        intermediate_size=128,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        max_position_embeddings=512,
-        initializer_range=0.1,
-        bos_token_id=None,
-        eos_token_id=1,
-        pad_token_id=1,
-    )
-    LlamaForCausalLM(config).save_pretrained(folder)
+    return tokenizer
+
+
+def make_network(seed=0, **config):
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    torch.manual_seed(seed)
+    sizes = {
+        "vocab_size": 400,
+        "hidden_size": 64,
+        "intermediate_size": 128,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+        "max_position_embeddings": CONTEXT_LENGTH,
+        # Wider than the usual .02, so that answers differ clearly between prompts.
+        "initializer_range": 0.1,
+    }
+    special = {"bos_token_id": None, "eos_token_id": 1, "pad_token_id": 1}
+    return LlamaForCausalLM(LlamaConfig(**{**sizes, **special, **config})).eval()
+
+
+def save_tiny_base(folder, **config):
+    make_network(**config).save_pretrained(folder)
+    make_tokenizer().save_pretrained(folder)
     return folder
 
 

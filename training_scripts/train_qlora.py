@@ -127,6 +127,10 @@ class Settings:
     lora_dropout: float = 0.0
     target_modules: str = "all-linear"
     """`all-linear`, or names of modules with commas between them."""
+    layers_to_transform: str = ""
+    """Numbers of the layers that are adapted, with commas and ranges (`15-29`); empty: all."""
+    autocast_adapter_dtype: bool = True
+    """LoRA's weights in fp32 whatever the base computes in; false: in the base's dtype."""
     load_in_4bit: bool = True
     dtype: Literal["auto", "bfloat16", "float16", "float32"] = "auto"
     """What is computed in: auto is bfloat16, or float16 on a GPU that has no bfloat16."""
@@ -400,32 +404,65 @@ def load_base_model(source: str, settings: Settings, device: torch.device) -> An
 
 
 def add_adapter(model: Any, settings: Settings) -> Any:
-    """Put LoRA on the target modules; only that is trained, in fp32 whatever the base computes in."""
+    """Put LoRA on the target modules of the layers to transform; only that is trained."""
     transformers.set_seed(settings.seed)
+    layers = layer_numbers(settings.layers_to_transform)
     targets: str | list[str] = settings.target_modules
     if targets != "all-linear":
         targets = [name.strip() for name in settings.target_modules.split(",") if name.strip()]
         check_targets(model, targets)
+    if layers:
+        check_layers(model, layers)
+        if targets == "all-linear":  # peft wants names once layers are chosen
+            targets = sorted(linear_names(model.base_model))
     config = LoraConfig(
         r=settings.lora_r,
         lora_alpha=settings.lora_alpha,
         lora_dropout=settings.lora_dropout,
         target_modules=targets,
+        layers_to_transform=layers,
         task_type="CAUSAL_LM",
     )
     if settings.gradient_checkpointing:
         model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
-    return get_peft_model(model, config)
+    return get_peft_model(model, config, autocast_adapter_dtype=settings.autocast_adapter_dtype)
+
+
+def linear_names(model: Any) -> set[str]:
+    """Return the last parts of the names of the model's linear modules."""
+    return {name.rsplit(".", 1)[-1] for name, module in model.named_modules() if isinstance(module, torch.nn.Linear)}
+
+
+def layer_numbers(text: str) -> list[int] | None:
+    """Read `0,1,15-29`; None when it is empty."""
+    numbers: set[int] = set()
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        first, dash, last = part.partition("-")
+        try:
+            numbers |= set(range(int(first), int(last if dash else first) + 1))
+        except ValueError:
+            raise TrainingInputError(
+                f"layers_to_transform: {part!r} is no number and no range such as 15-29."
+            ) from None
+    return sorted(numbers) or None
+
+
+def check_layers(model: Any, layers: Sequence[int]) -> None:
+    """Refuse layers that the model lacks: peft would leave them out silently as long as one is there."""
+    count = model.config.get_text_config().num_hidden_layers
+    if layers[-1] >= count:
+        raise TrainingInputError(
+            f"layers_to_transform: there is no layer {layers[-1]}; the base model's layers are 0 to {count - 1}."
+        )
 
 
 def check_targets(model: Any, targets: list[str]) -> None:
     """Refuse names that match no module: peft would leave them out silently as long as one matches."""
-    names = {name.rsplit(".", 1)[-1]: module for name, module in model.named_modules()}
     full_names = [name for name, _ in model.named_modules()]
     for target in targets or [""]:
         if not any(name == target or name.endswith(f".{target}") for name in full_names):
-            linear = sorted(name for name, module in names.items() if isinstance(module, torch.nn.Linear))
-            raise TrainingInputError(f"target_modules: {target!r} matches no module. Linear ones: {', '.join(linear)}.")
+            linear = ", ".join(sorted(linear_names(model)))
+            raise TrainingInputError(f"target_modules: {target!r} matches no module. Linear ones: {linear}.")
 
 
 # -------------------------------------------------------------------------------------------------------- train

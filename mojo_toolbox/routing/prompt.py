@@ -24,13 +24,13 @@ from mojo_toolbox.data.conversations import NONE_ANSWER, Message, Task, describe
 from mojo_toolbox.errors import DataError
 
 # Goes into every manifest: a model asked with another prompt than it was trained on is wrong without a sign of it.
-PROMPT_VERSION = "routing-1"
+PROMPT_VERSION = "routing-2"
 
 _INSTRUCTION = (
     "You watch a conversation between a user and an assistant. After each user turn, answer with the name of the task that "
     "the assistant should work on now, or none. Tasks:"
 )
-_NONE_LINE = f"{NONE_ANSWER}: Nothing in this list is wanted, or the task is finished or dropped"
+_NONE_LINE = f"Nothing in this list is wanted, or the task is finished or dropped: {NONE_ANSWER}"
 
 
 @dataclass(frozen=True)
@@ -80,8 +80,12 @@ def choices(tasks: Sequence[Task]) -> list[str]:
 
 
 def system_message(tasks: Sequence[Task]) -> str:
-    """Return the instruction with the task list."""
-    lines = [f"{task.name}: {task.description}" if task.description else task.name for task in tasks]
+    """Return the instruction with the task list.
+
+    Each name stands after its description: a causal model reads from left to right, so only then has the name, when it
+    comes to be copied as the answer, taken up what the task is about. docs/lab-notebook.md has the figures.
+    """
+    lines = [f"{task.description}: {task.name}" if task.description else task.name for task in tasks]
     return "\n".join([_INSTRUCTION, *lines, _NONE_LINE])
 
 

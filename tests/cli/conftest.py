@@ -1,14 +1,12 @@
 """The command line as users run it: a process, with a home of its own and a running local cloud."""
 
 import json
-import sys
 
 import pytest
-from mojo_shell import ROOT, Shell
+from mojo_shell import Shell
 
 from mojo_toolbox.local_cloud import lifecycle
 
-sys.path.insert(0, str(ROOT / "tests" / "training_scripts"))
 TASKS = [{"name": "email", "description": "write"}, {"name": "recap", "description": "sum up"}]
 
 

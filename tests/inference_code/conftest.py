@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from tiny_model import make_tokenizer, save_base
+from tiny_base import make_tokenizer, save_tiny_base
 
 # The folder's modules import each other by plain name, as they do in a container, where it is `code/`.
 sys.path.insert(0, str(Path(__file__).parents[2] / "inference_code"))
@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "inference_code"))
 
 @pytest.fixture(scope="session")
 def base_folder(tmp_path_factory):
-    return save_base(tmp_path_factory.mktemp("base"))
+    return save_tiny_base(tmp_path_factory.mktemp("base"))
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,8 @@ import pytest
 import torch
 from artifact import ArtifactError, serving_dtype
 from chat_request import InvalidRequestError
-from tiny_model import save_adapter, save_base, write_manifest
+from tiny_base import save_tiny_base
+from tiny_model import save_adapter, write_manifest
 
 # peft 0.21.2 still reads an attribute that transformers 5.23 deprecates; nothing of ours does.
 pytestmark = pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning")
@@ -123,7 +124,7 @@ def test_several_adapters_without_a_name_are_refused_but_the_base_can_be_named(a
 
 
 def test_merged_weights_need_no_base_model(tmp_path, monkeypatch):
-    save_base(tmp_path / "merged", seed=3)
+    save_tiny_base(tmp_path / "merged", seed=3)
     write_manifest(tmp_path, base_model={"id": "nowhere/at-all"}, merged=True)
     monkeypatch.setenv("MOJO_BASE_MODEL", "nowhere/at-all")
     assert sum(weigh(load(tmp_path))) == pytest.approx(1)
@@ -141,7 +142,7 @@ def test_the_environment_names_the_base_model_before_the_manifest(tmp_path, adap
 def test_the_artifacts_tokenizer_comes_before_the_base_models(tmp_path, adapters, base_folder, tokenizer, monkeypatch):
     folder = one_adapter(tmp_path, adapters, base_folder, "sales")
     tokenizer.save_pretrained(folder)
-    bare = save_base(tmp_path / "bare")
+    bare = save_tiny_base(tmp_path / "bare")
     for path in bare.glob("*token*"):
         path.unlink()
     monkeypatch.setenv("MOJO_BASE_MODEL", str(bare))
@@ -196,7 +197,7 @@ def test_the_prefix_caches_size_comes_from_the_environment(base_folder, monkeypa
 
 
 def test_a_base_without_a_chat_template_speaks_chatml(tmp_path, tokenizer):
-    save_base(tmp_path)
+    save_tiny_base(tmp_path)
     (tmp_path / "chat_template.jinja").unlink()
     server = load(tmp_path)
     assert "<|im_start|>" in server._tokenizer.chat_template

@@ -2,7 +2,7 @@
 
 import pytest
 from chat_encoding import ChatTemplateError, encode_chat, encode_content, end_of_turn_id, ensure_chat_template
-from tiny_model import make_tokenizer
+from tiny_base import make_tokenizer
 
 LLAMA2 = (
     "{% if messages[0]['role'] == 'system' %}{% set turns = messages[1:] %}{% set system = messages[0]['content'] %}"

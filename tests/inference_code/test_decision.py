@@ -5,7 +5,7 @@ import math
 
 import pytest
 import torch
-from tiny_model import CONTEXT_LENGTH, make_network
+from tiny_base import CONTEXT_LENGTH, make_network
 
 NAMES = ["meeting_recap", "meeting_notes", "meeting", "follow_up_email", "Follow_up_email", "none", "会議の要約", "Краткий итог", "🎉 party"]  # fmt: skip
 PROMPT = list(range(40, 90))

@@ -6,7 +6,7 @@ import time
 
 import pytest
 from chat_request import InvalidRequestError, ModelFailureError
-from tiny_model import CONTEXT_LENGTH
+from tiny_base import CONTEXT_LENGTH
 
 HELLO = [{"role": "user", "content": "hello"}]
 

@@ -28,7 +28,7 @@ def conversation(number=0, **options):
 
 def listed(example):
     lines = example["messages"][0]["content"].splitlines()[1:-1]
-    return [line.split(":")[0] for line in lines]
+    return [line.split(": ")[-1] for line in lines]
 
 
 def decisions(example):

@@ -11,7 +11,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is d
 
 
 def adapted(base, **settings):
-    resolved = Settings(base_model=str(base), load_in_4bit=False, dtype="float32", **settings)
+    resolved = Settings(base_model=str(base), **{"load_in_4bit": False, "dtype": "float32", **settings})
     model = train_qlora.load_base_model(str(base), resolved, torch.device("cpu"))
     return train_qlora.add_adapter(model, resolved)
 
@@ -36,6 +36,22 @@ def test_named_target_modules_alone_are_adapted(tiny_base):
 def test_a_target_module_that_matches_nothing_is_refused(tiny_base):
     with pytest.raises(TrainingInputError, match=r"'query' matches no module. Linear ones: .*q_proj"):
         adapted(tiny_base, target_modules="q_proj,query")
+
+
+def test_chosen_layers_alone_are_adapted_in_the_dtype_asked_for(tiny_base):
+    model = adapted(tiny_base, layers_to_transform="1-1", autocast_adapter_dtype=False, dtype="bfloat16")
+    trained = {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
+    assert len(trained) == 7 * 2
+    assert all(".layers.1." in name and weight.dtype is torch.bfloat16 for name, weight in trained.items())
+
+
+@pytest.mark.parametrize(
+    ("layers", "reason"),
+    [("1,2", "no layer 2; the base model's layers are 0 to 1"), ("upper", "'upper' is no number"), ("1-", "no range")],
+)
+def test_layers_that_cannot_be_adapted_are_refused(tiny_base, layers, reason):
+    with pytest.raises(TrainingInputError, match=reason):
+        adapted(tiny_base, layers_to_transform=layers)
 
 
 def test_a_base_model_that_is_not_there_is_refused(tmp_path):
