@@ -20,7 +20,7 @@ PYTEST := $(BIN)/python -m pytest -q -n auto --dist loadfile
 # Two processes with all cores each would only wait for one another.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help install quickstart test quick lint format docs wheel-test clean
+.PHONY: help install quickstart test quick lint format docs wheel-test sdk-test clean
 
 help:
 	@echo 'make quickstart   install, train a router on this machine, deploy it, ask it'
@@ -29,6 +29,7 @@ help:
 	@echo 'make format       format the code and fix what the linter can'
 	@echo 'make docs         build the documentation into build/docs'
 	@echo 'make wheel-test   build the wheel and try it in a fresh environment'
+	@echo 'make sdk-test     use the local cloud through the SageMaker SDK (installs 1.2 GB beside .venv)'
 	@echo 'make clean        remove the environment and everything built'
 
 install: $(STAMP)
@@ -67,5 +68,9 @@ wheel-test: $(STAMP)
 	@echo '== wheel'
 	@scripts/wheel_test.sh $(BIN)/python
 
+sdk-test: $(STAMP)
+	@echo '== SageMaker SDK'
+	@scripts/sdk_test.sh $(VENV) $(VENV)-sagemaker
+
 clean:
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-sagemaker build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

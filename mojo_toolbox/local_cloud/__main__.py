@@ -44,7 +44,11 @@ def _run(options: argparse.Namespace, home: Path) -> int:
     else:
         connection = lifecycle.status(home)
     if connection is None:
-        _print({"running": False}, "The local cloud does not run. Start it: mojo local up", as_json=options.json)
+        # Not to stdout, which `eval "$(… env)"` would execute; with --json it is read.
+        if options.json:
+            _print({"running": False}, "", as_json=True)
+        else:
+            sys.stderr.write("The local cloud does not run. Start it: mojo local up\n")
         return 1
     if options.command == "env":
         variables = connection.environment()
