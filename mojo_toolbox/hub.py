@@ -81,6 +81,7 @@ class Hub:
         instance_count: int = ...,
         hyperparameters: dict[str, Any] | None = None,
         copies: int = ...,
+        resume: TrainingJob | str | None = None,
         job_name: str | None = None,
         max_runtime_seconds: int = ...,
         volume_size_gb: int = ...,
@@ -105,6 +106,7 @@ class Hub:
         instance_count: int = 1,
         hyperparameters: dict[str, Any] | None = None,
         copies: int = 1,
+        resume: TrainingJob | str | None = None,
         job_name: str | None = None,
         max_runtime_seconds: int = 24 * 3600,
         volume_size_gb: int = 100,
@@ -125,6 +127,8 @@ class Hub:
             instance_count: 1; several GPUs of one instance are used by themselves.
             hyperparameters: by transformers' and peft's names; see `contract.TrainingHyperparameters` for the defaults.
             copies: how many differently varied examples are made of each routing conversation.
+            resume: a job that was stopped or failed, or its name: the new one goes on from its newest checkpoint, with
+                the same base model, data and hyperparameters (the training script refuses others).
             job_name: the job's name; when left out it is made of product, task, model_id and the time.
             max_runtime_seconds: the job is stopped after this time.
             volume_size_gb: disk of the instance, in GB.
@@ -138,6 +142,7 @@ class Hub:
             HyperparameterError: an unknown name or a value out of range.
             ConfigurationError: an argument or setting that is missing or wrong.
             AlreadyExistsError: a job of that name exists.
+            NotFoundError: there is no job to resume.
             AWSError: AWS refused a call.
         """
         key = ModelKey(product=product, task=task, model_id=model_id)
@@ -188,7 +193,9 @@ class Hub:
                     source_uri=storage.uri(code_key),
                     # SageMaker adds the job's name and "output/model.tar.gz".
                     output_uri=storage.uri(f"{naming.s3_prefix(key)}/jobs"),
-                    checkpoint_uri=storage.uri(f"{prefix}/checkpoints"),
+                    checkpoint_uri=storage.uri(f"{prefix}/checkpoints")
+                    if resume is None
+                    else self._checkpoints_of(resume),
                     environment={**self._hub_token_environment(), **_git_commit()},
                     region_name=self._session.region_name,
                     tags=naming.tags(key, version=version),
@@ -409,6 +416,15 @@ class Hub:
         except NotFoundError:
             return
         raise AlreadyExistsError(f"A training job named {name!r} exists. Leave job_name out, or choose another.")
+
+    def _checkpoints_of(self, job: TrainingJob | str) -> str:
+        """Return where the checkpoints to go on from lie, if nobody writes there any more."""
+        resumed = self.job(job) if isinstance(job, str) else job
+        if resumed.status in {"InProgress", "Stopping"}:
+            raise ConfigurationError(f"{resumed.name} still runs: stop it first, or let it end.")
+        if resumed.checkpoint_uri is None:
+            raise ConfigurationError(f"{resumed.name} kept no checkpoints: start without `resume`.")
+        return resumed.checkpoint_uri
 
     def _trained_artifact(
         self, key: ModelKey, *, job: TrainingJob | str | None, model_data: str | None, base_model: str | Path | None

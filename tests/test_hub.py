@@ -94,6 +94,21 @@ def test_a_second_job_of_the_same_name_is_refused_before_anything_is_overwritten
         )
 
 
+def test_a_job_goes_on_from_the_checkpoints_of_another(hub, tiny_base):
+    same = {
+        "base_model": tiny_base,
+        "train_data": [conversation()],
+        "hyperparameters": {**QUICK, "max_steps": 2, "save_steps": 1},
+        **KEY,
+    }
+    first = hub.train(**same).wait(progress=False)
+    resumed = hub.train(**same, resume=first).wait(progress=False)
+    assert resumed.checkpoint_uri == first.checkpoint_uri
+    assert "Resuming from checkpoint-2." in list(resumed.logs())
+    with pytest.raises(NotFoundError, match="no training job 'nobody'"):
+        hub.train(**same, resume="nobody")
+
+
 def test_a_failing_job_says_why_with_its_last_lines(hub, tiny_base):
     job = hub.train(
         base_model=tiny_base,

@@ -125,6 +125,12 @@ class TrainingJob:
         uri: str | None = self.describe().get("ModelArtifacts", {}).get("S3ModelArtifacts")
         return uri
 
+    @property
+    def checkpoint_uri(self) -> str | None:
+        """The S3 URI of the folder that the job's checkpoints are copied to; None when it keeps none."""
+        uri: str | None = self.describe().get("CheckpointConfig", {}).get("S3Uri")
+        return uri
+
     def logs(self, *, follow: bool = False) -> Iterator[str]:
         """Yield the lines that the job printed; with `follow` until it has ended."""
         cursor = _LogCursor(self._session, self.name)

@@ -72,6 +72,14 @@ def train(
         ),
     ] = None,
     copies: Annotated[int, typer.Option(min=1, help="Varied examples made of each conversation.", metavar="N")] = 1,
+    resume: Annotated[
+        str | None,
+        typer.Option(
+            help="Go on from the newest checkpoint of this job, with the same data and hyperparameters.",
+            metavar="JOB",
+            show_default=False,
+        ),
+    ] = None,
     instance_type: Annotated[
         str, typer.Option(help="SageMaker's; the local cloud uses this machine.", metavar="TYPE")
     ] = "ml.g5.2xlarge",
@@ -110,6 +118,7 @@ def train(
         "instance_count": instance_count,
         "hyperparameters": _hyperparameters(hyperparameter),
         "copies": copies,
+        "resume": resume,
         "job_name": job_name,
         "max_runtime_seconds": max_runtime_seconds,
         "volume_size_gb": volume_size_gb,
