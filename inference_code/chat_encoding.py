@@ -12,6 +12,7 @@ serving (a cached prefix) both rely on.
 from __future__ import annotations
 
 import functools
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,6 +46,9 @@ def _placeholder(index: int) -> str:
     return f"\ue000{index}\ue001"
 
 
+_PLACEHOLDER = re.compile("\ue000([0-9]+)\ue001")
+
+
 def _template_pieces(tokenizer: Any, roles: list[str], *, add_generation_prompt: bool) -> list[str]:
     """The template's own text before, between and after the contents of messages with these roles.
 
@@ -62,16 +66,15 @@ def _rendered_pieces(tokenizer: Any, roles: list[str], *, add_generation_prompt:
         text = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=add_generation_prompt)
     except Exception as error:
         raise ChatTemplateError(f"The chat template refuses the roles {roles}: {error}") from error
-    pieces = []
-    for i in range(len(roles)):
-        before, found, text = text.partition(_placeholder(i))
-        if not found or _placeholder(i) in text:
-            raise ChatTemplateError(
-                f"The chat template drops, repeats or moves message {i} ({roles[i]}) of {roles}, so earlier decisions "
-                "would change as the conversation grows. Use a base model whose template keeps earlier turns."
-            )
-        pieces.append(before)
-    pieces.append(text)
+    # Text before the first placeholder, its number, text, number, ... text: one pass, however many messages.
+    parts = _PLACEHOLDER.split(text)
+    pieces, written = parts[::2], [int(number) for number in parts[1::2]]
+    if written != list(range(len(roles))):
+        i = next((i for i in range(len(roles)) if written[i : i + 1] != [i]), len(roles) - 1)
+        raise ChatTemplateError(
+            f"The chat template drops, repeats or moves message {i} ({roles[i]}) of {roles[:20]}, so earlier decisions "
+            "would change as the conversation grows. Use a base model whose template keeps earlier turns."
+        )
     # A space between an answer and the token that ends it (Llama 2's " </s>") would itself be taken for the end.
     return [piece.lstrip(" ") if i and roles[i - 1] == "assistant" else piece for i, piece in enumerate(pieces)]
 

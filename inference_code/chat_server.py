@@ -19,6 +19,8 @@ from prefix_cache import PrefixCache
 
 # The square of it is the tree mask's size in bytes; 1,000 ordinary names share some hundreds of nodes.
 MAX_SHARED_NODES = 8192
+# Of all choices together: a trie of so many takes about 100 MB.
+MAX_CHOICE_TOKENS = 250_000
 # Longer texts than this share of the context (in characters a token) are counted piece by piece before they are encoded.
 _CHARACTERS_A_TOKEN = 4
 _PIECE = 32_768
@@ -84,6 +86,9 @@ class ChatServer:
 
     def _prompt(self, request: ChatRequest) -> list[int]:
         limit = self._model.context_length
+        if len(request.messages) > limit:  # each takes a token or more
+            count = len(request.messages)
+            raise InvalidRequestError(_too_long("The messages", f"at least {count}", count - limit, limit))
         with self._tokenizer_lock:
             least = self._least_tokens([message["content"] for message in request.messages], limit)
             if least > limit:
@@ -119,6 +124,11 @@ class ChatServer:
                 raise InvalidRequestError(f"{where}[{i}] has {len(choice)} characters. Shorten it.")
         with self._tokenizer_lock:
             sequences = [encode_content(self._tokenizer, choice) for choice in choices]
+        total = sum(map(len, sequences))
+        if total > MAX_CHOICE_TOKENS:
+            raise InvalidRequestError(
+                f"{where} has {total} tokens, more than {MAX_CHOICE_TOKENS}. List fewer, or shorter names."
+            )
         try:
             trie = ChoiceTrie(sequences, self._end_id)
         except AmbiguousChoicesError as error:

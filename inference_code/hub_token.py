@@ -25,8 +25,9 @@ def fetch_hub_token() -> None:
         # arn:aws:secretsmanager:REGION:ACCOUNT:secret:NAME
         client = boto3.client("secretsmanager", region_name=arn.split(":")[3])
         secret = client.get_secret_value(SecretId=arn)["SecretString"].strip()
+        token = str(json.loads(secret)["HF_TOKEN"]) if secret.startswith("{") else secret
     except Exception as error:
         raise RuntimeError(
             f"The secret {arn} cannot be read: {error}. The execution role needs secretsmanager:GetSecretValue on it."
         ) from error
-    os.environ["HF_TOKEN"] = str(json.loads(secret)["HF_TOKEN"]) if secret.startswith("{") else secret
+    os.environ["HF_TOKEN"] = token

@@ -6,6 +6,7 @@ import gzip
 import io
 import tarfile
 import tempfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,7 @@ from mojo_toolbox.errors import ArtifactError
 MANIFEST = "manifest.json"
 CODE_DIR = "code"
 _LEFT_OUT = {"__pycache__", ".DS_Store"}
+_CHUNK = 1 << 20
 
 
 def pack_folder(folder: Path, target: Path) -> Path:
@@ -43,8 +45,11 @@ def deployable_artifact(trained: Path, code: Path, target: Path, *, source: str)
                 if name and not name.startswith(f"{CODE_DIR}/") and name != CODE_DIR:
                     member.name = name
                     new.addfile(member, old.extractfile(member) if member.isfile() else None)
+            # The archive's checksum stands behind its last member, and is checked by whoever reads so far.
+            while old.fileobj is not None and old.fileobj.read(_CHUNK):
+                pass
             _add_folder(new, code, prefix=f"{CODE_DIR}/")
-    except (tarfile.TarError, gzip.BadGzipFile, EOFError) as error:
+    except (tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError) as error:
         raise ArtifactError(f"{source} is no tar.gz archive, or is cut short: {error}") from error
     if manifest is None:
         raise ArtifactError(

@@ -105,7 +105,7 @@ def _layers_as_text(layers: Any) -> Any:
 class TrainingHyperparameters(BaseModel):
     """What `training_scripts/train_qlora.py` can be told, by transformers', peft's and trl's names, with its defaults."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     num_train_epochs: float = Field(default=2, gt=0)
     max_steps: int = Field(default=-1, ge=-1)
@@ -143,6 +143,8 @@ def check_hyperparameters(given: Mapping[str, Any] | None) -> TrainingHyperparam
     Raises:
         HyperparameterError: an unknown name (the nearest known one is named) or a value out of range.
     """
+    if given is not None and not isinstance(given, Mapping):
+        raise HyperparameterError(f"hyperparameters must be a dictionary of names and values, not {given!r:.80}.")
     given = dict(given or {})
     known = list(TrainingHyperparameters.model_fields)
     for name in given:

@@ -17,7 +17,7 @@ from mojo_toolbox.aws.jobs import JobSummary, TrainingJob, TrainingPlan
 from mojo_toolbox.aws.requests import Overrides, Request, require_instance_type
 from mojo_toolbox.aws.session import Session
 from mojo_toolbox.aws.storage import Storage, file_sha256, split_uri
-from mojo_toolbox.errors import AlreadyExistsError, ArtifactError, AWSError, ConfigurationError, NotFoundError
+from mojo_toolbox.errors import AlreadyExistsError, ArtifactError, ConfigurationError, NotFoundError
 from mojo_toolbox.naming import ModelKey
 from mojo_toolbox.routing import PROMPT_VERSION
 from mojo_toolbox.routing.dataset import DataSource, prepare_training_data, prepare_validation_data
@@ -153,6 +153,8 @@ class Hub:
                 f"instance_count={instance_count!r} is not supported: the training script runs on one instance. Take an "
                 "instance type with more GPUs; all of them are used."
             )
+        if not isinstance(copies, int) or copies < 1:
+            raise ConfigurationError(f"copies={copies!r} must be a whole number of at least 1.")
         version = naming.new_version()
         name = naming.versioned(naming.job_base(key), version) if job_name is None else job_name
         naming.require_resource_name("job_name", name)
@@ -160,10 +162,11 @@ class Hub:
         with tempfile.TemporaryDirectory() as scratch:
             folder = Path(scratch)
             train = prepare_training_data(self._on_disk(train_data, folder), folder / "train.jsonl", copies=copies)
-            uploads = {f"{prefix}/data/train/train.jsonl": train.path}
+            # The version keeps apart what two processes upload for one job_name, of which AWS will refuse one.
+            uploads = {f"{prefix}/data/{version}/train/train.jsonl": train.path}
             if validation_data is not None:
                 held_out = prepare_validation_data(self._on_disk(validation_data, folder), folder / "validation.jsonl")
-                uploads[f"{prefix}/data/validation/validation.jsonl"] = held_out.path
+                uploads[f"{prefix}/data/{version}/validation/validation.jsonl"] = held_out.path
             storage = self._storage(dry_run=dry_run)
             channels = {Path(object_key).stem: storage.uri(f"{Path(object_key).parent}/") for object_key in uploads}
             base = self._find_base(str(base_model), storage)
@@ -507,7 +510,7 @@ class Hub:
             for request in requests:
                 self._send(request)
                 sent.append(request)
-        except AWSError:
+        except BaseException:  # Ctrl-C too must leave nothing behind
             for request in reversed(sent):
                 endpoint.take_back(request)
             raise

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, overload
@@ -143,7 +143,14 @@ class Model(ABC):
         return None
 
     def _chat(self, request: Mapping[str, Any]) -> tuple[ChatReply, str, float]:
-        body = json.dumps(request, ensure_ascii=False).encode()
+        try:
+            body = json.dumps(request, ensure_ascii=False).encode()
+        except UnicodeEncodeError as error:
+            raise DataError(
+                f"a text holds half of a surrogate pair ({error.reason}): send whole characters."
+            ) from error
+        except TypeError as error:
+            raise DataError(f"the request cannot be written as JSON: {error}.") from error
         if len(body) > MAX_BODY_BYTES:
             raise DataError(
                 f"the request has {len(body) / 1e6:.1f} MB; SageMaker takes {MAX_BODY_BYTES / 1e6:.1f} MB. "
@@ -226,7 +233,7 @@ class AWSModel(Model):
 def _chat_body(
     messages: Sequence[Message | Mapping[str, Any]], max_tokens: int, temperature: float, adapter: str | None
 ) -> dict[str, Any]:
-    if isinstance(messages, str | Mapping) or not messages:
+    if isinstance(messages, str | Mapping) or not isinstance(messages, Iterable) or not messages:
         raise DataError(
             'messages must be a list such as [{"role": "user", "content": "…"}], with at least one message.'
         )

@@ -87,6 +87,11 @@ def versioned(base: str, version: str) -> str:
     return f"{base}--{version}"
 
 
+def version_time(versioned_name: str) -> str:
+    """Return the part of a versioned name that sorts by time, to the second."""
+    return versioned_name.rpartition("-")[0]
+
+
 def new_version() -> str:
     """Return a version that sorts by time (UTC) and differs between two calls within the same second."""
     return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
@@ -98,6 +103,8 @@ def require_resource_name(kind: str, name: str) -> str:
     Raises:
         InvalidNameError: characters that AWS refuses, or more than 63.
     """
+    if not isinstance(name, str):
+        raise InvalidNameError(f"{kind} must be text, not {type(name).__name__}.")
     if not _AWS_NAME.fullmatch(name) or len(name) > MAX_NAME_LENGTH:
         suggestion = _join([name], limit=MAX_NAME_LENGTH)
         raise InvalidNameError(
@@ -133,13 +140,28 @@ def tags(key: ModelKey, *, stage: str | None = None, version: str) -> list[dict[
     values = {"product": key.product, "task": key.task, "model-id": key.model_id, "version": version}
     if stage is not None:
         values["stage"] = stage
+    if (digest := lossy_digest(key)) is not None:
+        values["key"] = digest
     values["managed-by"] = MANAGED_BY
     return [{"Key": TAG_PREFIX + name, "Value": tag_value(value)} for name, value in values.items()]
+
+
+def lossy_digest(key: ModelKey) -> str | None:
+    """Return what tells a key from others whose tags read the same, as "c#" and "c*"; None when the tags say it all."""
+    parts = (key.product, key.task, key.model_id)
+    if all(tag_value(part) == part for part in parts):
+        return None
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
 
 
 def tag_value(value: str) -> str:
     """Return `value` as AWS takes it in a tag."""
     return re.sub(r"[^\w\s.:/=+\-@]", "_", value)[:256]
+
+
+def digest_from_tags(resource_tags: list[dict[str, str]]) -> str | None:
+    """Return the `lossy_digest` that a resource was tagged with."""
+    return next((tag["Value"] for tag in resource_tags if tag["Key"] == f"{TAG_PREFIX}key"), None)
 
 
 def key_from_tags(resource_tags: list[dict[str, str]]) -> tuple[ModelKey, str | None, str] | None:

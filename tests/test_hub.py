@@ -194,6 +194,23 @@ def test_bad_input_is_refused_before_anything_is_sent(tmp_path, tiny_base, chang
     assert not (tmp_path / "local_cloud").exists()
 
 
+@pytest.mark.parametrize(
+    ("options", "error", "words"),
+    [
+        ({"job_name": 5}, InvalidNameError, "must be text"),
+        ({"copies": 0}, ConfigurationError, "copies=0"),
+        ({"copies": "2"}, ConfigurationError, "copies='2'"),
+        ({"hyperparameters": [1]}, HyperparameterError, "must be a dictionary"),
+        ({"hyperparameters": {"num_train_epochs": float("inf")}}, HyperparameterError, "num_train_epochs"),
+        ({"request_overrides": [1]}, ConfigurationError, "must be a dictionary"),
+        ({"request_overrides": {"CreateTrainingJob": 5}}, ConfigurationError, "must be a dictionary"),
+    ],
+)
+def test_arguments_of_the_wrong_kind_are_said(hub, tiny_base, options, error, words):
+    with pytest.raises(error, match=words):
+        hub.train(base_model=tiny_base, train_data=[conversation()], dry_run=True, **KEY, **options)
+
+
 def test_a_base_model_that_is_nowhere_is_named(hub):
     with pytest.raises(BaseModelNotFoundError, match="/no/such/folder"):
         hub.train(base_model="/no/such/folder", train_data=[conversation()], **KEY)
@@ -219,6 +236,12 @@ def test_foreign_artifacts_are_refused(hub, tmp_path):
                 archive.add(tmp_path / name, name)
         uri = storage.upload(path, f"foreign/{number}.tar.gz")
         with pytest.raises(ArtifactError, match=r"contract version 99|no manifest"):
+            hub.deploy(**KEY, model_data=uri)
+    whole = (tmp_path / "1.tar.gz").read_bytes()
+    for number, damaged in enumerate([whole[:12] + b"\xff\xff" + whole[14:], whole[:-8] + b"\0" * 8]):
+        (tmp_path / "damaged.tar.gz").write_bytes(damaged)
+        uri = storage.upload(tmp_path / "damaged.tar.gz", f"foreign/damaged-{number}.tar.gz")
+        with pytest.raises(ArtifactError, match=r"no tar\.gz|contract version"):
             hub.deploy(**KEY, model_data=uri)
     (tmp_path / "plain.txt").write_text("no archive")
     with pytest.raises(ArtifactError, match=r"no tar\.gz"):

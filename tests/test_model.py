@@ -12,6 +12,7 @@ from mojo_toolbox.errors import (
     InvalidAnswerError,
     InvalidNameError,
     ModelError,
+    PredictionError,
 )
 from mojo_toolbox.model import Answer
 
@@ -86,6 +87,11 @@ def test_rubbish_from_a_server_is_a_model_error(body):
         ([{"role": "user", "content": "x"}], {"tasks": [{"name": "None"}]}, "cannot be named"),
         ([{"role": "user", "content": "x"}], {"tasks": [{"name": "a\nb"}]}, "line breaks"),
         ([{"role": "user"}], {}, "role and a text"),
+        (5, {}, "must be a list"),
+        (5, {"tasks": TASKS}, "must be a list"),
+        ([{"role": "user", "content": "x"}], {"tasks": 5}, "must be a list"),
+        ([{"role": "user", "content": "x"}], {"tasks": TASKS, "previous": 5}, "previous must be"),
+        ([{"role": object(), "content": "x"}], {}, "cannot be written as JSON"),
         ([{"role": "user", "content": "x" * 7_000_000}], {}, "MB"),
     ],
 )
@@ -110,6 +116,31 @@ def test_the_gateways_token_is_refused_until_there_is_a_gateway(tmp_path):
 def test_names_are_checked_at_once(tmp_path):
     with pytest.raises(InvalidNameError, match="stage"):
         AWSModel(**KEY, stage="", home=tmp_path)
+
+
+@pytest.mark.parametrize("content", ["\ud83d", "a \udfff b"])
+def test_half_a_character_is_refused(content):
+    turns = [{"role": "user", "content": content}]
+    with pytest.raises(DataError, match="surrogate"):
+        Scripted(reply("x")).predict(turns)
+    with pytest.raises(DataError):
+        Scripted(reply("x")).predict(turns, tasks=TASKS)
+
+
+def test_a_proxy_or_profile_of_the_user_is_not_the_local_clouds(local_home, monkeypatch):
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    monkeypatch.setenv("AWS_PROFILE", "nope")
+    with pytest.raises(EndpointNotFoundError):
+        AWSModel(**KEY, cloud_service="local", home=local_home).predict([{"role": "user", "content": "hi"}])
+
+
+def test_an_endpoint_out_of_reach_is_a_prediction_error(monkeypatch):
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "x")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    model = AWSModel(**KEY, cloud_service="aws", region_name="us-east-1")
+    with pytest.raises(PredictionError, match="could not be reached"):
+        model.predict([{"role": "user", "content": "hi"}])
 
 
 def test_a_missing_endpoint_is_named(local_home):

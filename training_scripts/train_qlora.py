@@ -34,6 +34,7 @@ from peft import LoraConfig, PeftModel, get_peft_model, load_peft_weights, set_p
 from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig, Trainer, TrainerCallback
 
 CONTRACT_VERSION = 1
+MOST_LAYERS = 10_000  # any model has fewer: a range that ends beyond is refused, not counted out
 IGNORED = -100  # the label that cross_entropy leaves out
 
 
@@ -439,7 +440,8 @@ def layer_numbers(text: str) -> list[int] | None:
     for part in filter(None, (part.strip() for part in text.split(","))):
         first, dash, last = part.partition("-")
         try:
-            numbers |= set(range(int(first), int(last if dash else first) + 1))
+            low, high = int(first), int(last if dash else first)
+            numbers |= set(range(low, min(high, MOST_LAYERS) + 1))
         except ValueError:
             raise TrainingInputError(
                 f"layers_to_transform: {part!r} is no number and no range such as 15-29."

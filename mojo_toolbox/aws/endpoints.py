@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from mojo_toolbox import naming
 from mojo_toolbox.aws.jobs import resource_tags
 from mojo_toolbox.aws.requests import Overrides, Request, build
 from mojo_toolbox.aws.session import Session
@@ -142,7 +143,7 @@ class Endpoint:
                     raise WaitTimeoutError(f"Endpoint {self.name!r} is still {status} after {timeout} s; it goes on.")
                 time.sleep(0.3 if self._session.is_local else 10.0)
         self._require_served(description)
-        self.remove_versions(keep=description["EndpointConfigName"])
+        self.remove_versions(before=description["EndpointConfigName"])
         return self
 
     def logs(self, *, follow: bool = False) -> Iterator[str]:
@@ -179,7 +180,7 @@ class Endpoint:
         """
         deletion = Deletion()
         deletion.attempt(f"endpoint {self.name}", self._delete_endpoint)
-        self.remove_versions(keep=None, deletion=deletion)
+        self.remove_versions(deletion=deletion)
         return deletion
 
     def _delete_endpoint(self) -> None:
@@ -196,14 +197,17 @@ class Endpoint:
         elif request.operation == "CreateModel":
             self._remove(deletion, "model", "delete_model", ModelName=request.parameters["ModelName"])
 
-    def remove_versions(self, *, keep: str | None, deletion: Deletion | None = None) -> Deletion:
-        """Remove this endpoint's configurations and models, but for the version named `keep`."""
+    def remove_versions(self, *, before: str | None = None, deletion: Deletion | None = None) -> Deletion:
+        """Remove this endpoint's configurations and models: all, or those older than the version named `before`.
+
+        A newer one is another process's, which is deploying it just now.
+        """
         deletion = deletion or Deletion()
         for name in self._versions("list_endpoint_configs", "EndpointConfigs", "EndpointConfigName"):
-            if name != keep:
+            if before is None or naming.version_time(name) < naming.version_time(before):
                 self._remove(deletion, "endpoint configuration", "delete_endpoint_config", EndpointConfigName=name)
         for name in self._versions("list_models", "Models", "ModelName"):
-            if name != keep:
+            if before is None or naming.version_time(name) < naming.version_time(before):
                 self._remove(deletion, "model", "delete_model", ModelName=name)
         return deletion
 
@@ -233,13 +237,20 @@ class Endpoint:
                 endpoint_name=self.name,
                 reason=reason,
             )
-        if self._expected_config is not None and config != self._expected_config:
+        if self._expected_config is None or config == self._expected_config:
+            return
+        if config is not None and naming.version_time(config) > naming.version_time(self._expected_config):
             raise EndpointFailedError(
-                f"Endpoint {self.name!r} went back to {config} because the new version did not start: {reason}\n"
-                f"The old version still answers. Logs: mojo logs {self.name}",
+                f"Endpoint {self.name!r} serves {config}: another deployment, begun after this one, took its place.",
                 endpoint_name=self.name,
-                reason=reason,
+                reason="superseded",
             )
+        raise EndpointFailedError(
+            f"Endpoint {self.name!r} went back to {config} because the new version did not start: {reason}\n"
+            f"The old version still answers. Logs: mojo logs {self.name}",
+            endpoint_name=self.name,
+            reason=reason,
+        )
 
 
 @dataclass(frozen=True)

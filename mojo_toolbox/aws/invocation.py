@@ -22,9 +22,16 @@ def invoke_endpoint(session: Session, name: str, body: bytes) -> tuple[bytes, st
 
     Raises:
         PredictionError: or one of its kinds.
-        AWSError: credentials, region or network.
+        AWSError: credentials or region.
     """
-    from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, ReadTimeoutError
+    from botocore.exceptions import (
+        BotoCoreError,
+        ClientError,
+        ConnectTimeoutError,
+        HTTPClientError,
+        ReadTimeoutError,
+    )
+    from botocore.exceptions import ConnectionError as BotoConnectionError
 
     client = session.client("sagemaker-runtime")
     try:
@@ -34,9 +41,9 @@ def invoke_endpoint(session: Session, name: str, body: bytes) -> tuple[bytes, st
         return answer["Body"].read(), str(answer["ResponseMetadata"]["RequestId"])
     except ClientError as error:
         _raise_for(error.response, name, error)
-    except ReadTimeoutError as error:
+    except (ReadTimeoutError, ConnectTimeoutError) as error:
         raise PredictionTimeoutError(f"Endpoint {name!r} did not answer in time.", endpoint_name=name) from error
-    except HTTPClientError as error:
+    except (HTTPClientError, BotoConnectionError) as error:
         raise PredictionError(f"Endpoint {name!r} could not be reached: {error}", endpoint_name=name) from error
     except BotoCoreError as error:
         raise connection_failure(error, operation="sagemaker-runtime:invoke_endpoint") from error

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
@@ -13,7 +13,7 @@ from mojo_toolbox import contract
 from mojo_toolbox.aws.requests import Overrides, Request, build
 from mojo_toolbox.aws.session import Session
 from mojo_toolbox.errors import NotFoundError, TrainingJobFailedError, WaitTimeoutError
-from mojo_toolbox.naming import ModelKey, key_from_tags, tag_value
+from mojo_toolbox.naming import ModelKey, digest_from_tags, key_from_tags, lossy_digest, tag_value
 from mojo_toolbox.progress import Progress, reporting_to
 
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
@@ -266,6 +266,8 @@ def list_jobs(
     session: Session, *, wanted: Mapping[str, str] | None = None, status: str | None = None, limit: int = 100
 ) -> list[JobSummary]:
     """Return the jobs that this library started, newest first; `wanted` gives fields of their key, such as `task`."""
+    wanted = wanted or {}
+    whole_key = ModelKey(**wanted) if len(wanted) == len(fields(ModelKey)) else None
     pages: dict[str, Any] = {"SortBy": "CreationTime", "SortOrder": "Descending", "MaxResults": 100}
     if status is not None:
         pages["StatusEquals"] = status
@@ -273,9 +275,12 @@ def list_jobs(
     while True:
         answer = session.call("sagemaker", "list_training_jobs", **pages)
         for row in answer["TrainingJobSummaries"]:
-            ours = key_from_tags(resource_tags(session, row["TrainingJobArn"]))
+            tags = resource_tags(session, row["TrainingJobArn"])
+            ours = key_from_tags(tags)
             # AWS spells some characters of a tag otherwise; what is looked for is spelled the same way.
-            if ours is None or any(getattr(ours[0], k) != tag_value(v) for k, v in (wanted or {}).items()):
+            if ours is None or any(getattr(ours[0], k) != tag_value(v) for k, v in wanted.items()):
+                continue
+            if whole_key is not None and lossy_digest(whole_key) != digest_from_tags(tags):
                 continue
             key, _, version = ours
             found.append(

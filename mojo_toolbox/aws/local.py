@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -23,6 +24,7 @@ class Connection:
     endpoint_url: str
     access_key_id: str
     secret_access_key: str
+    pid: int
 
     def __repr__(self) -> str:
         return f"Connection({self.endpoint_url})"
@@ -50,21 +52,34 @@ def _read(home: Path) -> Connection | None:
     try:
         connection = json.loads((folder / "connection.json").read_text(encoding="utf-8"))
         credentials = json.loads((folder / "credentials.json").read_text(encoding="utf-8"))
-    except FileNotFoundError:
+        return Connection(
+            endpoint_url=connection["endpoint_url"],
+            access_key_id=credentials["access_key_id"],
+            secret_access_key=credentials["secret_access_key"],
+            pid=connection["pid"],
+        )
+    except (FileNotFoundError, ValueError, KeyError):  # missing, or cut short by a crash: `up` writes it anew
         return None
-    return Connection(
-        endpoint_url=connection["endpoint_url"],
-        access_key_id=credentials["access_key_id"],
-        secret_access_key=credentials["secret_access_key"],
-    )
 
 
 def _answers(connection: Connection) -> bool:
-    """Whether something listens there; a local cloud that was killed leaves its connection file behind."""
+    """Whether it runs and listens; one that was killed leaves its file behind, and its port to whoever comes next."""
+    if not _is_alive(connection.pid):
+        return False
     address = urlsplit(connection.endpoint_url)
     try:
         socket.create_connection((str(address.hostname), int(address.port or 0)), timeout=2).close()
     except OSError:
+        return False
+    return True
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # another user's process: not ours
         return False
     return True
 

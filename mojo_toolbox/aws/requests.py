@@ -41,7 +41,13 @@ def build(operation: str, parameters: Mapping[str, Any], overrides: Overrides | 
     Raises:
         ConfigurationError: an operation or a field that does not exist, or a value of the wrong type.
     """
-    for name in overrides or {}:
+    if overrides is not None and not isinstance(overrides, Mapping):
+        raise ConfigurationError(
+            'request_overrides must be a dictionary such as {"CreateTrainingJob": {"VpcConfig": {…}}}.'
+        )
+    for name, fields in (overrides or {}).items():
+        if not isinstance(fields, Mapping):
+            raise ConfigurationError(f"request_overrides[{name!r}] must be a dictionary of the request's fields.")
         if name not in OPERATIONS:
             near = difflib.get_close_matches(name, OPERATIONS, n=1)
             hint = f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(OPERATIONS)}."

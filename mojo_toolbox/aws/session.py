@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from mojo_toolbox.aws import local
@@ -27,6 +29,7 @@ _RUNTIME_READ_TIMEOUT = 70
 # The local cloud takes requests for any region.
 LOCAL_REGION = "us-east-1"
 _DENIED = {
+    "403",
     "AccessDenied",
     "AccessDeniedException",
     "ExpiredToken",
@@ -69,7 +72,9 @@ class Session:
         """
         if self.is_local:
             return self.settings.region_name or LOCAL_REGION
-        region = self._boto().region_name
+        session = self._boto()
+        with _configuration():
+            region = session.region_name
         if region is None:
             raise ConfigurationError(
                 "No AWS region. Pass region_name=…, or set MOJO_REGION_NAME or AWS_DEFAULT_REGION."
@@ -90,12 +95,13 @@ class Session:
         with self._lock:
             if service not in self._clients:
                 make: Callable[..., BaseClient] = session.client  # its overloads name every service
-                self._clients[service] = make(
-                    service,
-                    region_name=region,
-                    endpoint_url=self._local.endpoint_url if self._local else None,
-                    config=self._config(service),
-                )
+                with _configuration():
+                    self._clients[service] = make(
+                        service,
+                        region_name=region,
+                        endpoint_url=self._local.endpoint_url if self._local else None,
+                        config=self._config(service),
+                    )
             return self._clients[service]
 
     def call(self, service: str, operation: str, /, **parameters: Any) -> dict[str, Any]:
@@ -126,19 +132,51 @@ class Session:
                         aws_access_key_id=self._local.access_key_id,
                         aws_secret_access_key=self._local.secret_access_key,
                         region_name=self.region_name,
+                        botocore_session=_without_users_files(),
                     )
                 else:
-                    self._boto_session = boto3.Session(region_name=self.settings.region_name)
+                    with _configuration():
+                        self._boto_session = boto3.Session(region_name=self.settings.region_name)
             return self._boto_session
 
-    @staticmethod
-    def _config(service: str) -> Any:
+    def _config(self, service: str) -> Any:
         from botocore.config import Config
 
+        # A company's proxy does not lead to this machine's loopback.
+        options: dict[str, Any] = {"proxies": {}} if self.is_local else {}
         if service == "sagemaker-runtime":
             # One call a prediction: botocore would ask again after a time-out too, when the user has waited 70 s.
-            return Config(read_timeout=_RUNTIME_READ_TIMEOUT, retries={"mode": "standard", "total_max_attempts": 1})
-        return Config(retries={"mode": "standard", "total_max_attempts": 5})
+            return Config(
+                read_timeout=_RUNTIME_READ_TIMEOUT, retries={"mode": "standard", "total_max_attempts": 1}, **options
+            )
+        return Config(retries={"mode": "standard", "total_max_attempts": 5}, **options)
+
+
+def _without_users_files() -> Any:
+    """Return a botocore session that reads neither AWS_PROFILE nor `~/.aws`: the local cloud has credentials of its own."""
+    import botocore.session
+
+    nothing = (None, None, os.devnull, None)
+    return botocore.session.Session(
+        session_vars={
+            "profile": (None, None, None, None),
+            "config_file": nothing,
+            "credentials_file": nothing,
+        }
+    )
+
+
+@contextmanager
+def _configuration() -> Iterator[None]:
+    """Turn what botocore says of the user's profile, region or configuration file into our exception."""
+    from botocore.exceptions import BotoCoreError
+
+    try:
+        yield
+    except (BotoCoreError, ValueError) as error:
+        raise ConfigurationError(
+            f"AWS's configuration cannot be used: {error}. See AWS_PROFILE, the region, and ~/.aws/config."
+        ) from error
 
 
 def refusal(response: Mapping[str, Any], *, operation: str) -> AWSError:

@@ -7,10 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlparse
 
 from mojo_toolbox.aws.session import Session, connection_failure, refusal
-from mojo_toolbox.errors import ConfigurationError, NotFoundError
+from mojo_toolbox.errors import AWSError, ConfigurationError, NotFoundError
 
 
 def split_uri(uri: str) -> tuple[str, str]:
@@ -19,10 +18,11 @@ def split_uri(uri: str) -> tuple[str, str]:
     Raises:
         ConfigurationError: it is none.
     """
-    parts = urlparse(uri)
-    if parts.scheme != "s3" or not parts.netloc:
+    scheme, _, rest = uri.partition("://")
+    bucket, _, key = rest.partition("/")
+    if scheme != "s3" or not bucket:
         raise ConfigurationError(f"{uri!r} is not an S3 URI such as s3://bucket/folder/file.")
-    return parts.netloc, parts.path.lstrip("/")
+    return bucket, key
 
 
 def file_sha256(path: Path) -> str:
@@ -52,7 +52,11 @@ class Storage:
             extra: dict[str, Any] = (
                 {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
             )
-            self._session.call("s3", "create_bucket", Bucket=self.bucket, **extra)
+            try:
+                self._session.call("s3", "create_bucket", Bucket=self.bucket, **extra)
+            except AWSError as error:
+                if error.code != "BucketAlreadyOwnedByYou":  # another process of ours was faster
+                    raise
 
     def upload(self, path: Path, key: str) -> str:
         """Upload a file and return its URI; multipart for large ones."""
@@ -98,10 +102,12 @@ def _translated(operation: str, uri: str = "") -> Iterator[None]:
 
     try:
         yield
-    except ClientError as error:
-        translated = refusal(error.response, operation=operation)
+    except (BotoCoreError, Boto3Error, ClientError) as error:
+        # upload_file wraps what S3 answered in an exception of its own.
+        answer = error if isinstance(error, ClientError) else error.__context__
+        if not isinstance(answer, ClientError):
+            raise connection_failure(error, operation=operation) from error
+        translated = refusal(answer.response, operation=operation)
         if isinstance(translated, NotFoundError) and uri:
             translated = NotFoundError(f"There is no object {uri}.", code=translated.code, operation=operation)
         raise translated from error
-    except (BotoCoreError, Boto3Error) as error:
-        raise connection_failure(error, operation=operation) from error

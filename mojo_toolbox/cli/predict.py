@@ -111,6 +111,8 @@ def _question(file: str | None, message: str | None) -> tuple[list[Any], list[An
         document = json.loads(text)
     except json.JSONDecodeError as error:
         raise UsageError(f"{source} is not JSON: {error.msg} in line {error.lineno}.") from error
+    except (ValueError, RecursionError) as error:  # a number of thousands of digits, or thousands of brackets
+        raise UsageError(f"{source} cannot be read as JSON: {error}.") from error
     if isinstance(document, list):
         return document, None
     if not isinstance(document, dict) or not isinstance(document.get("messages"), list):
@@ -123,7 +125,7 @@ def _tasks(path: Path) -> list[Any]:
     text = _read(path)
     try:
         document = json.loads(text)
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):
         from mojo_toolbox.data import read_records
 
         _, document = next(read_records(path))

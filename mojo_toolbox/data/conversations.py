@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from mojo_toolbox.errors import DataError
 
@@ -12,13 +12,25 @@ from mojo_toolbox.errors import DataError
 NONE_ANSWER = "none"
 
 
+def whole_characters(text: str) -> str:
+    """Refuse half of a surrogate pair, which JSON can spell and no encoding can write."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError(f"half of a surrogate pair at character {error.start}: send whole characters") from error
+    return text
+
+
+Text = Annotated[str, AfterValidator(whole_characters)]
+
+
 class Task(BaseModel):
     """Something the assistant can do: a name, and a description in a sentence."""
 
     model_config = ConfigDict(frozen=True)
 
-    name: str
-    description: str = ""
+    name: Text
+    description: Text = ""
 
     @field_validator("name")
     @classmethod
@@ -44,8 +56,8 @@ class Message(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     role: Literal["user", "assistant"]
-    content: str
-    task: str | None = None
+    content: Text
+    task: Text | None = None
 
     @property
     def labelled(self) -> bool:

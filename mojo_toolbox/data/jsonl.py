@@ -46,6 +46,8 @@ def _parse_line(raw: bytes, path: Path, line: int) -> dict[str, Any]:
         ) from error
     except json.JSONDecodeError as error:
         raise DataError(f"not JSON: {error.msg} at column {error.colno}.", path=path, line=line) from error
+    except ValueError as error:  # a number of thousands of digits
+        raise DataError(f"not JSON: {error}.", path=path, line=line) from error
     except RecursionError as error:
         raise DataError("JSON nested too deeply.", path=path, line=line) from error
     if not isinstance(record, dict):

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from mojo_toolbox.data import Conversation, parse_conversation, read_records, write_records
-from mojo_toolbox.data.conversations import describe
+from mojo_toolbox.data.conversations import Text, describe
 from mojo_toolbox.errors import DataError
 from mojo_toolbox.routing.training import training_examples, validation_example
 
@@ -32,7 +32,7 @@ class _ChatMessage(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
     role: Literal["system", "user", "assistant"]
-    content: str
+    content: Text
     train: bool | None = None
 
 
@@ -109,6 +109,11 @@ def _without_filled_in(record: Mapping[str, Any]) -> dict[str, Any]:
     A user message's `task` of None therefore stays "no task": in a Dataset, unlabelled turns cannot be told from it.
     """
     cleaned = {name: value for name, value in record.items() if value is not None}
+    tasks = cleaned.get("tasks")
+    if isinstance(tasks, list):
+        cleaned["tasks"] = [
+            {k: v for k, v in task.items() if v is not None} if isinstance(task, Mapping) else task for task in tasks
+        ]
     messages = cleaned.get("messages")
     if isinstance(messages, list):
         cleaned["messages"] = [

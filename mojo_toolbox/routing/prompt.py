@@ -14,7 +14,7 @@ This module is the only place that knows all this; training data, callers and ev
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,6 +68,8 @@ def routing_prompt(
     turns, listed = _checked(messages, tasks)
     if turns[-1].role != "user":
         raise DataError("the last message must be the user's: the router decides after a user turn.")
+    if not isinstance(previous, str | Unknown | None):
+        raise DataError(f"previous must be a task's name or None, not {type(previous).__name__}.")
     if not isinstance(previous, Unknown):
         turns = _with_previous(turns, previous)
     chat = decision_chat([*turns[:-1], Message(role="user", content=turns[-1].content)], listed)
@@ -113,11 +115,11 @@ def decision_chat(turns: Sequence[Message], tasks: Sequence[Task]) -> list[dict[
 def _checked(
     messages: Sequence[Message | Mapping[str, Any]], tasks: Sequence[Task | Mapping[str, Any]]
 ) -> tuple[list[Message], tuple[Task, ...]]:
-    if isinstance(messages, str | Mapping) or not messages:
+    if isinstance(messages, str | Mapping) or not isinstance(messages, Iterable) or not messages:
         raise DataError(
             'messages must be a list such as [{"role": "user", "content": "…"}], with at least one message.'
         )
-    if isinstance(tasks, str | Mapping) or not tasks:
+    if isinstance(tasks, str | Mapping) or not isinstance(tasks, Iterable) or not tasks:
         raise DataError('tasks must be a list such as [{"name": "…", "description": "…"}], with at least one task.')
     try:
         turns = [m if isinstance(m, Message) else Message.model_validate(m) for m in messages]

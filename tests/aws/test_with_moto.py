@@ -11,7 +11,8 @@ from mojo_toolbox.aws.endpoints import Endpoint, deployment_requests, list_endpo
 from mojo_toolbox.aws.jobs import TrainingJob, channel_uri, list_jobs, training_job_request
 from mojo_toolbox.aws.session import Session
 from mojo_toolbox.aws.storage import Storage, file_sha256, split_uri
-from mojo_toolbox.errors import AWSError, ConfigurationError, NotFoundError
+from mojo_toolbox.errors import ConfigurationError, NotFoundError
+from mojo_toolbox.naming import ModelKey
 from mojo_toolbox.settings import Settings
 
 
@@ -73,7 +74,7 @@ def test_an_object_that_is_not_there_is_said_with_its_uri(storage, tmp_path):
 
 def test_an_upload_that_fails_is_our_error(session, tmp_path):
     (tmp_path / "file").write_text("x")
-    with pytest.raises(AWSError, match="NoSuchBucket") as caught:
+    with pytest.raises(NotFoundError, match="NoSuchBucket") as caught:
         Storage(session, "bucket-that-is-missing").upload(tmp_path / "file", "key")
     assert caught.value.operation == "s3:upload_file"
 
@@ -93,6 +94,7 @@ def test_what_is_no_s3_uri_is_refused(bad):
     with pytest.raises(ConfigurationError, match="is not an S3 URI"):
         split_uri(bad)
     assert split_uri("s3://b/a/b c") == ("b", "a/b c")
+    assert split_uri("s3://b/a#1/x?y.jsonl") == ("b", "a#1/x?y.jsonl")
 
 
 # ---------------------------------------------------------------------------------------------------------- jobs
@@ -110,6 +112,24 @@ def test_a_training_job_is_started_and_found_again(session):
     assert list_jobs(session, wanted={"model_id": "another"}) == []
     found = list_jobs(session, wanted={"model_id": KEY.model_id})
     assert {(j.key, j.version) for j in found} == {(KEY, "20260101-000000-aaaa"), (KEY, "20260102-000000-bbbb")}
+
+
+def test_jobs_whose_tags_read_the_same_stay_apart(session):
+    sharp, star = (ModelKey(product="p", task="routing", model_id=name) for name in ("c#", "c*"))
+    for number, key in enumerate((sharp, star), start=1):
+        version = f"2026010{number}-000000-aaaa"
+        tags = naming.tags(key, version=version)
+        send(session, training_job_request(training_plan(version, tags=tags)))
+    wanted = {"product": "p", "task": "routing", "model_id": "c#"}
+    assert [job.version for job in list_jobs(session, wanted=wanted)] == ["20260101-000000-aaaa"]
+
+
+def test_a_profile_or_region_that_is_wrong_is_said(session, monkeypatch):
+    with pytest.raises(ConfigurationError, match="bad region"):
+        Session(Settings(cloud_service="aws", region_name="bad region!")).client("s3")
+    monkeypatch.setenv("AWS_PROFILE", "nope")
+    with pytest.raises(ConfigurationError, match="nope"):
+        Session(Settings(cloud_service="aws")).client("s3")
 
 
 def test_a_job_that_others_started_is_not_ours(session):
@@ -169,8 +189,10 @@ def test_superseded_versions_are_removed_and_others_left_alone(session):
     other = deployment_plan("20260103-000000-cccc", version_name=f"x-{old.version_name}", endpoint_name="other")
     for plan in (old, new, other):
         send(session, *deployment_requests(plan, update=False)[:2])
-    Endpoint(session, **endpoint_of(new)).remove_versions(keep=new.version_name)
-    assert {m.name for m in list_models(session)} == {new.version_name, other.version_name}
+    coming = deployment_plan("20260104-000000-dddd")  # another process deploys it just now
+    send(session, *deployment_requests(coming, update=False)[:2])
+    Endpoint(session, **endpoint_of(new)).remove_versions(before=new.version_name)
+    assert {m.name for m in list_models(session)} == {new.version_name, coming.version_name, other.version_name}
 
 
 def test_what_could_not_be_finished_is_taken_back(session):

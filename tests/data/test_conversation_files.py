@@ -119,6 +119,13 @@ def test_a_write_that_fails_leaves_what_was_there(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["out.jsonl"]
 
 
+def test_a_number_of_thousands_of_digits_is_said_with_its_line(tmp_path):
+    (tmp_path / "x.jsonl").write_text('{"a": ' + "9" * 5000 + "}\n")
+    with pytest.raises(DataError, match="not JSON") as caught:
+        list(read_conversations(tmp_path / "x.jsonl"))
+    assert caught.value.line == 1
+
+
 def test_the_examples_have_what_a_router_is_measured_by():
     from collections import Counter
 

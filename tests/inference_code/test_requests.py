@@ -143,6 +143,18 @@ def test_a_choice_of_megabytes_is_refused_at_once(ask):
         ask(structured_outputs={"choice": ["none", "x" * 5_000_000]})
 
 
+def test_tens_of_thousands_of_messages_are_refused_at_once(ask):
+    started = time.monotonic()
+    with pytest.raises(InvalidRequestError, match="The messages are at least 60000 tokens"):
+        ask(messages=[{"role": "user", "content": ""}] * 60_000)
+    assert time.monotonic() - started < 10
+
+
+def test_choices_of_many_tokens_in_all_are_refused(ask):
+    with pytest.raises(InvalidRequestError, match="more than 250000"):
+        ask(structured_outputs={"choice": [f"{i} " + "會" * 400 for i in range(300)]})
+
+
 def test_choices_beyond_the_context_are_refused(ask):
     shared = "日" * (CONTEXT_LENGTH // 2)
     with pytest.raises(InvalidRequestError, match="Messages and choices are"):

@@ -47,7 +47,12 @@ def test_chosen_layers_alone_are_adapted_in_the_dtype_asked_for(tiny_base):
 
 @pytest.mark.parametrize(
     ("layers", "reason"),
-    [("1,2", "no layer 2; the base model's layers are 0 to 1"), ("upper", "'upper' is no number"), ("1-", "no range")],
+    [
+        ("1,2", "no layer 2; the base model's layers are 0 to 1"),
+        ("0-99999999999", "no layer 10000"),
+        ("upper", "'upper' is no number"),
+        ("1-", "no range"),
+    ],
 )
 def test_layers_that_cannot_be_adapted_are_refused(tiny_base, layers, reason):
     with pytest.raises(TrainingInputError, match=reason):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import lzma
 import tarfile
+import zlib
 from pathlib import Path
 
 
@@ -30,7 +32,7 @@ def unpack(archive: Path, folder: Path) -> None:
             opened.extractall(folder, filter="data")
     except tarfile.FilterError as error:
         raise UnsafeArchiveError(f"it holds a path that is not allowed: {error}") from error
-    except (tarfile.TarError, EOFError, UnicodeError) as error:
+    except (tarfile.TarError, EOFError, UnicodeError, zlib.error, lzma.LZMAError) as error:
         raise UnsafeArchiveError(f"it cannot be read as a tar archive: {error}") from error
     except OSError as error:
         if error.errno is not None:

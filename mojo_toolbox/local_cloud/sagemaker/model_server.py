@@ -169,8 +169,8 @@ class ModelServer:
             return self._host(laid_out)
         except LayoutError as error:
             return str(error)
-        except OSError as error:
-            return f"The server could not be started: {error}"
+        except Exception as error:  # noqa: BLE001 - a reason that is told beats an endpoint that stays Creating
+            return f"The server could not be started: {error!r}"
 
     def _host(self, laid_out: LaidOut) -> str:
         self._last_lines = []

@@ -147,7 +147,9 @@ def test_links_out_of_the_archive_and_damaged_archives_fail_the_endpoint(cloud):
         link = tarfile.TarInfo("code")
         link.type, link.linkname = tarfile.SYMTYPE, "/etc"
         archive.addfile(link)
-    for name, content in (("link", buffer.getvalue()), ("cut", buffer.getvalue()[:40]), ("text", b"no archive")):
+    whole = buffer.getvalue()
+    damaged = whole[:12] + b"\xff\xff" + whole[14:]
+    for name, content in (("link", whole), ("cut", whole[:40]), ("damaged", damaged), ("text", b"no archive")):
         uri = cloud.store.write("bucket", f"{name}.tar.gz", content)
         cloud.CreateModel(ModelName=name, PrimaryContainer={"Image": "i", "ModelDataUrl": uri})
         cloud.config(name, name)
