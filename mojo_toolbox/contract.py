@@ -24,6 +24,8 @@ STAGED_BASE_MODEL_DIR = "/opt/ml/additional-model-data-sources/base_model"
 BASE_MODEL_CHANNEL = "base_model"
 CHECKPOINT_DIR = "/opt/ml/checkpoints"
 
+# What other tools call some hyperparameters.
+_SHORT_NAMES = {"lr": "learning_rate", "epochs": "num_train_epochs", "batch_size": "per_device_train_batch_size"}
 # CloudWatch reads these from the training script's JSON lines.
 METRIC_DEFINITIONS = [
     {"Name": name, "Regex": rf'"{name}": ([-+0-9.eE]+)'}
@@ -149,7 +151,8 @@ def check_hyperparameters(given: Mapping[str, Any] | None) -> TrainingHyperparam
     known = list(TrainingHyperparameters.model_fields)
     for name in given:
         if name not in known:
-            near = difflib.get_close_matches(str(name), known, n=1, cutoff=0.5)
+            short = [_SHORT_NAMES[name]] if name in _SHORT_NAMES else []
+            near = short or difflib.get_close_matches(str(name), known, n=1, cutoff=0.5)
             hint = f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(known)}."
             raise HyperparameterError(f"Unknown hyperparameter {name!r}. {hint}")
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
@@ -237,6 +238,10 @@ def _chat_body(
         raise DataError(
             'messages must be a list such as [{"role": "user", "content": "…"}], with at least one message.'
         )
+    if not isinstance(max_tokens, int) or max_tokens < 1:
+        raise DataError(f"max_tokens={max_tokens!r} must be a whole number of at least 1.")
+    if not isinstance(temperature, int | float) or not 0 <= temperature < math.inf:
+        raise DataError(f"temperature={temperature!r} must be a number of at least 0.")
     plain = []
     for message in messages:
         given = message.model_dump() if isinstance(message, Message) else message

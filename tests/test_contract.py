@@ -61,6 +61,7 @@ def test_hyperparameters_arrive_in_the_script_as_they_were_given(train_qlora):
     [
         ({"learnin_rate": 1}, "Did you mean 'learning_rate'"),
         ({"lora_rank": 8}, "Did you mean"),
+        ({"lr": 1e-4}, "Did you mean 'learning_rate'"),
         ({"zzz": 1}, "Known: num_train_epochs"),
         ({"learning_rate": 2}, "'learning_rate' cannot be 2"),
         ({"lora_r": 0}, "'lora_r' cannot be 0"),

@@ -233,7 +233,7 @@ class Endpoint:
         reason = description.get("FailureReason", "no reason was given")
         if status != "InService":
             raise EndpointFailedError(
-                f"Endpoint {self.name!r} is {status}: {reason}\nLogs: mojo logs {self.name}",
+                f"Endpoint {self.name!r} is {status}: {reason}\nLogs: mojo logs {self.name}{self._session.cli_option}",
                 endpoint_name=self.name,
                 reason=reason,
             )
@@ -247,7 +247,7 @@ class Endpoint:
             )
         raise EndpointFailedError(
             f"Endpoint {self.name!r} went back to {config} because the new version did not start: {reason}\n"
-            f"The old version still answers. Logs: mojo logs {self.name}",
+            f"The old version still answers. Logs: mojo logs {self.name}{self._session.cli_option}",
             endpoint_name=self.name,
             reason=reason,
         )

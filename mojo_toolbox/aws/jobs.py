@@ -154,7 +154,7 @@ class TrainingJob:
         """
         deadline = None if timeout is None else time.monotonic() + timeout
         cursor = _LogCursor(self._session, self.name)
-        with reporting_to(progress, f"Training {self.name}") as report:
+        with reporting_to(progress, "Training") as report:
             while True:
                 description = self.describe()
                 for line in cursor.new_lines():
@@ -184,7 +184,7 @@ class TrainingJob:
         hint = "Try a smaller per_device_train_batch_size or max_length.\n" if "out of memory" in reason.lower() else ""
         tail = "".join(f"\n  {line}" for line in last_lines)
         return TrainingJobFailedError(
-            f"Training job {self.name!r} {status}: {reason}\n{hint}Logs: mojo logs {self.name}"
+            f"Training job {self.name!r} {status}: {reason}\n{hint}Logs: mojo logs {self.name}{self._session.cli_option}"
             + (f"\nIts last lines:{tail}" if tail else ""),
             job_name=self.name,
             reason=reason,

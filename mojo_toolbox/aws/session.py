@@ -64,6 +64,11 @@ class Session:
         return self.settings.cloud_service == "local"
 
     @property
+    def cli_option(self) -> str:
+        """What a `mojo` command that we suggest needs, to speak to the same cloud."""
+        return " --cloud local" if self.is_local else ""
+
+    @property
     def region_name(self) -> str:
         """The region that calls go to.
 

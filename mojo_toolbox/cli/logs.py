@@ -23,7 +23,10 @@ mojo logs --cloud local mojodex--routing--router--dev
 def logs(
     *,
     name: Annotated[
-        str, typer.Argument(help="Name of a training job or of an endpoint; see mojo ls.", show_default=False)
+        str,
+        typer.Argument(
+            help="Name of a training job or of an endpoint; see mojo ls.", metavar="NAME", show_default=False
+        ),
     ],
     follow: Annotated[
         bool, typer.Option("--follow", "-f", help="Go on until the job has ended, or until Ctrl-C for an endpoint.")
@@ -62,6 +65,8 @@ def _endpoint(cloud: Any, region: str | None, name: str) -> Endpoint:
         # What an endpoint printed outlives it.
         if next(endpoint.logs(), None) is None:
             raise NotFoundError(
-                f"There is no training job and no endpoint named {name!r}. See: mojo ls", code=error.code
+                f"There is no training job and no endpoint named {name!r}. "
+                f"See: {command('ls', cloud=cloud, region_name=region)}",
+                code=error.code,
             ) from error
     return endpoint

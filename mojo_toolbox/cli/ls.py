@@ -55,7 +55,7 @@ def ls(
     *,
     kind: Annotated[
         Literal["jobs", "endpoints", "models"] | None,
-        typer.Argument(help="What to list. Left out: all three.", metavar="jobs|endpoints|models", show_default=False),
+        typer.Argument(help="jobs, endpoints or models. Left out: all three.", metavar="KIND", show_default=False),
     ] = None,
     product: Annotated[
         str | None, typer.Option(help="Only of this product.", metavar="NAME", show_default=False)

@@ -22,8 +22,7 @@ _NO_TASK = "none"
 EXAMPLES = """
 mojo predict --cloud local --product mojodex --task routing \\
     --model-id router --message 'sum up my meeting' --tasks tasks.json
-mojo predict ... -m 'and now?' --tasks tasks.json --previous meeting_recap
-mojo predict ... conversation.json --json
+mojo predict ... conversation.json --tasks tasks.json --previous meeting_recap --json
 echo '{"messages": [{"role": "user", "content": "hi"}]}' | mojo predict ...
 """
 
@@ -77,6 +76,8 @@ def predict(
         listed = _tasks(tasks)
     if previous is not None and listed is None:
         raise UsageError("--previous belongs to routing: give --tasks too.")
+    if previous not in (None, _NO_TASK) and message is not None:
+        raise UsageError("--previous is the decision at an earlier user turn: give the conversation as a file.")
 
     from mojo_toolbox.model import AWSModel
 
@@ -110,7 +111,8 @@ def _question(file: str | None, message: str | None) -> tuple[list[Any], list[An
     try:
         document = json.loads(text)
     except json.JSONDecodeError as error:
-        raise UsageError(f"{source} is not JSON: {error.msg} in line {error.lineno}.") from error
+        hint = " One conversation is expected, not a file of them." if error.msg == "Extra data" else ""
+        raise UsageError(f"{source} is not JSON: {error.msg} in line {error.lineno}.{hint}") from error
     except (ValueError, RecursionError) as error:  # a number of thousands of digits, or thousands of brackets
         raise UsageError(f"{source} cannot be read as JSON: {error}.") from error
     if isinstance(document, list):

@@ -60,7 +60,7 @@ def _section(command: Any, context: Any) -> str:
 
 def _names(parameter: Any) -> str:
     if parameter.param_type_name == "argument":
-        return f"`{parameter.metavar}`"
+        return _cell(f"`{parameter.metavar}`")
     value = "" if parameter.is_flag else f" {parameter.metavar or parameter.name.upper()}"
     spelled = [f"`{name}{value}`" for name in parameter.opts]
     return _cell(", ".join([*spelled, *(f"`{name}`" for name in parameter.secondary_opts)]))

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from mojo_toolbox.cli.endings import UsageError
-from mojo_toolbox.cli.options import AsJson, Cloud, Region, Yes, open_hub, require_consent
+from mojo_toolbox.cli.options import AsJson, Cloud, Region, Yes, command, open_hub, require_consent
 from mojo_toolbox.cli.output import data, data_as_json, note
 from mojo_toolbox.errors import MojoError, NotFoundError
 
@@ -65,7 +65,8 @@ def rm(
         reasons = "; ".join(f"{what} ({reason})" for what, reason in deletion.failed.items())
         raise MojoError(f"Not removed: {reasons}")
     if not deletion.removed:
-        raise NotFoundError(f"There is no endpoint {endpoint.name}: nothing was removed. See: mojo ls endpoints")
+        see = command("ls", argument="endpoints", cloud=cloud_service, region_name=region_name)
+        raise NotFoundError(f"There is no endpoint {endpoint.name}: nothing was removed. See: {see}")
 
 
 def _stop(name: str, cloud: Any, region: str | None, *, yes: bool, as_json: bool) -> None:

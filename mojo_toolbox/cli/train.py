@@ -83,7 +83,9 @@ def train(
     instance_type: Annotated[
         str, typer.Option(help="SageMaker's; the local cloud uses this machine.", metavar="TYPE")
     ] = "ml.g5.2xlarge",
-    instance_count: Annotated[int, typer.Option(min=1, help="Instances that train together.", metavar="N")] = 1,
+    instance_count: Annotated[
+        int, typer.Option(min=1, help="Only 1: for more GPUs take a larger type.", metavar="N")
+    ] = 1,
     job_name: Annotated[
         str | None,
         typer.Option(help="Unset: made of the model's names and the time.", metavar="NAME", show_default=False),

@@ -121,6 +121,10 @@ def _checked(
         )
     if isinstance(tasks, str | Mapping) or not isinstance(tasks, Iterable) or not tasks:
         raise DataError('tasks must be a list such as [{"name": "…", "description": "…"}], with at least one task.')
+    tasks = list(tasks)
+    for task in tasks:
+        if not isinstance(task, Task | Mapping):
+            raise DataError(f'each task is {{"name": "…", "description": "…"}}, not {task!r:.80}.')
     try:
         turns = [m if isinstance(m, Message) else Message.model_validate(m) for m in messages]
     except ValidationError as error:

@@ -124,7 +124,7 @@ def test_roles_alternate_and_the_system_message_never_changes(history):
         ([user("hi")], [{"name": "NONE"}], "cannot be named 'NONE'"),
         ([user("hi")], [{"name": "a\nb"}], "line breaks"),
         ([user("hi")], [{"description": "a"}], "name"),
-        ([user("hi")], ["recap"], "tasks cannot be used"),
+        ([user("hi")], ["recap"], "not 'recap'"),
     ],
 )
 def test_what_cannot_be_asked_is_refused(messages, tasks, words):
