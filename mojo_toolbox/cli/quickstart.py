@@ -172,7 +172,7 @@ def _show(result: _Result) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(title="Right decisions on conversations that training never saw", title_justify="left")
+    table = Table(title="Right decisions on conversations never seen", title_justify="left")
     table.add_column("at")
     table.add_column("decisions", justify="right")
     columns = {"before": result.before, "after": result.after, "TF-IDF": result.baseline}

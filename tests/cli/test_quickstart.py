@@ -1,0 +1,51 @@
+"""The quickstart from its first step to its last, with a tiny model in place of the real one."""
+
+import json
+
+import pytest
+from tiny_base import save_tiny_base
+
+from mojo_toolbox import AWSModel
+from mojo_toolbox.cli import quickstart
+from mojo_toolbox.data import POINTS
+
+NAMES = ["recap", "email", "quote", "post", "forecast"]
+QUICK = {"max_steps": 1, "load_in_4bit": False, "dtype": "float32", "warmup_steps": 0, "lora_r": 2}
+
+
+def conversation(number):
+    one, other = NAMES[number % 5], NAMES[(number + 1) % 5]
+    labels = [None, None, one, one, other, None]
+    turns = [{"role": "user", "content": f"{number} {i} {task}", "task": task} for i, task in enumerate(labels)]
+    tasks = [{"name": name, "description": f"does a {name}"} for name in NAMES]
+    return {"id": str(number), "tasks": tasks, "messages": turns}
+
+
+@pytest.fixture
+def tiny_quickstart(tmp_path, monkeypatch, local_home):
+    base = save_tiny_base(tmp_path / "base", max_position_embeddings=4096)
+    monkeypatch.setattr(quickstart, "_BASE_MODEL", str(base))
+    monkeypatch.setattr(quickstart, "_HYPERPARAMETERS", QUICK)
+    monkeypatch.setattr(quickstart, "_TEST_DECISIONS", 20)
+    monkeypatch.setenv("MOJO_HOME", str(local_home))
+    data = tmp_path / "data.jsonl"
+    data.write_text("".join(json.dumps(conversation(number)) + "\n" for number in range(20)), encoding="utf-8")
+    return data
+
+
+def test_the_quickstart_trains_deploys_asks_and_leaves_the_endpoint_running(tiny_quickstart, capsys, local_home):
+    quickstart.quickstart(data=tiny_quickstart, as_json=True)
+    told = json.loads(capsys.readouterr().out)
+    for part in ("before", "after", "baseline"):
+        assert set(told[part]) == set(POINTS)
+        assert all(0 <= score["right"] <= score["n"] for score in told[part].values())
+    counts = [{point: score["n"] for point, score in told[part].items()} for part in ("before", "after", "baseline")]
+    assert counts[0] == counts[1] == counts[2]
+    assert 0 < sum(counts[0].values()) <= 20
+    assert len(told["unseen_tasks"]) >= 2
+    assert told["train_conversations"] > 0
+    key = {"product": "quickstart", "task": "routing", "model_id": "smollm2-router", "stage": "dev"}
+    model = AWSModel(**key, cloud_service="local", home=local_home)
+    assert model.name == told["endpoint"]
+    tasks = [{"name": name} for name in NAMES]
+    assert model.predict([{"role": "user", "content": "hello"}], tasks=tasks).task in {*NAMES, None}
