@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, overload
@@ -307,6 +308,8 @@ class Hub:
         """
         key = ModelKey(product=product, task=task, model_id=model_id)
         require_instance_type(instance_type, training=False)
+        if environment is not None and not isinstance(environment, Mapping):
+            raise ConfigurationError('environment must be a dictionary such as {"NAME": "value"}.')
         version = naming.new_version()
         version_base = naming.deployment_base(key, stage)
         version_name = naming.versioned(version_base, version)

@@ -211,6 +211,11 @@ def test_arguments_of_the_wrong_kind_are_said(hub, tiny_base, options, error, wo
         hub.train(base_model=tiny_base, train_data=[conversation()], dry_run=True, **KEY, **options)
 
 
+def test_an_environment_of_the_wrong_kind_is_said(hub, tiny_base):
+    with pytest.raises(ConfigurationError, match="environment must be a dictionary"):
+        hub.deploy(base_model=tiny_base, environment=["a=b"], dry_run=True, **KEY)
+
+
 def test_a_base_model_that_is_nowhere_is_named(hub):
     with pytest.raises(BaseModelNotFoundError, match="/no/such/folder"):
         hub.train(base_model="/no/such/folder", train_data=[conversation()], **KEY)
