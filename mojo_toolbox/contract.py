@@ -128,7 +128,9 @@ class TrainingHyperparameters(BaseModel):
     lora_alpha: int = Field(default=32, ge=1)
     lora_dropout: float = Field(default=0.0, ge=0, lt=1)
     target_modules: str = "all-linear"
-    layers_to_transform: Annotated[str, BeforeValidator(_layers_as_text)] = Field(default="", pattern=r"^[\d,\s-]*$")
+    layers_to_transform: Annotated[str, BeforeValidator(_layers_as_text)] = Field(
+        default="", pattern=r"^(\d+(-\d+)?(, *\d+(-\d+)?)*)?$"
+    )
     autocast_adapter_dtype: bool = True
     load_in_4bit: bool = True
     dtype: Literal["auto", "bfloat16", "float16", "float32"] = "auto"

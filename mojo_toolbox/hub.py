@@ -18,7 +18,7 @@ from mojo_toolbox.aws.jobs import JobSummary, TrainingJob, TrainingPlan
 from mojo_toolbox.aws.requests import Overrides, Request, require_instance_type
 from mojo_toolbox.aws.session import Session
 from mojo_toolbox.aws.storage import Storage, file_sha256, split_uri
-from mojo_toolbox.errors import AlreadyExistsError, ArtifactError, ConfigurationError, NotFoundError
+from mojo_toolbox.errors import AlreadyExistsError, ArtifactError, AWSError, ConfigurationError, NotFoundError
 from mojo_toolbox.naming import ModelKey
 from mojo_toolbox.routing import PROMPT_VERSION
 from mojo_toolbox.routing.dataset import DataSource, prepare_training_data, prepare_validation_data
@@ -513,9 +513,11 @@ class Hub:
             for request in requests:
                 self._send(request)
                 sent.append(request)
-        except BaseException:  # Ctrl-C too must leave nothing behind
-            for request in reversed(sent):
-                endpoint.take_back(request)
+        except BaseException as error:  # Ctrl-C too
+            # Interrupted in the last request, which may have arrived: what the endpoint stands on must stay.
+            if isinstance(error, AWSError) or len(sent) < len(requests) - 1:
+                for request in reversed(sent):
+                    endpoint.take_back(request)
             raise
         if requests[-1].operation == "UpdateEndpoint":
             arn = endpoint.describe()["EndpointArn"]

@@ -68,6 +68,7 @@ def test_hyperparameters_arrive_in_the_script_as_they_were_given(train_qlora):
         ({"lora_r": "many"}, "'lora_r' cannot be 'many'"),
         ({"lr_scheduler_type": "triangle"}, "'lr_scheduler_type'"),
         ({"dtype": "int8"}, "'dtype'"),
+        ({"layers_to_transform": "1-"}, "'layers_to_transform' cannot be '1-'"),
         ({"layers_to_transform": "upper"}, "'layers_to_transform' cannot be 'upper'"),
     ],
 )

@@ -441,11 +441,11 @@ def layer_numbers(text: str) -> list[int] | None:
         first, dash, last = part.partition("-")
         try:
             low, high = int(first), int(last if dash else first)
-            numbers |= set(range(low, min(high, MOST_LAYERS) + 1))
         except ValueError:
-            raise TrainingInputError(
-                f"layers_to_transform: {part!r} is no number and no range such as 15-29."
-            ) from None
+            low, high = 1, 0
+        if low > high:  # an empty range would silently mean all layers
+            raise TrainingInputError(f"layers_to_transform: {part!r} is no number and no range such as 15-29.")
+        numbers |= set(range(low, min(high, MOST_LAYERS) + 1))
     return sorted(numbers) or None
 
 

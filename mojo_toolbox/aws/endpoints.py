@@ -203,12 +203,14 @@ class Endpoint:
         A newer one is another process's, which is deploying it just now.
         """
         deletion = deletion or Deletion()
-        for name in self._versions("list_endpoint_configs", "EndpointConfigs", "EndpointConfigName"):
-            if before is None or naming.version_time(name) < naming.version_time(before):
-                self._remove(deletion, "endpoint configuration", "delete_endpoint_config", EndpointConfigName=name)
-        for name in self._versions("list_models", "Models", "ModelName"):
-            if before is None or naming.version_time(name) < naming.version_time(before):
-                self._remove(deletion, "model", "delete_model", ModelName=name)
+
+        def unwanted(name: str) -> bool:
+            return before is None or naming.version_time(name) < naming.version_time(before)
+
+        for name in filter(unwanted, self._versions("list_endpoint_configs", "EndpointConfigs", "EndpointConfigName")):
+            self._remove(deletion, "endpoint configuration", "delete_endpoint_config", EndpointConfigName=name)
+        for name in filter(unwanted, self._versions("list_models", "Models", "ModelName")):
+            self._remove(deletion, "model", "delete_model", ModelName=name)
         return deletion
 
     def _remove(self, deletion: Deletion, what: str, operation: str, **name: str) -> None:

@@ -71,13 +71,13 @@ def predict(
 
     Prints the task's name (or none), or the reply. With --json also probabilities, latency and tokens.
     """
+    if previous not in (None, _NO_TASK) and message is not None:
+        raise UsageError("--previous is the decision at an earlier user turn: give the conversation as a file.")
     messages, listed = _question(file, message)
     if tasks is not None:
         listed = _tasks(tasks)
     if previous is not None and listed is None:
         raise UsageError("--previous belongs to routing: give --tasks too.")
-    if previous not in (None, _NO_TASK) and message is not None:
-        raise UsageError("--previous is the decision at an earlier user turn: give the conversation as a file.")
 
     from mojo_toolbox.model import AWSModel
 

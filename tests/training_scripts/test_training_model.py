@@ -52,6 +52,7 @@ def test_chosen_layers_alone_are_adapted_in_the_dtype_asked_for(tiny_base):
         ("0-99999999999", "no layer 10000"),
         ("upper", "'upper' is no number"),
         ("1-", "no range"),
+        ("1-0", "no range"),
     ],
 )
 def test_layers_that_cannot_be_adapted_are_refused(tiny_base, layers, reason):
