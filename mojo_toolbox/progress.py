@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, Protocol
@@ -38,7 +37,7 @@ def progress_bar(title: str, *, show: bool = True) -> Iterator[Progress]:
     except ImportError:  # the base install has no rich: the programmer's door shows nothing
         yield silent
         return
-    console = Console(file=None if "ipykernel" in sys.modules else sys.stderr)
+    console = Console(stderr=True)  # in a notebook rich draws into the cell all the same
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}"),

@@ -1,0 +1,23 @@
+"""Where the bar of long work is drawn."""
+
+import sys
+import types
+
+from mojo_toolbox.progress import progress_bar
+
+
+def test_bars_leave_standard_output_to_results(capsys, monkeypatch):
+    # nbclient and others import ipykernel in processes that are no notebook.
+    monkeypatch.setitem(sys.modules, "ipykernel", types.ModuleType("ipykernel"))
+    with progress_bar("Work") as report:
+        report(done=1, total=1, text="whole")
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "Work" in err
+    assert "whole" in err
+
+
+def test_a_silent_bar_writes_nothing(capsys):
+    with progress_bar("Work", show=False) as report:
+        report(done=1, total=1)
+    assert capsys.readouterr() == ("", "")
