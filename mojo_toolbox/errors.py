@@ -19,6 +19,8 @@ Each says what went wrong, with which thing, and what to try; the facts are attr
      │    └── CapacityError             AWS has no such instance free: another type may be
      ├── TrainingJobFailedError         (.job_name, .reason)
      ├── EndpointFailedError            (.endpoint_name, .reason)
+     ├── EvaluationError                a router or a run that cannot be measured
+     ├── ReportError                    a report that cannot be read or compared
      ├── WaitTimeoutError               still going on when the wait ended
      └── PredictionError                asking an endpoint failed                (.endpoint_name, .request_id)
           ├── EndpointNotFoundError
@@ -126,6 +128,14 @@ class EndpointFailedError(MojoError):
         super().__init__(message)
         self.endpoint_name = endpoint_name
         self.reason = reason
+
+
+class EvaluationError(MojoError):
+    """A router that cannot be asked, or a folder that holds another run; what was answered is kept."""
+
+
+class ReportError(MojoError, ValueError):
+    """A report of another version, of other conversations, or none at all."""
 
 
 class WaitTimeoutError(MojoError, TimeoutError):

@@ -91,6 +91,16 @@ class Conversation(BaseModel):
                 )
         return self
 
+    def as_record(self) -> dict[str, Any]:
+        """Return the record of the project's format that reads as this conversation: a turn without a label has no key."""
+        messages = [
+            {"role": m.role, "content": m.content} | ({"task": m.task} if m.labelled else {}) for m in self.messages
+        ]
+        record: dict[str, Any] = {"id": self.id} if self.id else {}
+        tasks = [{"name": task.name, "description": task.description} for task in self.tasks]
+        record |= {"tasks": tasks, "messages": messages}
+        return record | ({"meta": self.meta} if self.meta else {})
+
 
 def require_distinct(tasks: tuple[Task, ...]) -> set[str]:
     """Return the names of `tasks`; a name that occurs twice is a ValueError."""

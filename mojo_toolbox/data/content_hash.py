@@ -1,0 +1,37 @@
+"""What tells one data set from another: a hash of its conversations, whatever file they lie in."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from mojo_toolbox.data.conversations import Conversation
+
+
+class ContentHash:
+    """SHA-256 over conversations, one after the other: their order counts, the spelling of the JSON does not."""
+
+    def __init__(self) -> None:
+        self._digest = hashlib.sha256()
+
+    def add(self, record: Conversation | dict[str, Any]) -> None:
+        """Take the next conversation, or a record of another kind as it stands."""
+        if isinstance(record, Conversation):
+            record = record.as_record()
+        text = json.dumps(record, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+        self._digest.update(text.encode())
+        self._digest.update(b"\n")
+
+    def hexdigest(self) -> str:
+        """Return the hash so far, 64 hexadecimal digits."""
+        return self._digest.hexdigest()
+
+
+def content_hash(conversations: Iterable[Conversation]) -> str:
+    """Return the content hash of conversations, 64 hexadecimal digits."""
+    digest = ContentHash()
+    for conversation in conversations:
+        digest.add(conversation)
+    return digest.hexdigest()

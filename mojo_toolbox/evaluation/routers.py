@@ -1,0 +1,128 @@
+"""What can be measured: anything that answers a question with one of the listed tasks or none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+from mojo_toolbox.contract import Usage
+from mojo_toolbox.data import NONE_ANSWER
+from mojo_toolbox.errors import EvaluationError, InvalidAnswerError
+from mojo_toolbox.model import Model
+
+
+class Record(dict[str, Any]):
+    """A message or a task, as in a file of conversations; its keys are attributes too."""
+
+    def __getattr__(self, key: str) -> Any:
+        """Return the value of `key`."""
+        try:
+            return self[key]
+        except KeyError:
+            raise AttributeError(f"there is no {key!r} here, only {', '.join(self)}") from None
+
+
+@dataclass(frozen=True)
+class Question:
+    """One decision to make: which task is in charge after the last message?
+
+    `messages` are those up to the user turn in question, `{"role", "content"}`; earlier user turns bear the decision given
+    then as `task`, where it is known. `tasks` are the listed ones, `{"name", "description"}`. `previous` is the decision
+    before, None for no task.
+    """
+
+    messages: list[Record]
+    tasks: list[Record]
+    previous: str | None
+
+    @property
+    def names(self) -> list[str]:
+        """The listed tasks' names, in the list's order."""
+        return [task["name"] for task in self.tasks]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a router said. An answer that is no listed task is `valid=False`, with `task` None and what it said as `text`."""
+
+    task: str | None
+    valid: bool = True
+    text: str | None = None
+    """What was written, where that is more than the name."""
+    probability: float | None = None
+    """Of the answer, from 0 to 1, by the router itself."""
+    usage: Usage | None = None
+    """Tokens read and written."""
+
+
+# (messages, tasks, previous) -> a task's name, or None for no task. See Question for what each holds.
+RouterFunction = Callable[[list[Record], list[Record], str | None], str | None]
+
+
+@runtime_checkable
+class Router(Protocol):
+    """What `evaluate()` asks, from several threads at once where it is told to."""
+
+    @property
+    def name(self) -> str:
+        """What reports call it."""
+
+    def ask(self, question: Question) -> Answer:
+        """Answer; an exception becomes an error row."""
+
+
+class FunctionRouter:
+    """A Python function as a router."""
+
+    def __init__(self, function: RouterFunction, *, name: str | None = None) -> None:
+        self._function = function
+        self.name = name or getattr(function, "__name__", type(function).__name__)
+
+    def ask(self, question: Question) -> Answer:
+        """Call the function; anything but a listed name or None is an invalid answer."""
+        return checked_answer(self._function(question.messages, question.tasks, question.previous), question)
+
+
+class EndpointRouter:
+    """A deployed router, asked as programmers ask it."""
+
+    def __init__(self, model: Model, *, name: str | None = None) -> None:
+        self._model = model
+        self.name = name or model.name
+
+    def ask(self, question: Question) -> Answer:
+        """Ask once. The messages bear the earlier decisions."""
+        try:
+            decision = self._model.predict(question.messages, tasks=question.tasks)
+        except InvalidAnswerError as error:
+            return Answer(task=None, valid=False, text=error.answer)
+        probability = None if decision.probabilities is None else decision.probabilities.get(decision.task)
+        return Answer(task=decision.task, probability=probability, usage=decision.usage)
+
+
+def checked_answer(said: object, question: Question, *, text: str | None = None, usage: Usage | None = None) -> Answer:
+    """Return the answer that `said` is: a listed name, or None (or "none") for no task. All else is invalid."""
+    if said is None or said == NONE_ANSWER:
+        return Answer(task=None, text=text, usage=usage)
+    if isinstance(said, str) and said in question.names:
+        return Answer(task=said, text=text, usage=usage)
+    return Answer(task=None, valid=False, text=text if text is not None else f"{said!s:.2000}", usage=usage)
+
+
+def as_router(router: object, *, name: str | None = None) -> Router:
+    """Return what `evaluate()` asks for a deployed model, a function, or a router as it is.
+
+    Raises:
+        EvaluationError: it is none of these.
+    """
+    if isinstance(router, Model):
+        return EndpointRouter(router, name=name)
+    if isinstance(router, Router):
+        return router
+    if callable(router):
+        return FunctionRouter(router, name=name)
+    raise EvaluationError(
+        f"a router is a deployed model, a function of (messages, tasks, previous), or has name and ask(); "
+        f"not {type(router).__name__}."
+    )
