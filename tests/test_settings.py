@@ -9,12 +9,14 @@ from mojo_toolbox.errors import ConfigurationError
 from mojo_toolbox.settings import load_settings
 
 VARIABLES = ["CLOUD_SERVICE", "REGION_NAME", "ROLE", "BUCKET", "HOME", "HF_TOKEN", "HF_TOKEN_SECRET_ARN"]
+VARIABLES += ["OPENAI_BASE_URL", "OPENAI_API_KEY"]
+PLAIN_NAMES = ["ROLE_NAME", "SAGEMAKER_ROLE", "HF_TOKEN", "OPENAI_BASE_URL", "OPENAI_API_KEY"]
 
 
 @pytest.fixture(autouse=True)
 def _nothing_set(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    for name in [f"MOJO_{variable}" for variable in VARIABLES] + ["ROLE_NAME", "SAGEMAKER_ROLE", "HF_TOKEN"]:
+    for name in [f"MOJO_{variable}" for variable in VARIABLES] + PLAIN_NAMES:
         monkeypatch.delenv(name, raising=False)
 
 
@@ -72,6 +74,22 @@ def test_a_token_stands_in_no_text(name, monkeypatch):
     assert settings.hf_token.get_secret_value() == "hf_very_secret"
     for text in (repr(settings), str(settings), settings.model_dump_json(), str(settings.model_dump())):
         assert "hf_very_secret" not in text
+
+
+@pytest.mark.parametrize("name", ["OPENAI_API_KEY", "MOJO_OPENAI_API_KEY"])
+def test_a_key_stands_in_no_text(name, monkeypatch):
+    monkeypatch.setenv(name, "sk-very-secret")
+    settings = load_settings()
+    assert settings.openai_api_key.get_secret_value() == "sk-very-secret"
+    for text in (repr(settings), str(settings), settings.model_dump_json(), str(settings.model_dump())):
+        assert "sk-very-secret" not in text
+
+
+def test_the_chat_servers_address_goes_by_the_name_that_others_use(monkeypatch):
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://localhost:8000/v1")
+    assert load_settings().openai_base_url == "http://localhost:8000/v1"
+    monkeypatch.setenv("MOJO_OPENAI_BASE_URL", "http://localhost:9000/v1")
+    assert load_settings().openai_base_url == "http://localhost:9000/v1"
 
 
 def test_a_wrong_value_names_its_variable_and_not_the_value(monkeypatch):

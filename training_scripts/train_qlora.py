@@ -52,7 +52,7 @@ def main() -> None:
         fetch_hub_token()
         source = base_model_source(settings, job)
         tokenizer = load_tokenizer(source)
-        train = load_examples(job.train, tokenizer, settings.max_length)
+        train = load_examples(job.train, tokenizer, settings.max_length, versions=settings.data_versions)
         validation = load_examples(job.validation, tokenizer, settings.max_length) if job.validation else None
 
         model = add_adapter(load_base_model(source, settings, arguments.device), settings)
@@ -65,7 +65,7 @@ def main() -> None:
             args=arguments,
             train_dataset=train,
             data_collator=pad_batch,
-            callbacks=[progress, checkpoints, best, stop],
+            callbacks=[NextVersion(train), progress, checkpoints, best, stop],
         )
         trainer.remove_callback(transformers.PrinterCallback)  # it prints Python dicts to stdout
         trainer.train(resume_from_checkpoint=None if resume_from is None else str(resume_from))
@@ -142,7 +142,11 @@ class Settings:
     merge_weights: bool = False
     prompt_version: str = ""
     answers: str = ""
+    data_versions: int = 1
+    """How many versions of the data the train channel holds, line by line in turn: an epoch reads the next one."""
     dataset_sha256: str = ""
+    """Content hash of what the train channel was made from; empty: the channel's own."""
+    validation_sha256: str = ""
 
 
 @dataclass(frozen=True)
@@ -254,19 +258,31 @@ class Example(NamedTuple):
 
 
 class Examples(torch.utils.data.Dataset[dict[str, Any]]):
-    """Conversations, as the dictionaries that Trainer and its length grouping expect."""
+    """Conversations, as the dictionaries that Trainer and its length grouping expect: one version of them at a time."""
 
-    def __init__(self, examples: Sequence[Example]) -> None:
+    def __init__(self, examples: Sequence[Example], *, versions: int = 1) -> None:
         self._examples = examples
+        self._versions = versions
+        self._current = 0
 
     def __len__(self) -> int:
-        return len(self._examples)
+        return len(self._examples) // self._versions
 
     def __getitem__(self, index: int) -> dict[str, Any]:
-        return self._examples[index]._asdict()
+        if index >= len(self):
+            raise IndexError(index)
+        return self._examples[index * self._versions + self._current]._asdict()
+
+    def turn_to(self, epoch: int) -> None:
+        """Show the version of this epoch; after the last one the first comes again."""
+        self._current = epoch % self._versions
+
+    def all_versions(self) -> Sequence[Example]:
+        """Return what any epoch may read."""
+        return self._examples
 
 
-def load_examples(channel: Path, tokenizer: Any, max_length: int) -> Examples:
+def load_examples(channel: Path, tokenizer: Any, max_length: int, *, versions: int = 1) -> Examples:
     """Read and encode every conversation of a channel; any that cannot be trained on whole is an error."""
     examples = []
     for where, record in read_records(channel):
@@ -283,7 +299,11 @@ def load_examples(channel: Path, tokenizer: Any, max_length: int) -> Examples:
             f"{len(too_long)} of {len(examples)} conversations of {channel} are longer than max_length={max_length} "
             f"tokens, the longest has {max(too_long)}. Raise max_length to that, or split them."
         )
-    return Examples(examples)
+    if versions < 1 or len(examples) % versions:
+        raise TrainingInputError(
+            f"{channel} has {len(examples)} lines, which are not data_versions={versions} of each."
+        )
+    return Examples(examples, versions=versions)
 
 
 def read_records(channel: Path) -> Iterator[tuple[str, Any]]:
@@ -543,6 +563,17 @@ class DecisionTrainer(Trainer):  # type: ignore[misc]
         return (loss, logits) if return_outputs else loss
 
 
+class NextVersion(TrainerCallback):  # type: ignore[misc]
+    """Shows each epoch its own version of the data; an epoch that is resumed sees the one it began with."""
+
+    def __init__(self, examples: Examples) -> None:
+        self._examples = examples
+
+    def on_epoch_begin(self, _args: Any, state: Any, _control: Any, **_: Any) -> None:
+        """Turn to the version of the epoch that begins."""
+        self._examples.turn_to(int(state.epoch or 0))
+
+
 class Progress(TrainerCallback):  # type: ignore[misc]
     """One JSON object a line on stdout, from the first process only."""
 
@@ -683,8 +714,8 @@ def run_fingerprint(settings: Settings, source: str, train: Examples) -> str:
     # The folder's name says nothing: on resume the same base model may lie elsewhere.
     kept["base_model"] = Path(source).name
     digest = hashlib.sha256(json.dumps(kept, sort_keys=True).encode())
-    for index in range(len(train)):
-        digest.update(json.dumps(train[index]).encode())
+    for example in train.all_versions():
+        digest.update(json.dumps(example._asdict()).encode())
     return digest.hexdigest()
 
 
@@ -851,7 +882,9 @@ def write_manifest(
         "base_model_revision",
         "prompt_version",
         "answers",
+        "data_versions",
         "dataset_sha256",
+        "validation_sha256",
     }
     hyperparameters = {k: v for k, v in dataclasses.asdict(settings).items() if k not in about_the_model}
     manifest = {
@@ -867,7 +900,9 @@ def write_manifest(
             "job_name": job.name,
             "hyperparameters": hyperparameters,
             "dataset_sha256": settings.dataset_sha256 or channel_sha256(job.train),
+            "validation_sha256": settings.validation_sha256 or (job.validation and channel_sha256(job.validation)),
             "rows": rows,
+            "data_versions": settings.data_versions,
             "tokens": tokens,
             "library_versions": {name: importlib.metadata.version(name) for name in packages},
             "git_commit": os.environ.get("MOJO_GIT_COMMIT") or None,
@@ -879,10 +914,11 @@ def write_manifest(
 
 
 def channel_sha256(channel: Path) -> str:
-    """Digest of the channel's records in order, whatever files they lie in."""
+    """Return the content hash of the channel's records, whatever files they lie in; the library's `ContentHash` is the same."""
     digest = hashlib.sha256()
     for _, record in read_records(channel):
-        digest.update(json.dumps(record, sort_keys=True).encode() + b"\n")
+        text = json.dumps(record, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+        digest.update(text.encode("utf-8", "surrogatepass") + b"\n")
     return digest.hexdigest()
 
 

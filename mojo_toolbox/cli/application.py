@@ -8,7 +8,22 @@ from typing import Annotated
 import typer
 
 from mojo_toolbox import __version__
-from mojo_toolbox.cli import deploy, local, logs, ls, predict, quickstart, rm, train
+from mojo_toolbox.cli import (
+    data_augment,
+    data_check,
+    data_import,
+    data_split,
+    deploy,
+    evaluate,
+    local,
+    logs,
+    ls,
+    predict,
+    quickstart,
+    report,
+    rm,
+    train,
+)
 from mojo_toolbox.cli.appearance import PlainCommand, PlainGroup, examples
 from mojo_toolbox.cli.endings import MojoGroup, show_library_log
 
@@ -20,9 +35,6 @@ application = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Exit status: 0 done, 1 an error, 2 a wrong command line, 130 interrupted.",
-)
-_local = typer.Typer(
-    cls=PlainGroup, no_args_is_help=True, rich_markup_mode="rich", context_settings=application.info.context_settings
 )
 
 
@@ -46,23 +58,35 @@ def _root(
     show_library_log(debug=debug)
 
 
-_COMMANDS: tuple[tuple[str, Callable[..., None], str], ...] = (
-    ("train", train.train, train.EXAMPLES),
-    ("deploy", deploy.deploy, deploy.EXAMPLES),
-    ("predict", predict.predict, predict.EXAMPLES),
-    ("ls", ls.ls, ls.EXAMPLES),
-    ("logs", logs.logs, logs.EXAMPLES),
-    ("rm", rm.rm, rm.EXAMPLES),
-)
-_LOCAL_COMMANDS: tuple[tuple[str, Callable[..., None]], ...] = (
-    ("up", local.up),
-    ("down", local.down),
-    ("status", local.status),
-    ("env", local.env),
+def _group(parent: typer.Typer, name: str, help_text: str) -> typer.Typer:
+    group = typer.Typer(
+        cls=PlainGroup, no_args_is_help=True, rich_markup_mode="rich", context_settings=parent.info.context_settings
+    )
+    parent.add_typer(group, name=name, help=help_text)
+    return group
+
+
+_data = _group(application, "data", "Import, check, split and augment conversations.")
+_import = _group(_data, "import", "Import conversations from other formats.")
+_report = _group(application, "report", "Compare reports of mojo evaluate, and show them again.")
+_local = _group(application, "local", "Start, stop and use the local cloud on this machine.")
+
+# Where each command hangs, its name, what it runs, and the examples that end its help.
+_COMMANDS: tuple[tuple[typer.Typer, str, Callable[..., None], str], ...] = (
+    (application, "train", train.train, train.EXAMPLES),
+    (application, "deploy", deploy.deploy, deploy.EXAMPLES),
+    (application, "predict", predict.predict, predict.EXAMPLES),
+    (application, "evaluate", evaluate.evaluate, evaluate.EXAMPLES),
+    (application, "ls", ls.ls, ls.EXAMPLES),
+    (application, "logs", logs.logs, logs.EXAMPLES),
+    (application, "rm", rm.rm, rm.EXAMPLES),
+    (_data, "check", data_check.check_file, data_check.EXAMPLES),
+    (_data, "split", data_split.split_conversations, data_split.EXAMPLES),
+    (_data, "augment", data_augment.augment_file, data_augment.EXAMPLES),
+    *((_import, name, command, data_import.EXAMPLES[name]) for name, command in data_import.COMMANDS.items()),
+    *((_report, name, command, report.EXAMPLES[name]) for name, command in report.COMMANDS.items()),
+    *((_local, name, command, local.EXAMPLES[name]) for name, command in local.COMMANDS.items()),
 )
 application.command("quickstart", cls=PlainCommand)(quickstart.quickstart)
-for _name, _command, _examples in _COMMANDS:
-    application.command(_name, cls=PlainCommand, epilog=examples(_examples))(_command)
-for _name, _command in _LOCAL_COMMANDS:
-    _local.command(_name, cls=PlainCommand, epilog=examples(local.EXAMPLES[_name]))(_command)
-application.add_typer(_local, name="local", help="Start, stop and use the local cloud on this machine.")
+for _parent, _name, _command, _examples in _COMMANDS:
+    _parent.command(_name, cls=PlainCommand, epilog=examples(_examples))(_command)

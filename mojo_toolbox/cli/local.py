@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import shlex
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -100,3 +101,6 @@ def _print_connection(connection: Any, home: Path, *, as_json: bool, **more: obj
     else:
         data(connection.endpoint_url)
         note(f"The local cloud answers (pid {connection.pid}, home {home}).")
+
+
+COMMANDS: dict[str, Callable[..., None]] = {"up": up, "down": down, "status": status, "env": env}

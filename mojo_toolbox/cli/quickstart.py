@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import json
+import random
 import time
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mojo_toolbox.data import POINTS, Conversation, Message, Task, read_conversations
-from mojo_toolbox.data.splits import labels_of, split_with_unseen_tasks
+from mojo_toolbox.data import POINTS, Conversation, read_conversations
+from mojo_toolbox.data.augmentation import Augmentation
+from mojo_toolbox.data.splits import labels_of, split
 from mojo_toolbox.progress import progress_bar
-from mojo_toolbox.routing import Variation, training_examples
 from mojo_toolbox.shipped import example_data_dir
 
 if TYPE_CHECKING:
-    from mojo_toolbox import AWSModel
-    from mojo_toolbox.evaluation import Scores
+    from mojo_toolbox.evaluation import Interval, Report
 
 _BASE_MODEL = "HuggingFaceTB/SmolLM2-135M-Instruct"
 _PRODUCT, _TASK, _MODEL_ID, _STAGE = "quickstart", "routing", "smollm2-router", "dev"
@@ -38,14 +37,14 @@ _HYPERPARAMETERS = {
     "group_by_length": False,
 }
 # Milder than the default: the quickstart asks with the earlier decisions known, and has no time to learn to do without.
-_VARIATION = Variation(withheld_task=0.05, hidden_decisions=0.0)
+_AUGMENTATION = Augmentation(withheld_task=0.05, hidden_decisions=0.0)
 
 
 @dataclass(frozen=True)
 class _Result:
-    before: Scores
-    after: Scores
-    baseline: Scores
+    before: Report
+    after: Report
+    baseline: Report
     unseen_tasks: list[str]
     train_conversations: int
     test_conversations: int
@@ -79,7 +78,10 @@ def _load(data: Path | None) -> tuple[list[Conversation], list[Conversation]]:
         folder = example_data_dir()
         train, test = list(read_conversations(folder / "train.jsonl")), list(read_conversations(folder / "test.jsonl"))
     else:
-        train, test = split_with_unseen_tasks(list(read_conversations(data)))
+        train, test = split(read_conversations(data), by="task")
+        # A file may be sorted, and only so many of the first are taken.
+        random.Random(0).shuffle(train)
+        random.Random(0).shuffle(test)
     return _first(train, _TRAIN_CHARACTERS, _characters), _first(test, _TEST_DECISIONS, _decisions)
 
 
@@ -106,7 +108,8 @@ def _decisions(conversation: Conversation) -> int:
 
 def _run(train: list[Conversation], test: list[Conversation]) -> _Result:
     from mojo_toolbox import AWSModel, Hub
-    from mojo_toolbox.evaluation import evaluate, tfidf_router
+    from mojo_toolbox.evaluation import baseline as baseline_router
+    from mojo_toolbox.evaluation import evaluate
 
     started = time.monotonic()
     model = AWSModel(product=_PRODUCT, task=_TASK, model_id=_MODEL_ID, stage=_STAGE, cloud_service="local")
@@ -117,14 +120,15 @@ def _run(train: list[Conversation], test: list[Conversation]) -> _Result:
         endpoint.wait(progress=False)
         report(done=1, total=1, text="serving the untrained model")
     with progress_bar("2/6 Ask untrained") as report:
-        before = evaluate(_router(model), test, progress=report)
+        before = evaluate(model, test, progress=report)
     with progress_bar("3/6 Ask baseline") as report:
-        baseline = evaluate(tfidf_router, test, progress=report)
+        baseline = evaluate(baseline_router("tfidf"), test, progress=report)
     with progress_bar("4/6 Train") as report:
         report(text="starting the job")
         job = hub.train(
             base_model=_BASE_MODEL,
-            train_data=training_examples(train, variation=_VARIATION),
+            train_data=train,
+            augmentation=_AUGMENTATION,
             product=_PRODUCT,
             task=_TASK,
             model_id=_MODEL_ID,
@@ -135,7 +139,7 @@ def _run(train: list[Conversation], test: list[Conversation]) -> _Result:
         hub.deploy(product=_PRODUCT, task=_TASK, model_id=_MODEL_ID, stage=_STAGE, job=job).wait(progress=False)
         report(done=1, total=1, text="serving the trained model")
     with progress_bar("6/6 Ask trained") as report:
-        after = evaluate(_router(model), test, progress=report)
+        after = evaluate(model, test, progress=report)
     seen = {task.name for conversation in train for task in conversation.tasks}
     return _Result(
         before=before,
@@ -149,23 +153,20 @@ def _run(train: list[Conversation], test: list[Conversation]) -> _Result:
     )
 
 
-def _router(model: AWSModel) -> Any:
-    def ask(messages: Sequence[Message], tasks: Sequence[Task], _previous: str | None) -> str | None:
-        return model.predict(messages, tasks=tasks).task
-
-    return ask
-
-
 def _as_json(result: _Result) -> dict[str, Any]:
-    scores = {"before": result.before, "after": result.after, "baseline": result.baseline}
+    reports = {"before": result.before, "after": result.after, "baseline": result.baseline}
     return {
-        **{name: {point: asdict(score) for point, score in s.points.items()} for name, s in scores.items()},
+        **{name: _counts(report) for name, report in reports.items()},
         "unseen_tasks": result.unseen_tasks,
         "train_conversations": result.train_conversations,
         "test_conversations": result.test_conversations,
         "endpoint": result.endpoint,
         "seconds": round(result.seconds, 1),
     }
+
+
+def _counts(report: Report) -> dict[str, dict[str, int]]:
+    return {point: {"n": figures.n, "right": figures.right} for point, figures in report.points.items()}
 
 
 def _show(result: _Result) -> None:
@@ -179,10 +180,10 @@ def _show(result: _Result) -> None:
     for name in columns:
         table.add_column(name, justify="right")
     for point in POINTS:
-        shares = [_percent(scores.points[point].accuracy) for scores in columns.values()]
+        shares = [_percent(report.points[point].accuracy) for report in columns.values()]
         table.add_row(point, str(result.after.points[point].n), *shares)
     table.add_section()
-    totals = [_percent(scores.overall.accuracy) for scores in columns.values()]
+    totals = [_percent(report.overall.accuracy) for report in columns.values()]
     table.add_row("all", str(result.after.overall.n), *totals, style="bold")
     console = Console()
     console.print(table)
@@ -201,5 +202,5 @@ def _show(result: _Result) -> None:
     console.print("\nStop everything: [bold]mojo local down[/bold]")
 
 
-def _percent(share: float | None) -> str:
-    return "\N{EN DASH}" if share is None else f"{share:.0%}"
+def _percent(share: Interval | None) -> str:
+    return "\N{EN DASH}" if share is None else f"{share.value:.0%}"

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import fields
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mojo_toolbox.cli.endings import goes_on
+from mojo_toolbox.cli.endings import UsageError, goes_on
 from mojo_toolbox.cli.options import (
     AsJson,
     Bucket,
@@ -33,11 +35,13 @@ from mojo_toolbox.cli.output import data, data_as_json, note, print_requests
 
 if TYPE_CHECKING:
     from mojo_toolbox.aws.jobs import TrainingJob
+    from mojo_toolbox.data.augmentation import Augmentation
 
 EXAMPLES = """
 mojo train --cloud local --product mojodex --task routing --model-id router \\
     --base-model HuggingFaceTB/SmolLM2-135M-Instruct \\
     --train-data train.jsonl --validation-data dev.jsonl -H num_train_epochs=2
+mojo train ... --alternatives wordings.json -A withheld_task=0.2
 mojo train ... --dry-run
 mojo train ... --instance-type ml.g5.2xlarge --no-wait --yes --json
 """
@@ -71,7 +75,30 @@ def train(
             show_default=False,
         ),
     ] = None,
-    copies: Annotated[int, typer.Option(min=1, help="Varied examples made of each conversation.", metavar="N")] = 1,
+    augmentation: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--augmentation",
+            "-A",
+            help="How often what is varied, such as withheld_task=0.2; see mojo data augment. Give it once for each.",
+            metavar="NAME=VALUE",
+            show_default=False,
+        ),
+    ] = None,
+    as_it_stands: Annotated[
+        bool, typer.Option("--as-it-stands", help="Augment nothing: the conversations are augmented already.")
+    ] = False,
+    pool: Annotated[
+        Path | None,
+        typer.Option(help="Conversations whose tasks may be added to lists.", metavar="FILE", show_default=False),
+    ] = None,
+    alternatives: Annotated[
+        Path | None,
+        typer.Option(help="Other names and descriptions of tasks, as JSON.", metavar="FILE", show_default=False),
+    ] = None,
+    copies: Annotated[
+        int, typer.Option(min=1, help="Augmented examples of each conversation in an epoch.", metavar="N")
+    ] = 1,
     resume: Annotated[
         str | None,
         typer.Option(
@@ -109,6 +136,8 @@ def train(
 
     Prints the job's name. On AWS the instance is billed while the job runs, so you are asked first.
     """
+    from mojo_toolbox.data.task_pool import read_pool
+
     options: dict[str, Any] = {
         "base_model": base_model,
         "train_data": train_data,
@@ -119,6 +148,8 @@ def train(
         "instance_type": instance_type,
         "instance_count": instance_count,
         "hyperparameters": _hyperparameters(hyperparameter),
+        "augmentation": _augmentation(augmentation, as_it_stands=as_it_stands),
+        "pool": None if pool is alternatives is None else read_pool(pool, alternatives=alternatives),
         "copies": copies,
         "resume": resume,
         "job_name": job_name,
@@ -155,6 +186,22 @@ def train(
 
 def _hyperparameters(given: list[str] | None) -> dict[str, Any]:
     return {name: _json_or_text(value) for name, value in pairs(given, option="--hyperparameter").items()}
+
+
+def _augmentation(given: list[str] | None, *, as_it_stands: bool) -> Augmentation | None:
+    """Read the settings that the options name; None when there are none."""
+    from mojo_toolbox.data.augmentation import AS_IT_STANDS, Augmentation
+
+    if as_it_stands:
+        if given:
+            raise UsageError("Give either --as-it-stands or --augmentation, not both.")
+        return AS_IT_STANDS
+    values = {name: _json_or_text(value) for name, value in pairs(given, option="--augmentation").items()}
+    known = [field.name for field in fields(Augmentation)]
+    for name in values:
+        if name not in known:
+            raise UsageError(f"--augmentation: there is no {name!r}. Known: {', '.join(known)}.")
+    return Augmentation(**values) if values else None
 
 
 def _json_or_text(value: str) -> Any:

@@ -20,8 +20,10 @@ class ContentHash:
         """Take the next conversation, or a record of another kind as it stands."""
         if isinstance(record, Conversation):
             record = record.as_record()
-        text = json.dumps(record, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-        self._digest.update(text.encode())
+        # What is no JSON, such as a time in a chat example that lies in memory, counts as its text.
+        text = json.dumps(record, ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=str)
+        # JSON can spell half of a surrogate pair; whether that is usable is not the hash's business.
+        self._digest.update(text.encode("utf-8", "surrogatepass"))
         self._digest.update(b"\n")
 
     def hexdigest(self) -> str:

@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
+from mojo_toolbox.data.decision_kinds import point_of
 from mojo_toolbox.errors import DataError
 
 # What a router answers when no listed task is wanted. A task cannot have this name.
@@ -19,6 +32,15 @@ def whole_characters(text: str) -> str:
     except UnicodeEncodeError as error:
         raise ValueError(f"half of a surrogate pair at character {error.start}: send whole characters") from error
     return text
+
+
+def _writable(meta: dict[str, Any]) -> dict[str, Any]:
+    """Refuse what a file of conversations could not hold."""
+    try:
+        whole_characters(json.dumps(meta, ensure_ascii=False))
+    except (TypeError, RecursionError) as error:
+        raise ValueError(f"meta cannot be written as JSON: {error}") from error
+    return meta
 
 
 Text = Annotated[str, AfterValidator(whole_characters)]
@@ -76,24 +98,23 @@ class Conversation(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    id: str = ""
+    id: Text = ""
     tasks: tuple[Task, ...] = Field(min_length=1)
     messages: tuple[Message, ...] = Field(min_length=1)
-    meta: dict[str, Any] = Field(default_factory=dict)
+    meta: Annotated[dict[str, Any], AfterValidator(_writable)] = Field(default_factory=dict)
 
-    @model_validator(mode="after")
-    def _labels_are_listed(self) -> Self:
-        names = require_distinct(self.tasks)
-        for number, message in enumerate(self.messages, start=1):
-            if message.task is not None and message.task not in names:
-                raise ValueError(
-                    f"message {number} is labelled {message.task!r}, which is not in the task list ({', '.join(sorted(names))})"
-                )
-        return self
+    @model_validator(mode="wrap")
+    @classmethod
+    def _without_contradictions(cls, given: Any, validate: ModelWrapValidatorHandler[Self]) -> Self:
+        conversation = validate(given)
+        tasks, messages = conversation.tasks, conversation.messages
+        for problem in chain(repeated_names(tasks), unlisted_labels(tasks, messages), point_contradictions(given)):
+            raise ValueError(problem)
+        return conversation
 
     def as_record(self) -> dict[str, Any]:
         """Return the record of the project's format that reads as this conversation: a turn without a label has no key."""
-        messages = [
+        messages: list[dict[str, Any]] = [
             {"role": m.role, "content": m.content} | ({"task": m.task} if m.labelled else {}) for m in self.messages
         ]
         record: dict[str, Any] = {"id": self.id} if self.id else {}
@@ -104,12 +125,52 @@ class Conversation(BaseModel):
 
 def require_distinct(tasks: tuple[Task, ...]) -> set[str]:
     """Return the names of `tasks`; a name that occurs twice is a ValueError."""
-    names: set[str] = set()
-    for task in tasks:
-        if task.name in names:
-            raise ValueError(f"the task name {task.name!r} occurs twice in the task list")
-        names.add(task.name)
-    return names
+    for problem in repeated_names(tasks):
+        raise ValueError(problem)
+    return {task.name for task in tasks}
+
+
+def repeated_names(tasks: Iterable[object]) -> Iterator[str]:
+    """Yield which names occur twice in a task list, or in the record of one."""
+    names: set[object] = set()
+    for name in (_field(task, "name") for task in tasks):
+        if isinstance(name, str) and name in names:
+            yield f"the task name {name!r} occurs twice in the task list"
+        elif isinstance(name, str):
+            names.add(name)
+
+
+def unlisted_labels(tasks: Iterable[object], messages: Iterable[object]) -> Iterator[str]:
+    """Yield which labels of messages are not in the task list; records of both are taken too."""
+    listed = {name for task in tasks if isinstance(name := _field(task, "name"), str)}
+    for number, message in enumerate(messages, start=1):
+        label = _field(message, "task")
+        if isinstance(label, str) and label not in listed:
+            yield f"message {number} is labelled {label!r}, which is not in the task list ({', '.join(sorted(listed))})"
+
+
+def point_contradictions(record: object) -> Iterator[str]:
+    """Yield stored measuring points (`point` of a message) that do not follow from the labels; most records have none."""
+    messages = _field(record, "messages")
+    if not isinstance(messages, list | tuple) or all(_stored_point(message) is None for message in messages):
+        return
+    previous: Any = None
+    for number, message in enumerate(messages, start=1):
+        labelled = message.labelled if isinstance(message, Message) else isinstance(message, dict) and "task" in message
+        task, stored = _field(message, "task"), _stored_point(message)
+        follows = point_of(previous, task) if labelled else None
+        if stored is not None and stored != follows:
+            truth = f"its labels make it {follows!r}" if labelled else "a message without a label has none"
+            yield f"message {number} is stored as the measuring point {stored!r}, but {truth}"
+        previous = task if labelled else previous
+
+
+def _stored_point(message: object) -> object:
+    return message.get("point") if isinstance(message, dict) else None
+
+
+def _field(thing: object, name: str) -> Any:
+    return thing.get(name) if isinstance(thing, dict) else getattr(thing, name, None)
 
 
 def parse_conversation(record: object, *, path: object = None, line: int | None = None) -> Conversation:
@@ -125,11 +186,36 @@ def parse_conversation(record: object, *, path: object = None, line: int | None 
 
 
 def describe(error: ValidationError) -> str:
-    """Say in one line what pydantic refused, and where in the record."""
-    problem = error.errors(include_url=False)[0]
-    where = ".".join(str(step) for step in problem["loc"])
-    message = problem["msg"].removeprefix("Value error, ")
-    return f"{where}: {message}" if where else message
+    """Say in one line what pydantic refused first, and where in the record."""
+    return describe_all(error)[0]
+
+
+def describe_all(error: ValidationError) -> list[str]:
+    """Say what pydantic refused, a line each."""
+    problems = error.errors(include_url=False, include_context=False, include_input=False)
+    messages = (_PLAIN.get(problem["type"], problem["msg"].removeprefix("Value error, ")) for problem in problems)
+    places = (_place(problem["loc"]) for problem in problems)
+    return [f"{place}: {message}" if place else message for place, message in zip(places, messages, strict=True)]
+
+
+# What pydantic says in Python's words, by the type of its error.
+_PLAIN = {
+    "missing": "is missing",
+    "too_short": "is empty",
+    "string_type": "text was expected",
+    "tuple_type": "a list was expected",
+    "dict_type": "a JSON object was expected",
+    "model_type": "a JSON object was expected",
+}
+
+
+def _place(steps: tuple[int | str, ...]) -> str:
+    """Name a place in a record: messages and tasks by their number from 1, as people count."""
+    match steps:
+        case ("messages" | "tasks" as several, int(index), *rest):
+            return " ".join([f"{several[:-1]} {index + 1}", *map(str, rest)])
+        case _:
+            return ".".join(map(str, steps))
 
 
 def _text(path: object) -> str | None:

@@ -3,31 +3,52 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, NamedTuple, Self, TextIO
 
 from mojo_toolbox.data.conversations import Conversation, parse_conversation
 from mojo_toolbox.errors import DataError
+from mojo_toolbox.progress import Progress, silent
+from mojo_toolbox.whole_files import whole_file
+
+# A file of 10 GB without a line end must not fill the memory; a conversation of a whole day has less than a megabyte.
+LONGEST_LINE = 64 * 2**20
+_REPORT_EVERY = 100
 
 
-def read_records(path: Path | str) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Yield (line number from 1, record) of a JSON Lines file; blank lines are skipped.
+class RawLine(NamedTuple):
+    """A line as it stands in a file: its number from 1, the byte where it begins, its first LONGEST_LINE + 1 bytes."""
+
+    number: int
+    offset: int
+    content: bytes
+
+
+def read_lines(path: Path | str, *, report: Progress = silent) -> Iterator[RawLine]:
+    """Yield the lines of a file that are not blank; what stands on them is not looked at.
+
+    What is `report`ed are bytes.
 
     Raises:
-        DataError: no such file, not UTF-8, a line that is not a JSON object, or no record at all.
+        DataError: no such file, a folder, or nothing but blank lines.
     """
     path = Path(path)
     found = False
-    line = 0
+    offset = 0
     try:
         with path.open("rb") as file:
-            for line, raw in enumerate(file, start=1):
-                if raw.strip():
+            report(done=0, total=path.stat().st_size)
+            for number, content in enumerate(iter(lambda: file.readline(LONGEST_LINE + 1), b""), start=1):
+                rest = _skip_line(file) if len(content) > LONGEST_LINE and content[-1:] != b"\n" else 0
+                if content.strip():
                     found = True
-                    yield line, _parse_line(raw, path, line)
+                    yield RawLine(number, offset, content)
+                offset += len(content) + rest
+                if number % _REPORT_EVERY == 0:
+                    report(done=offset)
+            report(done=offset)
     except FileNotFoundError as error:
         raise DataError("no such file.", path=path) from error
     except IsADirectoryError as error:
@@ -36,7 +57,36 @@ def read_records(path: Path | str) -> Iterator[tuple[int, dict[str, Any]]]:
         raise DataError("the file is empty: it needs one JSON object a line.", path=path)
 
 
-def _parse_line(raw: bytes, path: Path, line: int) -> dict[str, Any]:
+def _skip_line(file: BinaryIO) -> int:
+    """Read on to the end of a line; return the bytes that were left out."""
+    skipped = 0
+    while piece := file.readline(LONGEST_LINE):
+        skipped += len(piece)
+        if piece.endswith(b"\n"):
+            break
+    return skipped
+
+
+def read_records(path: Path | str) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield (line number from 1, record) of a JSON Lines file; blank lines are skipped.
+
+    Raises:
+        DataError: no such file, a line that is too long, not UTF-8 or not a JSON object, or no record at all.
+    """
+    path = Path(path)
+    for line in read_lines(path):
+        yield line.number, parse_line(line.content, path=path, line=line.number)
+
+
+def parse_line(raw: bytes, *, path: Path | str | None = None, line: int | None = None) -> dict[str, Any]:
+    """Read the JSON object on a line.
+
+    Raises:
+        DataError: it is too long, not UTF-8, or not a JSON object.
+    """
+    if len(raw) > LONGEST_LINE:
+        size = f"{LONGEST_LINE / 2**20:.0f} MB"
+        raise DataError(f"a line of more than {size}: one JSON object a line was expected.", path=path, line=line)
     try:
         # A byte order mark is what Windows editors leave at the top.
         record = json.loads(raw.decode("utf-8-sig"))
@@ -65,19 +115,61 @@ def read_conversations(path: Path | str) -> Iterator[Conversation]:
         yield parse_conversation(record, path=path, line=line)
 
 
+def require_file_on_disk(path: Path) -> None:
+    """Refuse what cannot be read a second time, such as a pipe.
+
+    Raises:
+        DataError: it is neither a file nor missing.
+    """
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise DataError("is no file on disk, and it is read more than once. Save it first.", path=path)
+
+
+class RandomLines:
+    """The lines of a file by number from 0, read again from where they begin."""
+
+    def __init__(self, path: Path | str, offsets: Sequence[int]) -> None:
+        self._path = path
+        self._offsets = offsets
+        self._file = Path(path).open("rb")  # noqa: SIM115 - closed with the object
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        """Return the record on a line.
+
+        Raises:
+            DataError: the file has changed since it was read first.
+        """
+        self._file.seek(self._offsets[index])
+        try:
+            return parse_line(self._file.readline(LONGEST_LINE + 1))
+        except DataError as error:
+            raise DataError("the file changed while it was read. Start again.", path=self._path) from error
+
+
+@contextmanager
+def both_files(one: Path, other: Path) -> Iterator[tuple[TextIO, TextIO]]:
+    """Yield two files to write to; both take their places when the block ends, or neither when it ends by an exception."""
+    for path in (one, other):
+        if path.is_dir():
+            raise DataError("is a folder; give a file to write to.", path=path)
+    with whole_file(one) as first, whole_file(other) as second:
+        yield first, second
+        # An old file beside a new one would be a pair that was never divided: rather one that is missing.
+        one.unlink(missing_ok=True)
+        other.unlink(missing_ok=True)
+
+
 def write_records(path: Path | str, records: Iterable[dict[str, Any]]) -> int:
     """Write a JSON Lines file whole or not at all; return the number of records."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     count = 0
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            for record in records:
-                file.write(json.dumps(record, ensure_ascii=False) + "\n")
-                count += 1
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    with whole_file(path) as file:
+        for record in records:
+            file.write(json.dumps(record, ensure_ascii=False) + "\n")
+            count += 1
     return count

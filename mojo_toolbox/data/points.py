@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal, get_args
 
 from mojo_toolbox.data.conversations import Conversation
-
-Point = Literal["start", "continue", "switch", "end", "none"]
-POINTS: tuple[Point, ...] = get_args(Point)
+from mojo_toolbox.data.decision_kinds import Point, point_of
 
 
 @dataclass(frozen=True)
@@ -20,15 +17,6 @@ class MeasuringPoint:
     point: Point
     previous: str | None
     gold: str | None
-
-
-def point_of(previous: str | None, task: str | None) -> Point:
-    """Return the kind of decision that leads from `previous` to `task`."""
-    if task is None:
-        return "none" if previous is None else "end"
-    if previous is None:
-        return "start"
-    return "continue" if task == previous else "switch"
 
 
 def measuring_points(conversation: Conversation) -> Iterator[MeasuringPoint]:

@@ -1,7 +1,30 @@
-"""Asking any router about labelled conversations, and counting what it gets right."""
+"""Asking any router about labelled conversations, and reporting what it gets right."""
 
-from mojo_toolbox.evaluation.baselines import tfidf_router
-from mojo_toolbox.evaluation.runner import Router, evaluate
-from mojo_toolbox.evaluation.scores import PointScore, Scores
+from mojo_toolbox.evaluation.baselines import BASELINES, baseline
+from mojo_toolbox.evaluation.bootstrap import Interval
+from mojo_toolbox.evaluation.comparison import Comparison, compare
+from mojo_toolbox.evaluation.figures import Detection, PointFigures
+from mojo_toolbox.evaluation.grid import evaluate_all
+from mojo_toolbox.evaluation.report import Report, read_report
+from mojo_toolbox.evaluation.routers import Answer, Question, Record, Router, RouterFunction
+from mojo_toolbox.evaluation.runner import Price, evaluate
 
-__all__ = ["PointScore", "Router", "Scores", "evaluate", "tfidf_router"]
+__all__ = [
+    "BASELINES",
+    "Answer",
+    "Comparison",
+    "Detection",
+    "Interval",
+    "PointFigures",
+    "Price",
+    "Question",
+    "Record",
+    "Report",
+    "Router",
+    "RouterFunction",
+    "baseline",
+    "compare",
+    "evaluate",
+    "evaluate_all",
+    "read_report",
+]

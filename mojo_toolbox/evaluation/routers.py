@@ -77,7 +77,7 @@ class FunctionRouter:
 
     def __init__(self, function: RouterFunction, *, name: str | None = None) -> None:
         self._function = function
-        self.name = name or getattr(function, "__name__", type(function).__name__)
+        self.name = name if name is not None else str(getattr(function, "__name__", type(function).__name__))
 
     def ask(self, question: Question) -> Answer:
         """Call the function; anything but a listed name or None is an invalid answer."""

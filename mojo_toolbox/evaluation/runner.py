@@ -1,34 +1,253 @@
-"""Asking a router at every measuring point of conversations, the earlier decisions being as labelled."""
+"""`evaluate()`: any router, any conversations -> a report.
+
+conversations -> survey (all read, nothing asked yet) -> asking, each answer kept in the journal -> predictions.jsonl ->
+tally -> report. What is on disk decides where a second start goes on.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import get_args
 
-from mojo_toolbox.data import Conversation, MeasuringPoint, Message, Task, measuring_points
-from mojo_toolbox.evaluation.scores import Scores
-from mojo_toolbox.progress import Progress, silent
-
-# (messages up to the turn in question, tasks, the decision before) -> a task's name, or None for no task. The turn in
-# question bears no label, and later turns are not there.
-Router = Callable[[Sequence[Message], Sequence[Task], str | None], str | None]
-
-
-def evaluate(router: Router, conversations: Sequence[Conversation], *, progress: Progress = silent) -> Scores:
-    """Ask `router` one decision after the other and count what is right."""
-    asked = [(conversation, point) for conversation in conversations for point in measuring_points(conversation)]
-    answers: list[tuple[MeasuringPoint, str | None]] = []
-    progress(done=0, total=len(asked))
-    right = 0
-    for done, (conversation, point) in enumerate(asked, start=1):
-        answer = router(question(conversation, point), conversation.tasks, point.previous)
-        answers.append((point, answer))
-        right += answer == point.gold
-        progress(done=done, text=f"{right / done:.0%} right")
-    return Scores.count(answers)
+from mojo_toolbox import __version__
+from mojo_toolbox.errors import ConfigurationError
+from mojo_toolbox.evaluation.asking import Asking, Previous, ask_all
+from mojo_toolbox.evaluation.bootstrap import CONFIDENCE
+from mojo_toolbox.evaluation.figures import Cost, Data, PositionBias, Settings, Tokens
+from mojo_toolbox.evaluation.journal import Journal
+from mojo_toolbox.evaluation.mistakes import with_conversations, worst
+from mojo_toolbox.evaluation.position_bias import position_bias
+from mojo_toolbox.evaluation.predictions import Prediction, is_right
+from mojo_toolbox.evaluation.report import Report
+from mojo_toolbox.evaluation.routers import Router, RouterFunction, as_router
+from mojo_toolbox.evaluation.run_folder import RunFolder, open_run
+from mojo_toolbox.evaluation.source import Conversations, Source, Survey
+from mojo_toolbox.evaluation.tally import Tally
+from mojo_toolbox.model import Model
+from mojo_toolbox.progress import Progress, reporting_to
 
 
-def question(conversation: Conversation, point: MeasuringPoint) -> list[Message]:
-    """Return the messages that a router sees at `point`: the last one has lost its label."""
-    messages = list(conversation.messages[: point.turn + 1])
-    messages[-1] = Message(role="user", content=messages[-1].content)
-    return messages
+@dataclass(frozen=True)
+class Price:
+    """What a million tokens cost."""
+
+    prompt: float
+    completion: float
+    currency: str = "USD"
+
+    def of(self, tokens: Tokens, decisions: int) -> Cost:
+        """Return the cost of `tokens`, spread over `decisions`."""
+        total = (tokens.prompt * self.prompt + tokens.completion * self.completion) / 1e6
+        return Cost(currency=self.currency, total=total, per_1000_decisions=1000 * total / max(decisions, 1))
+
+
+@dataclass(frozen=True)
+class _Counting:
+    latency_limit_ms: float
+    price: Price | None
+    resamples: int
+
+
+def evaluate(
+    router: Router | Model | RouterFunction,
+    conversations: Conversations,
+    *,
+    previous: Previous = "labelled",
+    output: Path | str | None = None,
+    name: str | None = None,
+    limit: int | None = None,
+    concurrency: int = 1,
+    timeout: float = 60.0,
+    shuffles: int = 0,
+    latency_limit_ms: float = 300.0,
+    price: Price | None = None,
+    seed: int = 0,
+    resamples: int = 1000,
+    retry_errors: bool = False,
+    reuse: bool = False,
+    overwrite: bool = False,
+    progress: bool | Progress = True,
+) -> Report:
+    """Ask a router about every labelled user turn and report what it gets right. Waits until all is asked.
+
+    A call that raises, or takes longer than `timeout`, becomes an error row; it counts as wrong and is shown. With
+    `output`, a run that was killed goes on where it was when it is started again with the same arguments.
+
+    Args:
+        router: a deployed model, a function `(messages, tasks, previous) -> name or None`, or a `Router`.
+        conversations: a path, or conversations (or records of them).
+        previous: "labelled" shows the router the earlier decisions as labelled; "own" those that it gave itself, so that
+            its errors carry on, as live. The points follow from the labels either way.
+        output: folder for predictions.jsonl, report.json, report.html and report.md; without one nothing is kept.
+        name: what the report calls the router; a router that has a name keeps its own.
+        limit: ask about the first so many conversations only.
+        concurrency: conversations asked at the same time. More than the router can take lengthens its latencies.
+        timeout: seconds to wait for a decision.
+        shuffles: ask every decision so many times more with the list in another order, to measure position bias.
+        latency_limit_ms: answers above it are counted.
+        price: of a million tokens, for routers that count tokens.
+        seed: of the shuffled lists and the bootstrap.
+        resamples: of the bootstrap behind each interval.
+        retry_errors: ask again what failed in an earlier run in `output`.
+        reuse: take the answers of this very run, if `output` holds it finished; without it that is an error, since the
+            router behind a name may be another by now.
+        overwrite: begin again, whatever `output` holds.
+        progress: whether to show a bar, or what to report to.
+
+    Raises:
+        DataError: conversations that cannot be read; nothing has been asked then.
+        EvaluationError: `output` holds another run, or this one finished; or the router cannot be asked at all.
+        ConfigurationError: an argument out of its range, or the `evaluation` extra is missing.
+        EndpointNotFoundError: the router is an endpoint that is not there.
+    """
+    asking = Asking(previous, concurrency, timeout, shuffles, seed)
+    counting = _Counting(latency_limit_ms, price, resamples)
+    _check(asking, counting, limit)
+    asked = as_router(router, name=name)
+    source = Source(conversations, limit=limit)
+    with reporting_to(progress, f"Ask {asked.name}") as shown:
+        shown(text="reading")
+        survey = source.survey()
+        run = {
+            "router": asked.name,
+            # A prompt's file may change under its name.
+            "fingerprint": getattr(asked, "fingerprint", None),
+            "previous": previous,
+            "data": survey.sha256,
+            "seed": seed,
+        }
+        with _folder(output, run, overwrite=overwrite, retry_errors=retry_errors, reuse=reuse) as (folder, journal):
+            measurement = _Measurement(asked, source, survey, journal, asking, counting)
+            seconds = measurement.ask(shown)
+            if folder is not None:
+                folder.finish(shuffles)
+            report = measurement.report(seconds)
+            if folder is not None:
+                report.save(folder.path)
+                folder.clear()
+    return report
+
+
+def _check(asking: Asking, counting: _Counting, limit: int | None) -> None:
+    if asking.previous not in get_args(Previous):
+        raise ConfigurationError(f'previous={asking.previous!r} must be "labelled" or "own".')
+    for name, value, least in (
+        ("concurrency", asking.concurrency, 1),
+        ("shuffles", asking.shuffles, 0),
+        ("resamples", counting.resamples, 1),
+        ("limit", 1 if limit is None else limit, 1),
+    ):
+        if not isinstance(value, int) or value < least:
+            raise ConfigurationError(f"{name}={value!r} must be a whole number of at least {least}.")
+    for name, number in (("timeout", asking.timeout), ("latency_limit_ms", counting.latency_limit_ms)):
+        if not isinstance(number, int | float) or not 0 < number < 1e9:  # noqa: PLR2004 - threads wait no longer
+            raise ConfigurationError(f"{name}={number!r} must be a number above 0.")
+    try:
+        import numpy  # noqa: F401, ICN001 - is it there?
+        import sklearn  # noqa: F401
+    except ImportError as error:
+        raise ConfigurationError(
+            f"Measuring needs {error.name}. Install the evaluation extra: pip install 'mojo-toolbox[evaluation]'"
+        ) from error
+
+
+@contextmanager
+def _folder(
+    output: Path | str | None, run: dict[str, object], **how: bool
+) -> Iterator[tuple[RunFolder | None, Journal]]:
+    if output is None:
+        journal = Journal(None)
+        try:
+            yield None, journal
+        finally:
+            journal.close()
+        return
+    with open_run(Path(output), run, **how) as folder:
+        yield folder, folder.journal
+
+
+@dataclass(frozen=True)
+class _Measurement:
+    router: Router
+    source: Source
+    survey: Survey
+    journal: Journal
+    asking: Asking
+    counting: _Counting
+
+    def ask(self, shown: Progress) -> float:
+        """Ask what the journal lacks; return the seconds it took."""
+        lock = threading.Lock()
+        done = right = failed = 0
+
+        def count(row: Prediction) -> None:
+            nonlocal done, right, failed
+            with lock:
+                done += 1
+                right += is_right(row)
+                failed += row["error"] is not None
+                errors = f", {failed} failed" if failed else ""
+                shown(done=done, text=f"{right / done:.0%} right{errors}")
+
+        shown(done=0, total=self.survey.decisions)
+        started = time.monotonic()
+        ask_all(self.router, self.source, self.journal, self.asking, on_answer=count)
+        return time.monotonic() - started
+
+    def report(self, seconds: float) -> Report:
+        """Count what the journal holds."""
+        tally = Tally.of(self.journal.predictions(), resamples=self.counting.resamples, seed=self.asking.seed)
+        overall, tokens, price = tally.overall(), tally.tokens(), self.counting.price
+        return Report(
+            mojo_toolbox=__version__,
+            measured_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            router=self.router.name,
+            prompt=getattr(self.router, "prompt_name", None),
+            previous=self.asking.previous,
+            data=self._data(),
+            settings=self._settings(),
+            seconds=seconds,
+            overall=overall,
+            points=tally.points(),
+            none_detection=tally.none_detection(),
+            tasks=tally.tasks(),
+            latency_ms=tally.latency(limit=self.counting.latency_limit_ms),
+            tokens=tokens,
+            cost=price.of(tokens, overall.n) if price and tokens else None,
+            position_bias=self._position_bias() if self.asking.shuffles else None,
+            error_kinds=dict(tally.error_kinds.most_common(20)),
+            mistakes=with_conversations(worst(self.journal.predictions()), self.source),
+        )
+
+    def _data(self) -> Data:
+        return Data(
+            source=None if self.source.path is None else str(self.source.path),
+            sha256=self.survey.sha256,
+            conversations=self.survey.conversations,
+            decisions=self.survey.decisions,
+        )
+
+    def _settings(self) -> Settings:
+        return Settings(
+            concurrency=self.asking.concurrency,
+            timeout_s=self.asking.timeout,
+            shuffles=self.asking.shuffles,
+            seed=self.asking.seed,
+            resamples=self.counting.resamples,
+            confidence=CONFIDENCE,
+        )
+
+    def _position_bias(self) -> PositionBias:
+        return position_bias(
+            self.journal.predictions(),
+            self.journal.shuffled(self.asking.shuffles),
+            shuffles=self.asking.shuffles,
+            resamples=self.counting.resamples,
+            seed=self.asking.seed,
+        )

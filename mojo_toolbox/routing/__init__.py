@@ -1,13 +1,12 @@
 """The router's prompt and its training examples."""
 
 from mojo_toolbox.routing.prompt import PROMPT_VERSION, UNKNOWN, RoutingPrompt, routing_prompt
-from mojo_toolbox.routing.training import Variation, training_example, training_examples, validation_example
+from mojo_toolbox.routing.training import training_example, training_examples, validation_example
 
 __all__ = [
     "PROMPT_VERSION",
     "UNKNOWN",
     "RoutingPrompt",
-    "Variation",
     "routing_prompt",
     "training_example",
     "training_examples",

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -11,21 +10,29 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from mojo_toolbox.data import Conversation, parse_conversation, read_records, write_records
+from mojo_toolbox.data.augmentation import Augmentation
+from mojo_toolbox.data.content_hash import ContentHash
 from mojo_toolbox.data.conversations import Text, describe
+from mojo_toolbox.data.task_pool import TaskPool
 from mojo_toolbox.errors import DataError
 from mojo_toolbox.routing.training import training_examples, validation_example
 
 # A path, or records: a list of conversations or of dictionaries, or a datasets.Dataset.
 DataSource = str | Path | Iterable[Conversation | Mapping[str, Any]]
 
+_ROUTING, _CHAT = "routing conversations", "chat examples"
+
 
 @dataclass(frozen=True)
 class PreparedData:
-    """Chat examples in a file; `sha256` (hexadecimal) is of the file's bytes."""
+    """Chat examples in a file, and what they were made from."""
 
     path: Path
     rows: int
     sha256: str
+    """Content hash of what was given, not of the file: what `mojo data check` and evaluation reports say of it too."""
+    augmented: bool
+    """Whether the rows are copies of routing conversations; chat examples are written as they are, once."""
 
 
 class _ChatMessage(BaseModel):
@@ -42,47 +49,73 @@ class _ChatExample(BaseModel):
     messages: list[_ChatMessage] = Field(min_length=2)
 
 
-def prepare_training_data(source: DataSource, target: Path, *, seed: int = 0, copies: int = 1) -> PreparedData:
-    """Write the training examples of `source` to `target`: `copies` varied ones of each routing conversation.
+def prepare_training_data(
+    source: DataSource,
+    target: Path,
+    *,
+    seed: int = 0,
+    copies: int = 1,
+    augmentation: Augmentation | None = None,
+    pool: TaskPool | None = None,
+) -> PreparedData:
+    """Write the training examples of `source` to `target`: `copies` augmented ones of each routing conversation in turn.
 
-    Chat examples (`{"messages": […]}` without `tasks`) pass as they are.
+    Chat examples (`{"messages": […]}` without `tasks`) pass as they are, once.
 
     Raises:
         DataError: a record that cannot be used (file and line are named), or nothing to learn from.
     """
-    return _write(_examples(source, lambda c: training_examples([c], seed=seed, copies=copies)), source, target)
+
+    def render(conversation: Conversation) -> Iterator[dict[str, Any]]:
+        return training_examples([conversation], seed=seed, copies=copies, augmentation=augmentation, pool=pool)
+
+    return _Preparation(source, render).write(target)
 
 
 def prepare_validation_data(source: DataSource, target: Path) -> PreparedData:
-    """Write the validation examples of `source` to `target`: each conversation once, as it stands."""
-    return _write(_examples(source, lambda c: [validation_example(c)]), source, target)
+    """Write the validation examples of `source` to `target`: each conversation once, as it stands.
+
+    Raises:
+        DataError: as in `prepare_training_data()`.
+    """
+    return _Preparation(source, lambda conversation: [validation_example(conversation)]).write(target)
 
 
-def _write(examples: Iterator[dict[str, Any]], source: DataSource, target: Path) -> PreparedData:
-    rows = write_records(target, examples)
-    if rows == 0:
-        target.unlink()
-        where = f"{source}: " if isinstance(source, str | Path) else ""
-        raise DataError(f"{where}there is nothing to train on: no conversation with a labelled user turn.")
-    with target.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return PreparedData(path=target, rows=rows, sha256=digest)
+class _Preparation:
+    """One pass over what was given: rendered, written and hashed as it comes."""
 
+    def __init__(self, source: DataSource, render: Callable[[Conversation], Iterable[dict[str, Any]]]) -> None:
+        self._source = source
+        self._render = render
+        self._kind: str | None = None
+        self._hash = ContentHash()
 
-def _examples(source: DataSource, render: Any) -> Iterator[dict[str, Any]]:
-    """Yield examples; every record is of the first one's kind."""
-    kind: str | None = None
-    for path, line, record in _records(source):
-        this = "routing conversations" if isinstance(record, Conversation) or "tasks" in record else "chat examples"
-        kind = kind or this
-        if this != kind:
-            raise DataError(f"{this} among {kind}: a data set holds one kind of record.", path=path, line=line)
-        if this == "routing conversations":
-            conversation = parse_conversation(record, path=path, line=line)
-            if any(message.labelled for message in conversation.messages):
-                yield from render(conversation)
-        else:
-            yield _chat_example(record, path=path, line=line)
+    def write(self, target: Path) -> PreparedData:
+        rows = write_records(target, self._examples())
+        if rows == 0:
+            target.unlink()
+            where = f"{self._source}: " if isinstance(self._source, str | Path) else ""
+            raise DataError(f"{where}there is nothing to train on: no conversation with a labelled user turn.")
+        return PreparedData(path=target, rows=rows, sha256=self._hash.hexdigest(), augmented=self._kind == _ROUTING)
+
+    def _examples(self) -> Iterator[dict[str, Any]]:
+        """Yield examples; every record is of the first one's kind."""
+        for path, line, record in _records(self._source):
+            kind = _ROUTING if isinstance(record, Conversation) or "tasks" in record else _CHAT
+            self._kind = self._kind or kind
+            if kind != self._kind:
+                raise DataError(
+                    f"{kind} among {self._kind}: a data set holds one kind of record.", path=path, line=line
+                )
+            if kind == _ROUTING:
+                conversation = parse_conversation(record, path=path, line=line)
+                self._hash.add(conversation)
+                if any(message.labelled for message in conversation.messages):
+                    yield from self._render(conversation)
+            else:
+                example = _chat_example(record, path=path, line=line)
+                self._hash.add(record)
+                yield example
 
 
 def _records(source: DataSource) -> Iterator[tuple[str | None, int | None, Any]]:

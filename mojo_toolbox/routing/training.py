@@ -1,31 +1,22 @@
-"""Training examples from conversations: the router's prompt with its decisions, varied so that a router becomes robust.
+"""Training examples: an augmented conversation as the router's prompt with its decisions, a few of them wrong on purpose.
 
-What is varied, and against which failure: the list's order (preferring what stands first), withheld tasks (never saying
-"none"), hidden earlier decisions (callers who know only the conversation), wrong earlier decisions (copying what stands
-above). Everything follows from the seed and the conversation.
+What concerns the conversation (the list, the labels) is varied in `data.augmentation`. Here stands what only the prompt can
+say: an earlier decision that is wrong and bears no loss, so that a router does not merely copy what stands above.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from mojo_toolbox.data.conversations import Conversation, Message, Task
+from mojo_toolbox.data.augmentation import Augmentation, augment
+from mojo_toolbox.data.conversations import Conversation, Task
+from mojo_toolbox.data.task_pool import TaskPool
 from mojo_toolbox.routing.prompt import choices, decision_chat
 
-
-@dataclass(frozen=True)
-class Variation:
-    """How often an example is varied; each share is a probability between 0 and 1."""
-
-    withheld_task: float = 0.1
-    """Share of examples in which a task that occurs is taken off the list: its turns become none."""
-    hidden_decisions: float = 0.3
-    """Share of examples in which the first decisions, up to a random turn, are unknown."""
-    wrong_decisions: float = 0.05
-    """Share of earlier decisions that are shown wrong, without bearing loss."""
+# Share of earlier decisions that are shown wrong.
+WRONG_DECISIONS = 0.05
 
 
 def validation_example(conversation: Conversation) -> dict[str, Any]:
@@ -33,28 +24,52 @@ def validation_example(conversation: Conversation) -> dict[str, Any]:
     return {"messages": _up_to_last_decision(decision_chat(conversation.messages, conversation.tasks))}
 
 
-def training_example(conversation: Conversation, *, seed: int, variation: Variation | None = None) -> dict[str, Any]:
-    """Render a conversation, varied by `seed`, as `{"messages": […]}`; `"train": false` marks what bears no loss."""
-    variation = variation or Variation()
-    rng = random.Random(f"{seed}:{conversation.id}:{conversation.messages[0].content}")
-    tasks, turns = list(conversation.tasks), list(conversation.messages)
-    if rng.random() < variation.withheld_task:
-        tasks, turns = _withhold(tasks, turns, rng)
-    rng.shuffle(tasks)
-    if rng.random() < variation.hidden_decisions:
-        turns = _hide(turns, rng)
-    chat = _up_to_last_decision(decision_chat(turns, tasks))
-    return {"messages": _with_mistakes(chat, tasks, rng, share=variation.wrong_decisions)}
+def training_example(
+    conversation: Conversation,
+    *,
+    seed: int = 0,
+    copy: int = 0,
+    augmentation: Augmentation | None = None,
+    pool: TaskPool | None = None,
+    wrong_decisions: float = WRONG_DECISIONS,
+) -> dict[str, Any]:
+    """Render a conversation, augmented, as `{"messages": […]}`; `"train": false` marks what bears no loss.
+
+    Args:
+        conversation: one with a labelled turn.
+        seed: as in `augment()`.
+        copy: as in `augment()`.
+        augmentation: as in `augment()`.
+        pool: as in `augment()`.
+        wrong_decisions: share, from 0 to 1, of the earlier decisions that are shown wrong, without bearing loss.
+    """
+    varied = augment(conversation, seed=seed, copy=copy, augmentation=augmentation, pool=pool)
+    chat = _up_to_last_decision(decision_chat(varied.messages, varied.tasks))
+    rng = random.Random(f"wrong decisions of {varied.id}")
+    return {"messages": _with_mistakes(chat, varied.tasks, rng, share=wrong_decisions)}
 
 
 def training_examples(
-    conversations: Iterable[Conversation], *, seed: int = 0, copies: int = 1, variation: Variation | None = None
+    conversations: Iterable[Conversation],
+    *,
+    seed: int = 0,
+    copies: int = 1,
+    augmentation: Augmentation | None = None,
+    pool: TaskPool | None = None,
+    wrong_decisions: float = WRONG_DECISIONS,
 ) -> Iterator[dict[str, Any]]:
-    """Yield `copies` differently varied examples of each conversation that has a labelled turn."""
+    """Yield `copies` differently augmented examples of each conversation that has a labelled turn."""
     for conversation in conversations:
         if any(message.labelled for message in conversation.messages):
             for copy in range(copies):
-                yield training_example(conversation, seed=seed + copy, variation=variation)
+                yield training_example(
+                    conversation,
+                    seed=seed,
+                    copy=copy,
+                    augmentation=augmentation,
+                    pool=pool,
+                    wrong_decisions=wrong_decisions,
+                )
 
 
 def _up_to_last_decision(chat: list[dict[str, str]]) -> list[dict[str, str]]:
@@ -62,23 +77,8 @@ def _up_to_last_decision(chat: list[dict[str, str]]) -> list[dict[str, str]]:
     return chat if chat[-1]["role"] == "assistant" else chat[:-1]
 
 
-def _withhold(tasks: list[Task], turns: list[Message], rng: random.Random) -> tuple[list[Task], list[Message]]:
-    occurring = sorted({turn.task for turn in turns if turn.task is not None})
-    if not occurring or len(tasks) < 2:  # noqa: PLR2004 - a list must keep a task
-        return tasks, turns
-    withheld = rng.choice(occurring)
-    relabelled = [Message(role="user", content=t.content, task=None) if t.task == withheld else t for t in turns]
-    return [task for task in tasks if task.name != withheld], relabelled
-
-
-def _hide(turns: list[Message], rng: random.Random) -> list[Message]:
-    labelled = [index for index, turn in enumerate(turns) if turn.labelled]
-    first_known = rng.choice(labelled)
-    return [Message(role=t.role, content=t.content) if i < first_known else t for i, t in enumerate(turns)]
-
-
 def _with_mistakes(
-    chat: list[dict[str, str]], tasks: list[Task], rng: random.Random, *, share: float
+    chat: list[dict[str, str]], tasks: Sequence[Task], rng: random.Random, *, share: float
 ) -> list[dict[str, Any]]:
     """Replace a share of the decisions that a later decision follows by wrong ones that bear no loss."""
     decisions = [index for index, message in enumerate(chat) if message["role"] == "assistant"]

@@ -1,19 +1,21 @@
-"""Where a router decides, and what kind of decision it is; dividing conversations for a fair test."""
+"""Where a router decides, and what kind of decision it is."""
 
 import pytest
 
-from mojo_toolbox.data import Conversation, measuring_points, parse_conversation
-from mojo_toolbox.data.splits import labels_of, split_with_unseen_tasks
+from mojo_toolbox.data import measuring_points, parse_conversation
 from mojo_toolbox.errors import DataError
 
 
-def conversation(*labels, number=0, tasks="abcde"):
-    turns = [{"role": "user", "content": f"{number}: {i}", "task": task} for i, task in enumerate(labels)]
-    return parse_conversation({"id": str(number), "tasks": [{"name": name} for name in tasks], "messages": turns})
+def user(label, **more):
+    return {"role": "user", "content": "x", "task": label, **more}
+
+
+def conversation(*messages):
+    return parse_conversation({"tasks": [{"name": name} for name in "abc"], "messages": messages})
 
 
 def test_every_kind_of_decision_has_its_name():
-    points = list(measuring_points(conversation(None, "a", "a", "b", None, None)))
+    points = list(measuring_points(conversation(*map(user, (None, "a", "a", "b", None, None)))))
     assert [p.point for p in points] == ["none", "start", "continue", "switch", "end", "none"]
     assert [p.previous for p in points] == [None, None, "a", "a", "b", None]
     assert [p.gold for p in points] == [None, "a", "a", "b", None, None]
@@ -21,38 +23,30 @@ def test_every_kind_of_decision_has_its_name():
 
 
 def test_turns_without_a_label_and_the_assistants_are_skipped_and_change_nothing():
-    given = {
-        "tasks": [{"name": "a"}],
-        "messages": [
-            {"role": "user", "content": "x", "task": "a"},
-            {"role": "assistant", "content": "y"},
-            {"role": "user", "content": "z"},
-            {"role": "user", "content": "w", "task": "a"},
-        ],
-    }
-    assert [(p.turn, p.point) for p in measuring_points(parse_conversation(given))] == [(0, "start"), (3, "continue")]
+    answer, unlabelled = {"role": "assistant", "content": "y"}, {"role": "user", "content": "z"}
+    points = measuring_points(conversation(user("a"), answer, unlabelled, user("a")))
+    assert [(p.turn, p.point) for p in points] == [(0, "start"), (3, "continue")]
 
 
-def many():
-    return [conversation("abcde"[i % 5], "abcde"[(i * 2) % 5], number=i) for i in range(40)]
+def test_stored_points_that_follow_from_the_labels_are_read():
+    unlabelled = {"role": "user", "content": "z", "point": None}
+    messages = [user("a", point="start"), unlabelled, user("b", point="switch"), user(None, point="end")]
+    read = conversation(*messages)
+    assert [point.point for point in measuring_points(read)] == ["start", "switch", "end"]
+    assert "point" not in str(read.as_record())
 
 
-def test_a_split_holds_tasks_that_training_never_sees():
-    train, test = split_with_unseen_tasks(many(), unseen=2, seed=3)
-    assert {c.id for c in train} | {c.id for c in test} <= {c.id for c in many()}
-    assert not {c.id for c in train} & {c.id for c in test}
-    listed = {task.name for c in train for task in c.tasks}
-    unseen = set().union(*map(labels_of, test)) - listed
-    assert len(unseen) == 2
-    assert all(labels_of(c) <= listed for c in train)
-
-
-def test_a_split_follows_from_its_seed():
-    assert split_with_unseen_tasks(many(), seed=1) == split_with_unseen_tasks(many(), seed=1)
-    assert split_with_unseen_tasks(many(), seed=1) != split_with_unseen_tasks(many(), seed=2)
-
-
-@pytest.mark.parametrize("few", [[], [conversation("a")], [conversation(None, number=i) for i in range(9)]])
-def test_too_few_conversations_to_divide_are_said(few: list[Conversation]):
-    with pytest.raises(DataError, match="Give more conversations"):
-        split_with_unseen_tasks(few)
+@pytest.mark.parametrize(
+    ("messages", "words"),
+    [
+        ([user("a", point="continue")], "message 1 is stored as the measuring point 'continue'.* make it 'start'"),
+        ([user("a"), user("a", point="start")], "message 2 .* make it 'continue'"),
+        ([user("a", point="begin")], "'begin'"),
+        ([user("a", point=["start"])], r"\['start'\]"),
+        ([user("a"), {"role": "user", "content": "z", "point": "none"}], "message 2 .* without a label has none"),
+        ([user("a"), {"role": "assistant", "content": "z", "point": "end"}], "message 2 .* without a label has none"),
+    ],
+)
+def test_stored_points_that_contradict_the_labels_are_refused(messages, words):
+    with pytest.raises(DataError, match=words):
+        conversation(*messages)

@@ -1,17 +1,21 @@
-"""Training examples: varied so that a router becomes robust, and always the same from the same seed."""
+"""Training examples: augmented conversations as the router's prompt, and the file that a job gets."""
 
+import datetime as dt
 import json
 
 import pytest
 
-from mojo_toolbox.data import parse_conversation
-from mojo_toolbox.errors import DataError
+from mojo_toolbox import Hub
+from mojo_toolbox.data import Task, parse_conversation
+from mojo_toolbox.data.augmentation import AS_IT_STANDS, Augmentation, augment
+from mojo_toolbox.data.content_hash import ContentHash, content_hash
+from mojo_toolbox.data.task_pool import TaskPool
+from mojo_toolbox.errors import ConfigurationError, DataError
 from mojo_toolbox.routing import routing_prompt
 from mojo_toolbox.routing.dataset import prepare_training_data, prepare_validation_data
-from mojo_toolbox.routing.training import Variation, training_example, training_examples, validation_example
+from mojo_toolbox.routing.training import training_example, training_examples, validation_example
 
 NAMES = ["recap", "email", "quote", "translate"]
-AS_IT_STANDS = Variation(withheld_task=0, hidden_decisions=0, wrong_decisions=0)
 
 
 def record(number=0, labels=("recap", "recap", "email", None)):
@@ -54,47 +58,39 @@ def test_a_seed_gives_the_same_examples_again():
     assert len(make(1)) == 40
 
 
-def test_the_list_is_in_another_order_each_time():
-    orders = {tuple(listed(training_example(conversation(), seed=s, variation=AS_IT_STANDS))) for s in range(30)}
-    assert len(orders) > 10
-    assert all(sorted(order) == sorted(NAMES) for order in orders)
-
-
-def test_a_withheld_task_leaves_the_list_and_its_turns_become_none():
+def test_an_example_is_the_augmented_conversation():
+    strong = Augmentation(withheld_task=1, distractors=1, hidden_decisions=1)
+    pool = TaskPool([Task(name="weather", description="Tell the forecast")])
     for seed in range(10):
-        example = training_example(conversation(), seed=seed, variation=Variation(1.0, 0, 0))
-        (gone,) = set(NAMES) - set(listed(example))
-        assert gone in {"recap", "email"}
-        expected = ["none" if task in {gone, None} else task for task in ("recap", "recap", "email", None)]
-        assert [m["content"] for m in decisions(example)] == expected
+        options = {"seed": seed, "copy": 1, "augmentation": strong, "pool": pool}
+        example = training_example(conversation(), **options, wrong_decisions=0)
+        assert example == validation_example(augment(conversation(), **options))
+        assert "weather" in listed(example)
 
 
-def test_the_only_task_is_never_withheld():
-    tasks = [{"name": "recap"}]
-    one = parse_conversation({"tasks": tasks, "messages": [{"role": "user", "content": "x", "task": "recap"}]})
-    example = training_example(one, seed=0, variation=Variation(1.0, 1.0, 1.0))
-    assert [m["content"] for m in decisions(example)] == ["recap"]
-
-
-def test_hidden_decisions_are_the_first_ones_and_one_is_always_left():
-    counts = set()
-    for seed in range(30):
-        example = training_example(conversation(), seed=seed, variation=Variation(0, 1.0, 0))
-        left = [m["content"] for m in decisions(example)]
-        assert left == ["recap", "recap", "email", "none"][-len(left) :]
-        counts.add(len(left))
-    assert counts == {1, 2, 3, 4}
+def test_by_default_the_order_changes_and_some_tasks_and_decisions_are_withheld():
+    examples = list(training_examples(map(conversation, range(400)), wrong_decisions=0))
+    assert 20 < sum(len(listed(example)) == 3 for example in examples) < 65
+    # Of the hidden ones a quarter hides nothing: the first labelled turn is the first known.
+    assert 60 < sum(len(decisions(example)) < 4 for example in examples) < 125
+    assert len({tuple(listed(example)) for example in examples}) > 24
 
 
 def test_wrong_decisions_are_listed_ones_that_bear_no_loss_and_never_the_last():
     for seed in range(10):
-        example = training_example(conversation(), seed=seed, variation=Variation(0, 0, 1.0))
+        example = training_example(conversation(), seed=seed, augmentation=AS_IT_STANDS, wrong_decisions=1)
         *earlier, last = decisions(example)
         assert last == {"role": "assistant", "content": "none"}
         for message, right in zip(earlier, ["recap", "recap", "email"], strict=True):
             assert message["train"] is False
             assert message["content"] != right
             assert message["content"] in [*NAMES, "none"]
+
+
+def test_few_decisions_are_wrong_by_default():
+    examples = training_examples(map(conversation, range(400)), augmentation=AS_IT_STANDS)
+    wrong = sum("train" in message for example in examples for message in decisions(example))
+    assert 35 < wrong < 90  # of 1,200
 
 
 def test_conversations_without_a_label_teach_nothing():
@@ -122,9 +118,23 @@ def test_a_file_a_list_and_a_dataset_become_the_same_examples(tmp_path):
         datasets.Dataset.from_list(records),
     ]
     prepared = [prepare_training_data(s, tmp_path / f"{i}.jsonl", copies=2) for i, s in enumerate(sources)]
-    assert {p.sha256 for p in prepared} == {prepared[0].sha256}
-    assert [p.rows for p in prepared] == [10] * 5
-    assert len(lines(prepared[0])) == 10
+    assert [lines(p) for p in prepared] == [lines(prepared[0])] * 5
+    assert [(p.rows, p.augmented) for p in prepared] == [(10, True)] * 5
+    assert {p.sha256 for p in prepared} == {content_hash(map(parse_conversation, records))}
+
+
+def test_the_hash_is_of_what_was_given_and_not_of_what_was_made_of_it(tmp_path):
+    silent = {**record(9), "messages": [{"role": "user", "content": "nobody knows"}], "meta": {"kept": 1}}
+    given = [record(1), silent]
+    expected = content_hash(map(parse_conversation, given))
+    ways = [
+        prepare_training_data(given, tmp_path / "t.jsonl", copies=3),
+        prepare_training_data(given, tmp_path / "t.jsonl", seed=5, augmentation=AS_IT_STANDS),
+        prepare_validation_data(given, tmp_path / "v.jsonl"),
+    ]
+    assert [p.sha256 for p in ways] == [expected] * 3
+    assert [p.rows for p in ways] == [3, 1, 1]
+    assert prepare_validation_data(given[:1], tmp_path / "v.jsonl").sha256 != expected
 
 
 def test_validation_data_are_not_varied(tmp_path):
@@ -142,7 +152,18 @@ def test_chat_examples_pass_as_they_are(tmp_path):
             {"role": "assistant", "content": "b"},
         ]
     }
-    assert lines(prepare_training_data([example], tmp_path / "t.jsonl")) == [example]
+    prepared = prepare_training_data([example], tmp_path / "t.jsonl", copies=3)
+    assert lines(prepared) == [example]
+    assert not prepared.augmented
+    expected = ContentHash()
+    expected.add(example)
+    assert prepared.sha256 == expected.hexdigest()
+
+
+def test_a_chat_example_in_memory_may_hold_what_is_no_json(tmp_path):
+    moment = dt.datetime(2026, 1, 2, tzinfo=dt.UTC)
+    chat = {"messages": [{"role": "user", "content": "u"}, {"role": "assistant", "content": "a"}], "at": moment}
+    assert len(prepare_training_data([chat], tmp_path / "t.jsonl").sha256) == 64
 
 
 @pytest.mark.parametrize(
@@ -171,3 +192,38 @@ def test_a_bad_line_of_a_file_is_named(tmp_path):
     with pytest.raises(DataError, match=r"in\.jsonl:3: ") as caught:
         prepare_training_data(path, tmp_path / "t.jsonl")
     assert caught.value.line == 3
+
+
+# -------------------------------------------------------------------------------------------------- what the hub asks
+
+
+KEY = {"product": "mojodex", "task": "routing", "model_id": "router", "base_model": "a/b"}
+
+
+def hyperparameters(tmp_path, **options):
+    hub = Hub(cloud_service="aws", region_name="us-east-1", role="r", home=tmp_path)
+    (request,) = hub.train(**{**KEY, "train_data": [record(1), record(2)], **options}, dry_run=True)
+    return {name: json.loads(value) for name, value in request.parameters["HyperParameters"].items()}
+
+
+def test_the_job_gets_the_content_hashes_of_what_was_given(tmp_path):
+    given = hyperparameters(tmp_path, validation_data=[record(3)])
+    assert given["dataset_sha256"] == content_hash([conversation(1), conversation(2)])
+    assert given["validation_sha256"] == content_hash([conversation(3)])
+    assert hyperparameters(tmp_path)["validation_sha256"] == ""
+
+
+@pytest.mark.parametrize(("epochs", "versions"), [(1, 1), (2, 2), (0.5, 1), (2.5, 3), (40, 10)])
+def test_each_epoch_gets_a_version_of_its_own(tmp_path, epochs, versions):
+    assert hyperparameters(tmp_path, hyperparameters={"num_train_epochs": epochs})["data_versions"] == versions
+
+
+def test_chat_examples_have_one_version(tmp_path):
+    chat = [{"messages": [{"role": "user", "content": "u"}, {"role": "assistant", "content": "a"}]}]
+    assert hyperparameters(tmp_path, train_data=chat)["data_versions"] == 1
+
+
+@pytest.mark.parametrize("options", [{"augmentation": {"withheld_task": 0.1}}, {"pool": "pool.jsonl"}])
+def test_augmentation_of_another_kind_is_refused(tmp_path, options):
+    with pytest.raises(ConfigurationError, match="augmentation must be an Augmentation"):
+        hyperparameters(tmp_path, **options)

@@ -1,9 +1,11 @@
 """What bears loss, and how bad data is refused: with file and line, and nothing dropped unseen."""
 
+from types import SimpleNamespace
+
 import pytest
 import train_qlora
 from tiny_base import SYSTEM, conversation, conversations, write_channel
-from train_qlora import IGNORED, TrainingInputError, encode_example, load_examples, pad_batch
+from train_qlora import IGNORED, NextVersion, TrainingInputError, encode_example, load_examples, pad_batch
 
 
 def texts_that_bear_loss(tokenizer, record):
@@ -82,6 +84,26 @@ def test_conversations_over_max_length_are_counted_not_dropped(tokenizer, tmp_pa
     channel = write_channel(tmp_path, [*conversations(2), conversation("please " * 300, "none")])
     with pytest.raises(TrainingInputError, match=r"1 of 3 .* max_length=200 tokens, the longest has \d{3}\."):
         load_examples(channel, tokenizer, 200)
+
+
+def test_an_epoch_sees_its_own_version_of_the_data(tokenizer, tmp_path):
+    texts = [f"{name} {version}" for name in ("one", "two") for version in range(3)]
+    channel = write_channel(tmp_path, [conversation(text, "email") for text in texts])
+    examples = load_examples(channel, tokenizer, 512, versions=3)
+    all_of_them = list(load_examples(channel, tokenizer, 512))
+    assert (len(examples), len(all_of_them), len(examples.all_versions())) == (2, 6, 6)
+    next_version = NextVersion(examples)
+    # Trainer's count of epochs, from None before the first to where a resumed job had come.
+    for epoch, version in [(None, 0), (1.0, 1), (2.0, 2), (3.0, 0), (4.4, 1)]:
+        next_version.on_epoch_begin(None, SimpleNamespace(epoch=epoch), None)
+        assert list(examples) == [all_of_them[version], all_of_them[3 + version]]
+
+
+@pytest.mark.parametrize("versions", [0, 2])
+def test_lines_that_are_not_so_many_versions_are_refused(tokenizer, tmp_path, versions):
+    channel = write_channel(tmp_path, conversations(3))
+    with pytest.raises(TrainingInputError, match=rf"3 lines, which are not data_versions={versions} of each"):
+        load_examples(channel, tokenizer, 512, versions=versions)
 
 
 def test_a_job_without_a_train_channel_is_refused(monkeypatch):

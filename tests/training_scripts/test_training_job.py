@@ -10,7 +10,7 @@ import sys
 import pytest
 import train_qlora
 from shipped_script import SCRIPTS, start_script
-from tiny_base import conversations, write_channel
+from tiny_base import conversation, conversations, write_channel
 
 # peft 0.21 asks transformers 5.23 by a name that transformers 6 will drop.
 pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning")
@@ -69,6 +69,20 @@ def test_a_job_learns_and_leaves_a_whole_artifact(run_script, tiny_base, job):
     ids = AutoTokenizer.from_pretrained(model_dir / "merged")("please", return_tensors="pt")
     apart = adapter(**ids).logits - merged(**ids).logits
     assert apart.abs().max() < 0.2
+
+
+def test_a_job_reads_another_version_of_the_data_in_each_epoch(run_script, job, tokenizer):
+    # The versions differ in length: the number of tokens tells which of them were read.
+    records = [conversation("please " * length, "email") for _ in range(2) for length in (5, 20, 60)]
+    channel = write_channel(job["SM_CHANNEL_TRAIN"], records)
+    settings = {"data_versions": 3, "num_train_epochs": 2, "load_in_4bit": False, "dtype": "float32"}
+    outcome = run_script(environment=job, dataset_sha256="a" * 64, validation_sha256="b" * 64, **settings)
+    assert outcome.returncode == 0, outcome.stderr
+    training = json.loads((job["SM_MODEL_DIR"] / "manifest.json").read_text())["training"]
+    assert (training["rows"], training["data_versions"]) == ({"train": 2, "validation": 2}, 3)
+    assert (training["dataset_sha256"], training["validation_sha256"]) == ("a" * 64, "b" * 64)
+    tokens = [len(row["input_ids"]) for row in train_qlora.load_examples(channel, tokenizer, 512)]
+    assert training["tokens"] == sum(tokens[0::3]) + sum(tokens[1::3])
 
 
 def test_a_stopped_job_goes_on_from_its_newest_whole_checkpoint(run_script, tiny_base, job):

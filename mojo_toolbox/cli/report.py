@@ -1,0 +1,133 @@
+"""`mojo report`: look at reports again, and compare two before one goes to production."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mojo_toolbox.cli.options import AsJson
+from mojo_toolbox.cli.output import data_as_json, note, print_table
+
+if TYPE_CHECKING:
+    from mojo_toolbox.evaluation import Comparison
+    from mojo_toolbox.evaluation.comparison import Difference
+
+EXAMPLES = {
+    "compare": """
+mojo report compare production/report.json candidate/report.json
+mojo report compare production candidate --on accuracy,switch && ./deploy.sh
+""",
+    "show": """
+mojo report show reports/router
+mojo report show reports/tfidf reports/router --html both.html
+""",
+}
+
+
+def compare(
+    *,
+    a: Annotated[
+        Path, typer.Argument(help="What is there now: a report.json or its folder.", metavar="A", show_default=False)
+    ],
+    b: Annotated[Path, typer.Argument(help="What is to take its place.", metavar="B", show_default=False)],
+    margin: Annotated[
+        float, typer.Option(min=0, max=1, help="How much of a share B may be below A.", metavar="SHARE")
+    ] = 0.01,
+    on: Annotated[
+        str,
+        typer.Option(
+            help="The figures that decide, separated by commas: accuracy, balanced, start, continue, switch, end, none.",
+            metavar="FIGURES",
+        ),
+    ] = "accuracy,balanced",
+    any_data: Annotated[
+        bool, typer.Option("--any-data", help="Compare even if they were measured on other conversations.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Compare two reports: exit status 1 when B is worse than A by more than the margin.
+
+    Differences are paired: with predictions.jsonl beside both reports, they have intervals.
+    """
+    from mojo_toolbox.evaluation import compare as compare_reports
+
+    gated = tuple(name.strip() for name in on.split(",") if name.strip())
+    comparison = compare_reports(a, b, margin=margin, gated=gated, any_data=any_data)
+    if as_json:
+        data_as_json(comparison.model_dump(mode="json") | {"worse": comparison.worse})
+    else:
+        _print(comparison)
+    if comparison.worse:
+        raise typer.Exit(1)
+
+
+def show(
+    *,
+    reports: Annotated[
+        list[Path], typer.Argument(help="report.json files or their folders.", metavar="REPORT...", show_default=False)
+    ],
+    html: Annotated[
+        Path | None, typer.Option(help="Also write them as one page.", metavar="FILE", show_default=False)
+    ] = None,
+    markdown: Annotated[
+        Path | None, typer.Option(help="Also write them as Markdown.", metavar="FILE", show_default=False)
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Print reports again, side by side."""
+    from mojo_toolbox.cli.report_tables import print_reports
+    from mojo_toolbox.evaluation import read_report
+    from mojo_toolbox.evaluation.report import render
+    from mojo_toolbox.whole_files import whole_file
+
+    found = [read_report(path) for path in reports]
+    documents = [report.as_dict() for report in found]
+    if as_json:
+        data_as_json(documents)
+    else:
+        print_reports(documents)
+    texts = render(found) if html or markdown else ("", "")
+    for path, text in zip((html, markdown), texts, strict=True):
+        if path is not None:
+            with whole_file(path) as file:
+                file.write(text)
+            note(f"Written: {path}")
+
+
+def _print(comparison: Comparison) -> None:
+    columns = ("figure", "verdict", "difference", "a", "b", "n")
+    print_table(
+        f"a = {comparison.a}, b = {comparison.b}", columns, [_row(row) for row in comparison.rows], narrow=len(columns)
+    )
+    points = f"{100 * comparison.margin:g} percentage point{'' if comparison.margin == 0.01 else 's'}"  # noqa: PLR2004
+    decided = " and ".join(comparison.gated)
+    if comparison.worse:
+        note(f"Worse: b is below a by more than {points} in {decided}.")
+    else:
+        note(f"Not worse: b is not below a by more than {points} in {decided}.")
+
+
+def _row(row: Difference) -> tuple[str, ...]:
+    milliseconds = row.figure.endswith("_ms")
+
+    def shown(value: float | None, *, sign: str = "") -> str:
+        if value is None:
+            return "\N{EN DASH}"
+        return f"{value:{sign}.0f} ms" if milliseconds else f"{100 * value:{sign}.1f}"
+
+    change = "\N{EN DASH}"
+    if row.difference is not None:
+        change = shown(row.difference.value, sign="+")
+        if row.difference.low is not None:
+            change += f" ({shown(row.difference.low, sign='+')} to {shown(row.difference.high, sign='+')})"
+    verdict: str = row.verdict or ""
+    if row.verdict in {"better", "worse"} and row.difference is not None and row.difference.low is not None:
+        verdict += ", surely" if row.certain else ", perhaps by chance"
+    name = {"p95_ms": "latency p95", "unanswered": "invalid or failed"}.get(row.figure, row.figure)
+    return name, verdict, change, shown(row.a), shown(row.b), str(row.n)
+
+
+COMMANDS: dict[str, Callable[..., None]] = {"compare": compare, "show": show}

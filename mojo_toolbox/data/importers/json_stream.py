@@ -1,0 +1,131 @@
+"""JSON objects one after the other, streamed: a file of lines, one big array, or objects that fill several lines each."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, TextIO
+
+from mojo_toolbox.data.importers.text_files import open_text
+from mojo_toolbox.errors import DataError
+from mojo_toolbox.progress import Progress, silent
+
+_CHUNK = 1 << 20
+# What stands between objects: in an array commas too.
+_BETWEEN = re.compile(r"[\s,]*")
+# An escape such as \ud83d or a literal cut in two at the end of what was read so far.
+_CUT = 16
+# A record, in characters; a conversation of a whole day has less than a million.
+_LONGEST = 1 << 26
+
+
+def read_json_objects(path: Path | str, *, progress: Progress = silent) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield (line number from 1, object) of JSON Lines or of a file that is one array; memory holds one object at a time.
+
+    Raises:
+        DataError: no such file, not UTF-8, not JSON, something else than objects, or no object at all.
+    """
+    for line, value in read_json_values(path, progress=progress):
+        if not isinstance(value, dict):
+            raise DataError(f"a JSON object was expected, not {type(value).__name__}.", path=path, line=line)
+        yield line, value
+
+
+def read_json_values(path: Path | str, *, progress: Progress = silent) -> Iterator[tuple[int, Any]]:
+    """Yield (line number from 1, value) of a file of JSON values, or of one array of them.
+
+    Raises:
+        DataError: no such file, not UTF-8, not JSON, or no value at all.
+    """
+    path = Path(path)
+    found = False
+    with open_text(path, progress=progress) as file:
+        for numbered in _values(_Buffer(file), path):
+            found = True
+            yield numbered
+    if not found:
+        raise DataError("is empty: JSON was expected, one object on each line or an array of them.", path=path)
+
+
+class _Buffer:
+    """The part of a text that was read and is not used up yet."""
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+        self.text = ""
+        self.start = 0
+        self.line = 1
+        self.ended = False
+
+    def skip(self, end: int) -> None:
+        """Use up everything before `end`."""
+        self.line += self.text.count("\n", self.start, end)
+        self.start = end
+
+    def more(self) -> bool:
+        """Read on, each time as much as there is already: a long object is tried a few times, not a thousand."""
+        rest = self.text[self.start :]
+        added = self._file.read(max(_CHUNK, len(rest)))
+        self.text, self.start, self.ended = rest + added, 0, not added
+        return bool(added)
+
+    def skip_between(self, what: re.Pattern[str]) -> bool:
+        """Use up what stands before the next value; False at the end of the file."""
+        while True:
+            match = what.match(self.text, self.start)
+            assert match is not None  # it matches the empty text too
+            self.skip(match.end())
+            if self.start < len(self.text):
+                return True
+            if not self.more():
+                return False
+
+
+def _values(buffer: _Buffer, path: Path) -> Iterator[tuple[int, Any]]:
+    decoder = json.JSONDecoder()
+    if not buffer.skip_between(_BETWEEN):
+        return
+    array = buffer.text[buffer.start] == "["
+    if array:
+        buffer.skip(buffer.start + 1)
+    while buffer.skip_between(_BETWEEN):
+        if array and buffer.text[buffer.start] == "]":
+            buffer.skip(buffer.start + 1)
+            if buffer.skip_between(_BETWEEN):
+                raise DataError("something stands behind the end of the array.", path=path, line=buffer.line)
+            return
+        line = buffer.line
+        value, end = _decode(decoder, buffer, path)
+        buffer.skip(end)
+        yield line, value
+    if array:
+        raise DataError("the array does not end: the file was cut off.", path=path, line=buffer.line)
+
+
+def _decode(decoder: json.JSONDecoder, buffer: _Buffer, path: Path) -> tuple[Any, int]:
+    """Return the value at the buffer's start and where it ends; what is cut off by the buffer's end is read on first."""
+    while True:
+        try:
+            return decoder.raw_decode(buffer.text, buffer.start)
+        except json.JSONDecodeError as error:
+            cut = _is_cut(error, buffer)
+            if cut and len(buffer.text) - buffer.start > _LONGEST:
+                what = (
+                    f"a record of more than {_LONGEST:,} characters: JSON Lines, or an array of records, was expected."
+                )
+                raise DataError(what, path=path, line=buffer.line) from error
+            if cut and buffer.more():
+                continue
+            line = buffer.line + buffer.text.count("\n", buffer.start, error.pos)
+            hint = " The file ends too early." if cut else ""
+            raise DataError(f"not JSON: {error.msg}.{hint}", path=path, line=line) from error
+        except RecursionError as error:
+            raise DataError("JSON nested too deeply.", path=path, line=buffer.line) from error
+        except ValueError as error:  # a number of thousands of digits
+            raise DataError(f"not JSON: {error}.", path=path, line=buffer.line) from error
+
+
+def _is_cut(error: json.JSONDecodeError, buffer: _Buffer) -> bool:
+    return error.msg.startswith("Unterminated string") or error.pos >= len(buffer.text) - _CUT

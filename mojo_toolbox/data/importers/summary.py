@@ -1,0 +1,97 @@
+"""What an import read, wrote and left out, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, Literal, get_args
+
+from pydantic import ValidationError
+
+from mojo_toolbox.data.conversations import Conversation, describe
+
+# What can be left out: a whole conversation, a message of one, or the label of a user turn.
+Kind = Literal["conversation", "message", "label"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+
+
+@dataclass(frozen=True)
+class Note:
+    """One message that is left out, or one label: why, and where."""
+
+    kind: Literal["message", "label"]
+    reason: str
+    place: str
+
+
+@dataclass
+class LeftOut:
+    """How often something was left out for one reason, and the first place where."""
+
+    count: int
+    example: str
+
+
+@dataclass
+class ImportSummary:
+    """The account of one import; it fills while the conversations are taken.
+
+    `read` conversations are `written` or left out; a user turn is labelled or its label is left out. Reasons are few and
+    fixed, whatever the size of the source.
+    """
+
+    read: int = 0
+    written: int = 0
+    messages: int = 0
+    user_turns: int = 0
+    labelled: int = 0
+    no_task: int = 0
+    left_out: dict[Kind, dict[str, LeftOut]] = field(default_factory=lambda: {kind: {} for kind in KINDS})
+
+    def accept(self, record: dict[str, Any], *, place: str, notes: Iterable[Note] = ()) -> Conversation | None:
+        """Return the conversation that `record` is, counted as written with its `notes`; None when it is none."""
+        try:
+            conversation = Conversation.model_validate(record)
+        except ValidationError as error:
+            self.skip_conversation("cannot be written in the project's format", f"{place}: {describe(error)}")
+            return None
+        for note in notes:
+            self._count(note.kind, note.reason, note.place)
+        turns = [message for message in conversation.messages if message.role == "user"]
+        labelled = [message for message in turns if message.labelled]
+        self.read += 1
+        self.written += 1
+        self.messages += len(conversation.messages)
+        self.user_turns += len(turns)
+        self.labelled += len(labelled)
+        self.no_task += sum(message.task is None for message in labelled)
+        return conversation
+
+    def skip_conversation(self, reason: str, place: str) -> None:
+        """Count a conversation that was read and is not written."""
+        self.read += 1
+        self._count("conversation", reason, place)
+
+    def skip_row(self, reason: str, place: str) -> None:
+        """Count a row that becomes no message of any conversation."""
+        self._count("message", reason, place)
+
+    def as_record(self) -> dict[str, Any]:
+        """Return the account as JSON can carry it."""
+        figures = {name: value for name, value in vars(self).items() if name != "left_out"}
+        reasons = {
+            kind: {reason: {"count": found.count, "example": found.example} for reason, found in self.ranked(kind)}
+            for kind in KINDS
+        }
+        return {**figures, "left_out": reasons}
+
+    def ranked(self, kind: Kind) -> list[tuple[str, LeftOut]]:
+        """Return the reasons of one kind, the most frequent first."""
+        return sorted(self.left_out[kind].items(), key=lambda item: -item[1].count)
+
+    def _count(self, kind: Kind, reason: str, place: str) -> None:
+        found = self.left_out[kind].get(reason)
+        if found is None:
+            self.left_out[kind][reason] = LeftOut(1, place)
+        else:
+            found.count += 1

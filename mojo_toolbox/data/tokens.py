@@ -1,0 +1,44 @@
+"""How many tokens texts have: exactly, with a model's tokenizer, or estimated."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from mojo_toolbox.errors import ConfigurationError
+
+# English has about four characters a token; scripts that take more bytes a character take more tokens too.
+_BYTES_PER_TOKEN = 4
+
+
+def estimated_tokens(texts: Sequence[str]) -> int:
+    """Return roughly how many tokens texts have: a quarter of their UTF-8 bytes."""
+    return -(-sum(len(text.encode()) for text in texts) // _BYTES_PER_TOKEN)
+
+
+def token_counter(tokenizer: Path | str) -> Callable[[Sequence[str]], int]:
+    """Return what counts tokens exactly: with the tokenizer of a folder, or of a model on the Hugging Face hub.
+
+    Raises:
+        ConfigurationError: transformers is not installed, or has no such tokenizer.
+    """
+    try:
+        from transformers import AutoTokenizer
+    except ImportError as error:
+        raise ConfigurationError(
+            "Counting tokens exactly needs transformers. Install the local extra: pip install 'mojo-toolbox[local]'"
+        ) from error
+    try:
+        loaded = AutoTokenizer.from_pretrained(str(tokenizer))
+    except Exception as error:
+        # Of many kinds, depending on what is in the folder or how the hub can be reached.
+        reason = str(error).strip().partition("\n")[0][:300]
+        raise ConfigurationError(
+            f"No tokenizer can be loaded from {str(tokenizer)!r}: {reason} Give a folder that has one, or a model's name "
+            "on the Hugging Face hub."
+        ) from error
+
+    def count(texts: Sequence[str]) -> int:
+        return sum(map(len, loaded(list(texts), add_special_tokens=False, verbose=False)["input_ids"]))
+
+    return count

@@ -1,0 +1,112 @@
+"""A mistake as a chat to read: what came before, the decisive turn, what followed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from mojo_toolbox.evaluation.readable import DASH, percent, short, task_name
+
+# So many messages before the decisive one stand open; the ones before them are folded away.
+_SHOWN_BEFORE = 8
+# A longer text scrolls in its own bubble, and takes the keyboard for it.
+_LONG, _MANY_LINES = 1000, 12
+_ANSWER = 600
+
+
+@dataclass(frozen=True)
+class Bubble:
+    """A message; `task` is the label of a user turn, None for one that has none."""
+
+    user: bool
+    text: str
+    task: str | None
+    long: bool
+
+
+@dataclass(frozen=True)
+class ListedTask:
+    """A task of the conversation's list; `role` says whether it was the right or the answered one."""
+
+    name: str
+    description: str
+    role: str
+
+
+@dataclass(frozen=True)
+class Chat:
+    """A mistake: in words, and as bubbles around the decisive one."""
+
+    point: str
+    place: str
+    right: str
+    answered: str
+    valid: bool
+    sureness: str
+    before: str
+    quote: str
+    folded: list[Bubble]
+    shown: list[Bubble]
+    decisive: Bubble
+    followed: list[Bubble]
+    tasks: list[ListedTask]
+
+
+def chat(mistake: Mapping[str, Any]) -> Chat:
+    """Return a mistake as it is shown."""
+    turn = mistake["turn"]
+    bubbles = [_bubble(message) for message in mistake["messages"]]
+    earlier = bubbles[:turn]
+    fold = max(0, len(earlier) - _SHOWN_BEFORE)
+    # A fold that hides a message or two saves nobody anything.
+    fold = fold if fold > 2 else 0  # noqa: PLR2004
+    probability = mistake["probability"]
+    return Chat(
+        point=mistake["point"],
+        place=_place(mistake),
+        right=task_name(mistake["gold"]),
+        answered=_answered(mistake),
+        valid=mistake["valid"],
+        sureness=DASH if probability is None else percent(probability),
+        before=task_name(mistake["previous"]),
+        quote=_quote(mistake),
+        folded=earlier[:fold],
+        shown=earlier[fold:],
+        decisive=bubbles[turn],
+        followed=bubbles[turn + 1 :],
+        tasks=_tasks(mistake),
+    )
+
+
+def _bubble(message: Mapping[str, Any]) -> Bubble:
+    text = message["content"]
+    task = task_name(message["task"]) if "task" in message else None
+    return Bubble(message["role"] == "user", text, task, len(text) > _LONG or text.count("\n") > _MANY_LINES)
+
+
+def _place(mistake: Mapping[str, Any]) -> str:
+    """Return which conversation it is, as people count: from 1."""
+    name = f" ({short(mistake['id'], 40)})" if mistake["id"] else ""
+    return f"conversation {mistake['conversation'] + 1}{name}, message {mistake['turn'] + 1}"
+
+
+def _answered(mistake: Mapping[str, Any]) -> str:
+    if mistake["error"] is not None:
+        return "nothing: the call failed"
+    return task_name(mistake["task"]) if mistake["valid"] else "no listed task"
+
+
+def _quote(mistake: Mapping[str, Any]) -> str:
+    """Return what the model wrote, or why the call failed."""
+    text: str = mistake["error"] if mistake["error"] is not None else mistake["answer"] or ""
+    return text if len(text) <= _ANSWER else text[: _ANSWER - 1] + "…"
+
+
+def _tasks(mistake: Mapping[str, Any]) -> list[ListedTask]:
+    answered = mistake["task"] if mistake["valid"] else None
+    roles = {answered: "answered", mistake["gold"]: "right"}
+    return [
+        ListedTask(short(task["name"]), task.get("description") or "", roles.get(task["name"], ""))
+        for task in mistake["tasks"]
+    ]

@@ -1,0 +1,154 @@
+"""Two routers on the same conversations: what differs, how surely, and whether the second is worse.
+
+Both were asked the same decisions, so the differences are paired: each bootstrap resample takes the same conversations for
+both, which makes intervals far narrower than two separate ones suggest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from mojo_toolbox.data import POINTS, read_records
+from mojo_toolbox.errors import ReportError
+from mojo_toolbox.evaluation.bootstrap import Interval, interval
+from mojo_toolbox.evaluation.report import PREDICTIONS_FILE, Report, read_report
+from mojo_toolbox.evaluation.tally import Tally
+
+Verdict = Literal["better", "worse", "same"]
+# Shares of right answers, which a margin applies to.
+GATED = ("accuracy", "balanced", *POINTS)
+DEFAULT_MARGIN = 0.01
+# Shown, without a verdict: the share of invalid answers and errors (they count as wrong already), milliseconds.
+_BESIDE = {
+    "unanswered": lambda report: (report.overall.invalid + report.overall.errors) / max(report.overall.n, 1),
+    "p95_ms": lambda report: report.latency_ms.p95 and report.latency_ms.p95.value,
+}
+
+
+class Difference(BaseModel):
+    """One figure of both routers; `difference` is b - a, with an interval where both have their predictions beside them."""
+
+    model_config = ConfigDict(frozen=True)
+
+    figure: str
+    n: int
+    a: float | None
+    b: float | None
+    difference: Interval | None
+    verdict: Verdict | None
+    """Whether b is better or worse than a by more than the margin; None where one of them has no such figure."""
+    certain: bool
+    """Whether the interval of the difference leaves out 0."""
+
+
+class Comparison(BaseModel):
+    """Router a against router b."""
+
+    model_config = ConfigDict(frozen=True)
+
+    a: str
+    b: str
+    margin: float
+    gated: list[str]
+    """The figures that decide `worse`."""
+    rows: list[Difference]
+
+    @property
+    def worse(self) -> bool:
+        """Whether b is worse than a by more than the margin in a figure that decides."""
+        return any(row.verdict == "worse" for row in self.rows if row.figure in self.gated)
+
+
+def compare(
+    a: Path | str,
+    b: Path | str,
+    *,
+    margin: float = DEFAULT_MARGIN,
+    gated: tuple[str, ...] = ("accuracy", "balanced"),
+    any_data: bool = False,
+) -> Comparison:
+    """Compare two report.json (or their folders); with predictions.jsonl beside both, differences have intervals.
+
+    Args:
+        a: what is there now.
+        b: what is to take its place.
+        margin: how much of a share (0.01 is one percentage point) b may be below a.
+        gated: the figures that decide whether b is worse: "accuracy", "balanced" or a measuring point.
+        any_data: compare even if they were measured on different conversations, without intervals.
+
+    Raises:
+        ReportError: no report, one of another version, or of other conversations; or a figure or margin there is not.
+    """
+    if not 0 <= margin < 1:
+        raise ReportError(f"margin={margin} must be a share of 1, such as 0.01 for one percentage point.")
+    unknown = [figure for figure in gated if figure not in GATED]
+    if unknown:
+        raise ReportError(f"no such figure: {', '.join(unknown)}. There are {', '.join(GATED)}.")
+    first, second = read_report(a), read_report(b)
+    same = first.data.sha256 == second.data.sha256 and first.previous == second.previous
+    if not same and not any_data:
+        raise ReportError(
+            f"{a} and {b} were not measured on the same: {_measured_on(first)}, {_measured_on(second)}. Evaluate both on "
+            "the same conversations, or compare anyway (any_data=True, --any-data)."
+        )
+    paths = [_predictions(a), _predictions(b)]
+    resampled = _resampled_differences(*paths) if same and all(path.is_file() for path in paths) else {}
+    rows = [_difference(figure, first, second, resampled.get(figure), margin) for figure in GATED]
+    rows += [_beside(figure, first, second) for figure in _BESIDE]
+    return Comparison(a=first.router, b=second.router, margin=margin, gated=list(gated), rows=rows)
+
+
+def _difference(figure: str, first: Report, second: Report, resampled: Any, margin: float) -> Difference:
+    a, b = _value(first, figure), _value(second, figure)
+    n = second.overall.n if figure in {"accuracy", "balanced"} else second.points[figure].n  # type: ignore[index]
+    if a is None or b is None:
+        return Difference(figure=figure, n=n, a=a, b=b, difference=None, verdict=None, certain=False)
+    change = b - a
+    found = Interval(value=change, low=None, high=None) if resampled is None else interval(resampled, value=change)
+    # Shares are fractions of whole numbers: what differs by exactly the margin must not fail by rounding.
+    verdict: Verdict = "better" if change > margin + 1e-12 else "worse" if change < -margin - 1e-12 else "same"
+    certain = (
+        found is not None and found.low is not None and found.high is not None and not found.low <= 0 <= found.high
+    )
+    return Difference(figure=figure, n=n, a=a, b=b, difference=found, verdict=verdict, certain=certain)
+
+
+def _beside(figure: str, first: Report, second: Report) -> Difference:
+    a, b = (_BESIDE[figure](report) for report in (first, second))
+    found = None if a is None or b is None else Interval(value=b - a, low=None, high=None)
+    return Difference(figure=figure, n=second.overall.n, a=a, b=b, difference=found, verdict=None, certain=False)
+
+
+def _value(report: Report, figure: str) -> float | None:
+    if figure == "accuracy":
+        found = report.overall.accuracy
+    elif figure == "balanced":
+        found = report.overall.balanced
+    else:
+        found = report.points[figure].accuracy  # type: ignore[index]
+    return None if found is None else found.value
+
+
+def _resampled_differences(a: Path, b: Path) -> dict[str, Any]:
+    # The seed must be the same for both: then so are the conversations of each resample.
+    first, second = (Tally.of(_rows(path)).resampled() for path in (a, b))
+    return {figure: second[figure] - first[figure] for figure in first}
+
+
+def _rows(path: Path) -> Iterator[Any]:
+    for _, row in read_records(path):
+        yield row
+
+
+def _predictions(report: Path | str) -> Path:
+    report = Path(report)
+    return (report if report.is_dir() else report.parent) / PREDICTIONS_FILE
+
+
+def _measured_on(report: Report) -> str:
+    decisions = f"earlier decisions {'as labelled' if report.previous == 'labelled' else 'its own'}"
+    return f"{report.data.source or 'conversations'} ({report.data.sha256[:12]}, {decisions})"

@@ -1,0 +1,85 @@
+"""Several routers on the same conversations: a folder each, and one summary that sets them side by side."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from mojo_toolbox.errors import EvaluationError
+from mojo_toolbox.evaluation.comparison import Comparison, compare
+from mojo_toolbox.evaluation.report import Report, render
+from mojo_toolbox.evaluation.routers import Router, RouterFunction, as_router
+from mojo_toolbox.evaluation.runner import evaluate
+from mojo_toolbox.evaluation.source import Conversations
+from mojo_toolbox.model import Model
+from mojo_toolbox.whole_files import whole_file
+
+_SUMMARY = "summary.json"
+_LONGEST_FOLDER = 100
+
+
+def evaluate_all(
+    routers: Sequence[Router | Model | RouterFunction],
+    conversations: Conversations,
+    *,
+    output: Path | str,
+    **options: Any,
+) -> list[Report]:
+    """Evaluate routers one after the other; each has its own folder in `output`, named after it.
+
+    summary.html, summary.md and summary.json set them side by side, with the paired differences from the first one.
+    Killed and started again, it goes on where it was.
+
+    Args:
+        routers: what `evaluate()` takes; their names must differ.
+        conversations: as for `evaluate()`.
+        output: the folder.
+        options: of `evaluate()`.
+
+    Raises:
+        EvaluationError: two routers have one name, or `output` holds a summary already.
+    """
+    asked = [as_router(router) for router in routers]
+    folders = [Path(output) / _folder_name(router.name) for router in asked]
+    for number, folder in enumerate(folders):
+        if folder in folders[:number]:
+            raise EvaluationError(f"two routers are called {asked[number].name!r}: give each a name of its own.")
+    summary = Path(output) / _SUMMARY
+    if options.get("overwrite"):
+        summary.unlink(missing_ok=True)
+    elif summary.exists() and not options.get("retry_errors"):
+        raise EvaluationError(
+            f"{output} holds a finished summary. Give another output folder, or overwrite it (overwrite=True, --overwrite)."
+        )
+    if not isinstance(conversations, str | Path):
+        conversations = list(conversations)
+    # Without a summary, what is finished in there was finished by a run that was killed later.
+    reports = [
+        evaluate(router, conversations, output=folder, reuse=True, **options)
+        for router, folder in zip(asked, folders, strict=True)
+    ]
+    write_summary(reports, Path(output), comparisons=[compare(folders[0], folder) for folder in folders[1:]])
+    return reports
+
+
+def write_summary(reports: Sequence[Report], output: Path, *, comparisons: Sequence[Comparison] = ()) -> None:
+    """Write summary.html, summary.md and summary.json of several reports into `output`."""
+    found = [comparison.model_dump(mode="json") for comparison in comparisons]
+    document = {"reports": [report.as_dict() for report in reports], "comparisons": found}
+    page, markdown = render(reports, comparisons=found)
+    for name, text in {
+        "summary.html": page,
+        "summary.md": markdown,
+        # Last: where it is, the others are.
+        _SUMMARY: json.dumps(document, ensure_ascii=False, indent=1) + "\n",
+    }.items():
+        with whole_file(output / name) as file:
+            file.write(text)
+
+
+def _folder_name(name: str) -> str:
+    """Return a router's name as one that any file system takes."""
+    return re.sub(r"[^\w.-]+", "-", name).strip("-.")[:_LONGEST_FOLDER] or "router"

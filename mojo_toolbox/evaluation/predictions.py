@@ -1,0 +1,128 @@
+"""The rows of predictions.jsonl and shuffles.jsonl: what was asked, what came back."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from typing import TypedDict
+
+from mojo_toolbox.data import MeasuringPoint, Point, point_of
+from mojo_toolbox.evaluation.routers import Answer, Question
+
+# Of a text that a model wrote; longer ones are cut.
+_LONGEST_TEXT = 2000
+
+
+class Prediction(TypedDict):
+    """A decision: one labelled user turn, asked once."""
+
+    conversation: int
+    """Its number in the data, from 0."""
+    id: str
+    turn: int
+    """The user message's index in `messages`, from 0."""
+    point: Point
+    """By the labels, whatever the router decided before."""
+    previous: str | None
+    """The decision before, as the router was told."""
+    gold: str | None
+    task: str | None
+    """What was answered; None for no task, and where the answer was invalid or an error."""
+    valid: bool
+    """Whether the answer was a listed task or none."""
+    error: str | None
+    answer: str | None
+    """What the model wrote, where that is more than the name."""
+    probability: float | None
+    latency_ms: float | None
+    """Of an answer; None for an error."""
+    prompt_tokens: int | None
+    completion_tokens: int | None
+    cached_tokens: int | None
+
+
+class ShuffledPrediction(TypedDict):
+    """The same decision with the list in another order; positions count from 1."""
+
+    conversation: int
+    turn: int
+    shuffle: int
+    """Which order, from 1."""
+    tasks: int
+    """Length of the list."""
+    right: int | None
+    """Position of the right task; None when none is right."""
+    chosen: int | None
+    """Position of the answered task; None for no task, an invalid answer or an error."""
+    task: str | None
+    valid: bool
+    error: str | None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of asking: an answer with its latency, or an error."""
+
+    answer: Answer | None
+    error: str | None
+    latency_ms: float | None
+
+
+def prediction(number: int, identity: str, point: MeasuringPoint, question: Question, outcome: Outcome) -> Prediction:
+    """Return the row of a decision of conversation `number`."""
+    answer = outcome.answer
+    usage = answer.usage if answer else None
+    return Prediction(
+        conversation=number,
+        id=identity,
+        turn=point.turn,
+        point=point.point,
+        previous=question.previous,
+        gold=point.gold,
+        task=answer.task if answer else None,
+        valid=answer.valid if answer else False,
+        error=outcome.error,
+        answer=answer.text[:_LONGEST_TEXT] if answer and answer.text is not None else None,
+        probability=answer.probability if answer else None,
+        latency_ms=outcome.latency_ms,
+        prompt_tokens=usage.prompt_tokens if usage else None,
+        completion_tokens=usage.completion_tokens if usage else None,
+        cached_tokens=usage.cached_tokens if usage else None,
+    )
+
+
+def shuffled_question(question: Question, *, seed: int, number: int, turn: int, shuffle: int) -> Question:
+    """Return the question with its list in the order that follows from the four numbers."""
+    tasks = list(question.tasks)
+    random.Random(f"{seed}:{number}:{turn}:{shuffle}").shuffle(tasks)
+    return Question(question.messages, tasks, question.previous)
+
+
+def shuffled_prediction(
+    number: int, point: MeasuringPoint, shuffle: int, question: Question, outcome: Outcome
+) -> ShuffledPrediction:
+    """Return the row of a decision whose list was shuffled."""
+    answer = outcome.answer
+    task = answer.task if answer else None
+    positions = {name: position for position, name in enumerate(question.names, start=1)}
+    return ShuffledPrediction(
+        conversation=number,
+        turn=point.turn,
+        shuffle=shuffle,
+        tasks=len(positions),
+        right=None if point.gold is None else positions[point.gold],
+        chosen=None if task is None else positions[task],
+        task=task,
+        valid=answer.valid if answer else False,
+        error=outcome.error,
+    )
+
+
+def is_right(row: Prediction) -> bool:
+    """Whether the right task, or rightly none, was answered; an invalid answer and an error are wrong."""
+    return row["valid"] and row["task"] == row["gold"]
+
+
+def answered_point(row: Prediction) -> Point | None:
+    """Return the kind of decision that was answered: from the decision before to the answer. None without an answer."""
+    return point_of(row["previous"], row["task"]) if row["valid"] else None

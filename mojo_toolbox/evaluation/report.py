@@ -1,0 +1,120 @@
+"""A report: the figures of one router on one data set, as an object and as files."""
+
+from __future__ import annotations
+
+import html
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from mojo_toolbox.data import Point
+from mojo_toolbox.data.conversations import describe
+from mojo_toolbox.errors import ReportError
+from mojo_toolbox.evaluation.figures import (
+    Cost,
+    Data,
+    Detection,
+    Latency,
+    Mistake,
+    Overall,
+    PointFigures,
+    PositionBias,
+    Settings,
+    TaskSelection,
+    Tokens,
+)
+from mojo_toolbox.whole_files import whole_file
+
+REPORT_VERSION: Literal[1] = 1
+REPORT_FILE, PREDICTIONS_FILE, SHUFFLES_FILE = "report.json", "predictions.jsonl", "shuffles.jsonl"
+REPORT_FILES = (REPORT_FILE, "report.html", "report.md")
+
+
+class Report(BaseModel):
+    """What was measured. Its fields are those of report.json; see `mojo_toolbox.evaluation.figures`."""
+
+    model_config = ConfigDict(frozen=True)
+
+    report_version: Literal[1] = REPORT_VERSION
+    mojo_toolbox: str
+    measured_at: str
+    """ISO 8601, UTC."""
+    router: str
+    prompt: str | None
+    previous: Literal["labelled", "own"]
+    data: Data
+    settings: Settings
+    seconds: float
+    """Wall time of asking; a run that was gone on with counts its last part."""
+    overall: Overall
+    points: dict[Point, PointFigures]
+    none_detection: Detection
+    tasks: TaskSelection
+    latency_ms: Latency
+    tokens: Tokens | None
+    cost: Cost | None
+    position_bias: PositionBias | None
+    error_kinds: dict[str, int]
+    mistakes: list[Mistake]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the report as it stands in report.json."""
+        return self.model_dump(mode="json")
+
+    def save(self, folder: Path | str) -> None:
+        """Write report.json, report.html and report.md into `folder`, each whole or not at all."""
+        page, markdown = render([self])
+        # The JSON last: where it is, the others are.
+        document = json.dumps(self.as_dict(), ensure_ascii=False, indent=1) + "\n"
+        for name, text in {"report.html": page, "report.md": markdown, REPORT_FILE: document}.items():
+            with whole_file(Path(folder) / name) as file:
+                file.write(text)
+
+    def _repr_html_(self) -> str:
+        """Show the page in a notebook, in a frame of its own: its style must not become the notebook's."""
+        page = html.escape(render([self])[0])
+        return f'<iframe srcdoc="{page}" style="width: 100%; height: 40rem; border: 0"></iframe>'
+
+
+def render(reports: Sequence[Report], *, comparisons: Sequence[Mapping[str, Any]] = ()) -> tuple[str, str]:
+    """Return reports as one HTML page and as one Markdown text.
+
+    Raises:
+        ConfigurationError: the `evaluation` extra is missing.
+    """
+    from mojo_toolbox.evaluation.markdown import render_markdown
+    from mojo_toolbox.evaluation.page import render_page
+
+    documents = [report.as_dict() for report in reports]
+    return render_page(documents, comparisons=comparisons), render_markdown(documents)
+
+
+def read_report(path: Path | str) -> Report:
+    """Read a report.json, or the one in a folder.
+
+    Raises:
+        ReportError: there is none, it is no report, or one of a version that this library does not know.
+    """
+    path = Path(path)
+    if path.is_dir():
+        path /= REPORT_FILE
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ReportError(f"{path}: no such file. A report is what `mojo evaluate` writes.") from None
+    except (ValueError, RecursionError) as error:  # not UTF-8, not JSON
+        raise ReportError(f"{path}: not JSON ({error}).") from error
+    if not isinstance(document, dict) or "report_version" not in document:
+        raise ReportError(f"{path}: not a report of mojo evaluate (it has no report_version).")
+    if document["report_version"] != REPORT_VERSION:
+        raise ReportError(
+            f"{path}: a report of version {document['report_version']}; this library reads version {REPORT_VERSION}. "
+            "Evaluate again: with predictions.jsonl beside it, nothing is asked twice."
+        )
+    try:
+        return Report.model_validate(document)
+    except ValidationError as error:
+        raise ReportError(f"{path}: not a report: {describe(error)}.") from error

@@ -1,0 +1,110 @@
+"""The folder of an evaluation: which run it holds, what was answered so far, and the files that come of it.
+
+run.json                what is asked, written first: another run in the same folder is refused
+.predictions.sqlite     the answers so far; gone when all is asked
+predictions.jsonl       a row a decision, shuffles.jsonl a row a shuffled list; then the report
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from mojo_toolbox.data import read_records, write_records
+from mojo_toolbox.errors import EvaluationError
+from mojo_toolbox.evaluation.journal import Journal
+from mojo_toolbox.evaluation.report import PREDICTIONS_FILE, REPORT_FILES, SHUFFLES_FILE
+from mojo_toolbox.whole_files import whole_file
+
+_JOURNAL_FILE, _RUN_FILE = ".predictions.sqlite", "run.json"
+
+
+class RunFolder:
+    """A folder that is locked for one run while it is open."""
+
+    def __init__(self, path: Path, journal: Journal) -> None:
+        self.path = path
+        self.journal = journal
+
+    def finish(self, shuffles: int) -> None:
+        """Write the rows, in the data's order; each file whole or not at all."""
+        write_records(self.path / PREDICTIONS_FILE, self.journal.predictions())
+        if shuffles:
+            write_records(self.path / SHUFFLES_FILE, self.journal.shuffled(shuffles))
+
+    def clear(self) -> None:
+        """Drop the journal: the files hold what it held."""
+        self.journal.remove()
+
+
+@contextmanager
+def open_run(
+    path: Path, run: Mapping[str, Any], *, overwrite: bool = False, retry_errors: bool = False, reuse: bool = False
+) -> Iterator[RunFolder]:
+    """Open `path` for the run that `run` describes, with what was answered in it before.
+
+    Raises:
+        EvaluationError: it holds another run, or this one finished, or another process writes into it.
+    """
+    if path.exists() and not path.is_dir():
+        raise EvaluationError(f"{path} is a file; output is a folder.")
+    path.mkdir(parents=True, exist_ok=True)
+    journal = Journal(path / _JOURNAL_FILE)
+    try:
+        if overwrite:
+            journal.forget_all()
+            for name in (_RUN_FILE, PREDICTIONS_FILE, SHUFFLES_FILE, *REPORT_FILES):
+                (path / name).unlink(missing_ok=True)
+        finished = (path / PREDICTIONS_FILE).exists() and not len(journal)
+        try:
+            _claim(path, run, finished=finished and not (retry_errors or reuse))
+        except EvaluationError:
+            if not len(journal):
+                journal.remove()
+            raise
+        if finished:
+            journal.put_all(_rows(path))
+        if retry_errors:
+            # What followed a failed call was asked with the history that it left.
+            journal.forget_errors(and_what_followed=run["previous"] == "own")
+        yield RunFolder(path, journal)
+    finally:
+        journal.close()
+
+
+def _claim(path: Path, run: Mapping[str, Any], *, finished: bool) -> None:
+    """Write down what is asked, or refuse: another run, or one that is `finished` and not to be taken for this one."""
+    file = path / _RUN_FILE
+    if not file.exists():
+        with whole_file(file) as target:
+            target.write(json.dumps(run, ensure_ascii=False, indent=1) + "\n")
+        return
+    try:
+        there = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise EvaluationError(f"{file}: not JSON ({error}). Give another output folder.") from error
+    if there == run and not finished:
+        return
+    what = "this evaluation, finished" if there == run else f"another run ({_difference(there, run)})"
+    raise EvaluationError(
+        f"{path} holds {what}. Give another output folder, or begin again in it (overwrite=True, --overwrite). To see "
+        f"what is there: mojo report show {path}"
+    )
+
+
+def _rows(path: Path) -> Iterator[dict[str, Any]]:
+    """Yield the rows of a run that was finished."""
+    for name in (PREDICTIONS_FILE, SHUFFLES_FILE):
+        if (path / name).exists() and (path / name).stat().st_size:
+            for _, row in read_records(path / name):
+                yield row
+
+
+def _difference(there: Any, here: Mapping[str, Any]) -> str:
+    there = there if isinstance(there, dict) else {}
+    return "; ".join(
+        f"{key} {there.get(key)!r} there, {here[key]!r} here" for key in here if there.get(key) != here[key]
+    )

@@ -1,0 +1,103 @@
+"""Two routers on the same conversations: paired differences, and the gate before production."""
+
+import json
+
+import pytest
+from conversations import many, oracle
+
+from mojo_toolbox.errors import ReportError
+from mojo_toolbox.evaluation import compare, evaluate, read_report
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs")
+    knows = oracle(many(60))
+
+    def nearly(messages, tasks, previous):
+        # Wrong at the first turn of every tenth conversation.
+        number, turn = messages[-1].content.split(".")
+        return "forecast" if turn == "0" and number.endswith("0") else knows(messages, tasks, previous)
+
+    for name, router in {"oracle": knows, "nearly": nearly, "none": lambda *_: None}.items():
+        evaluate(router, many(60), output=folder / name, name=name, progress=False, resamples=100)
+    return folder
+
+
+def row(comparison, figure):
+    return next(r for r in comparison.rows if r.figure == figure)
+
+
+def test_a_router_is_neither_better_nor_worse_than_itself(runs):
+    comparison = compare(runs / "nearly", runs / "nearly")
+    assert not comparison.worse
+    assert {r.verdict for r in comparison.rows} == {"same", None}
+    assert row(comparison, "accuracy").difference.model_dump() == {"value": 0, "low": 0, "high": 0}
+
+
+def test_a_worse_router_is_worse_by_more_than_the_margin_only(runs):
+    lost = row(compare(runs / "oracle", runs / "nearly"), "accuracy").difference.value
+    assert -0.05 < lost < -0.01
+    assert compare(runs / "oracle", runs / "nearly", margin=0.01).worse
+    assert not compare(runs / "oracle", runs / "nearly", margin=-lost, gated=("accuracy",)).worse
+    assert not compare(runs / "nearly", runs / "oracle").worse
+    assert row(compare(runs / "none", runs / "oracle"), "accuracy").verdict == "better"
+
+
+def test_differences_are_paired(runs):
+    """Both were asked the same, so that the interval leaves out 0 where separate ones overlap."""
+    found = row(compare(runs / "oracle", runs / "nearly"), "accuracy")
+    assert found.certain
+    assert found.difference.low < found.difference.value < found.difference.high < 0
+
+
+def test_figures_that_decide_are_chosen(runs):
+    comparison = compare(runs / "oracle", runs / "none", gated=("none",))
+    assert not comparison.worse
+    assert row(comparison, "start").verdict == "worse"
+    with pytest.raises(ReportError, match="no such figure: speed"):
+        compare(runs / "oracle", runs / "none", gated=("speed",))
+    with pytest.raises(ReportError, match="margin=5"):
+        compare(runs / "oracle", runs / "none", margin=5)
+
+
+def test_reports_without_predictions_compare_without_intervals(runs, tmp_path):
+    for name in ("oracle", "nearly"):
+        (tmp_path / f"{name}.json").write_bytes((runs / name / "report.json").read_bytes())
+    found = row(compare(tmp_path / "oracle.json", tmp_path / "nearly.json"), "accuracy")
+    assert found.difference.value < 0
+    assert found.difference.low is None
+    assert not found.certain
+
+
+def test_reports_of_other_conversations_are_refused(runs, tmp_path):
+    evaluate(lambda *_: None, many(5), output=tmp_path / "few", progress=False, resamples=20)
+    with pytest.raises(ReportError, match="not measured on the same"):
+        compare(runs / "oracle", tmp_path / "few")
+    assert compare(runs / "oracle", tmp_path / "few", any_data=True).worse
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("{", "not JSON"),
+        ("[]", "not a report"),
+        ('{"overall": {}}', "not a report"),
+        ('{"report_version": 0}', "a report of version 0; this library reads version 1"),
+        ('{"report_version": 1}', "not a report: mojo_toolbox"),
+    ],
+)
+def test_what_is_no_report_is_refused(tmp_path, text, words):
+    (tmp_path / "report.json").write_text(text)
+    with pytest.raises(ReportError, match=words):
+        read_report(tmp_path)
+
+
+def test_a_report_that_is_not_there_is_said(tmp_path):
+    with pytest.raises(ReportError, match="no such file"):
+        read_report(tmp_path / "nowhere.json")
+
+
+def test_a_report_read_again_is_the_same(runs):
+    document = json.loads((runs / "nearly" / "report.json").read_text())
+    assert read_report(runs / "nearly" / "report.json").as_dict() == document
