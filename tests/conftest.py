@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from tiny_base import save_tiny_base
 
-_SETTINGS = ("AWS_", "MOJO_", "SAGEMAKER_", "SM_")
+_SETTINGS = ("AWS_", "MOJO_", "OPENAI_", "SAGEMAKER_", "SM_")
 _PLAIN_NAMES = ("ROLE_NAME", "HF_TOKEN")
 
 

@@ -104,7 +104,9 @@ def join_similar(
         least: similarity from which two texts belong together.
     """
     judge = _Judge(shingles_of, shingles_of, least)
-    for left, right in _pairs_within(rows[members]):
+    # Picking rows copies them: twice the memory, where there is nothing to leave out.
+    compared = rows if len(members) == len(rows) else rows[members]
+    for left, right in _pairs_within(compared):
         for one, other in _in_blocks(members[left], members[right]):
             apart = groups.roots(one) != groups.roots(other)
             one, other = one[apart], other[apart]  # noqa: PLW2901 - fewer of the same

@@ -13,6 +13,8 @@ LabelSet = frozenset[str]
 _TRIALS = 32
 # Of so many tasks the one is taken next whose conversations are the most test conversations already.
 _CANDIDATES = 8
+# Unseen tasks at the least, where as many are left to train on: with a single one there is nothing to choose between.
+_LEAST = 2
 # A conversation in which tasks of both parts are in charge loses the turns of one: half as bad as one too many.
 _MIXED_COST = 0.5
 
@@ -46,6 +48,7 @@ class _Choice:
         self.total = sum(weights.values())
         self._wanted = share * self.total
         self.tasks = sorted(set().union(*weights))
+        self._least = _LEAST if len(self.tasks) >= 2 * _LEAST else 1
         self._having: dict[str, list[LabelSet]] = {task: [] for task in self.tasks}
         for labels in weights:
             for task in labels:
@@ -57,13 +60,13 @@ class _Choice:
         unseen: set[str] = set()
         taken: set[LabelSet] = set()
         size = 0
-        while left and size < self._wanted:
+        while left and (size < self._wanted or len(unseen) < self._least):
             task = max(left[:_CANDIDATES], key=lambda task: sum(labels in taken for labels in self._having[task]))
             left.remove(task)
             more = [labels for labels in self._having[task] if labels not in taken]
             larger = size + sum(self._weights[labels] for labels in more)
             # One too many is as bad as one too few.
-            if not unseen or larger - self._wanted <= self._wanted - size:
+            if len(unseen) < self._least or larger - self._wanted <= self._wanted - size:
                 unseen.add(task)
                 taken.update(more)
                 size = larger

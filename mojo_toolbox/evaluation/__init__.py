@@ -2,9 +2,11 @@
 
 from mojo_toolbox.evaluation.baselines import BASELINES, baseline
 from mojo_toolbox.evaluation.bootstrap import Interval
+from mojo_toolbox.evaluation.chat_models import ChatModel, EndpointChat, OpenAIChat
 from mojo_toolbox.evaluation.comparison import Comparison, compare
 from mojo_toolbox.evaluation.figures import Detection, PointFigures
 from mojo_toolbox.evaluation.grid import evaluate_all
+from mojo_toolbox.evaluation.prompted import PromptedRouter, load_prompt
 from mojo_toolbox.evaluation.report import Report, read_report
 from mojo_toolbox.evaluation.routers import Answer, Question, Record, Router, RouterFunction
 from mojo_toolbox.evaluation.runner import Price, evaluate
@@ -12,11 +14,15 @@ from mojo_toolbox.evaluation.runner import Price, evaluate
 __all__ = [
     "BASELINES",
     "Answer",
+    "ChatModel",
     "Comparison",
     "Detection",
+    "EndpointChat",
     "Interval",
+    "OpenAIChat",
     "PointFigures",
     "Price",
+    "PromptedRouter",
     "Question",
     "Record",
     "Report",
@@ -26,5 +32,6 @@ __all__ = [
     "compare",
     "evaluate",
     "evaluate_all",
+    "load_prompt",
     "read_report",
 ]

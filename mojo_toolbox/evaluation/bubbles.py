@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from mojo_toolbox.evaluation.readable import DASH, percent, short, task_name
 
-# So many messages before the decisive one stand open; the ones before them are folded away.
-_SHOWN_BEFORE = 8
+# So many messages before the decisive one stand open; the ones before them are folded away, up to a number.
+_SHOWN_BEFORE, _MOST_FOLDED = 8, 100
 # A longer text scrolls in its own bubble, and takes the keyboard for it.
 _LONG, _MANY_LINES = 1000, 12
 _ANSWER = 600
@@ -46,9 +46,13 @@ class Chat:
     sureness: str
     before: str
     quote: str
+    earlier: int
+    """How many messages come before the shown ones; `folded` are the last of them."""
     folded: list[Bubble]
     shown: list[Bubble]
     decisive: Bubble
+    later: int
+    """How many messages come after the decisive one; `followed` are the first of them."""
     followed: list[Bubble]
     tasks: list[ListedTask]
 
@@ -56,9 +60,8 @@ class Chat:
 def chat(mistake: Mapping[str, Any]) -> Chat:
     """Return a mistake as it is shown."""
     turn = mistake["turn"]
-    bubbles = [_bubble(message) for message in mistake["messages"]]
-    earlier = bubbles[:turn]
-    fold = max(0, len(earlier) - _SHOWN_BEFORE)
+    messages = mistake["messages"]
+    fold = max(0, turn - _SHOWN_BEFORE)
     # A fold that hides a message or two saves nobody anything.
     fold = fold if fold > 2 else 0  # noqa: PLR2004
     probability = mistake["probability"]
@@ -71,12 +74,18 @@ def chat(mistake: Mapping[str, Any]) -> Chat:
         sureness=DASH if probability is None else percent(probability),
         before=task_name(mistake["previous"]),
         quote=_quote(mistake),
-        folded=earlier[:fold],
-        shown=earlier[fold:],
-        decisive=bubbles[turn],
-        followed=bubbles[turn + 1 :],
+        earlier=fold,
+        folded=_bubbles(messages[max(0, fold - _MOST_FOLDED) : fold]),
+        shown=_bubbles(messages[fold:turn]),
+        decisive=_bubble(messages[turn]),
+        later=len(messages) - turn - 1,
+        followed=_bubbles(messages[turn + 1 : turn + 1 + _MOST_FOLDED]),
         tasks=_tasks(mistake),
     )
+
+
+def _bubbles(messages: Sequence[Mapping[str, Any]]) -> list[Bubble]:
+    return [_bubble(message) for message in messages]
 
 
 def _bubble(message: Mapping[str, Any]) -> Bubble:

@@ -225,7 +225,7 @@ def _bias(reports: Sequence[Report], names: list[str]) -> str:
                 if gap is None
                 else [str(gap["position"]), f"{change(gap['value'])} ({change_between(gap)})"]
             )
-            flagged = "flagged" if bias["flagged"] else "not flagged"
+            flagged = "flagged" if bias["flagged"] else DASH if gap is None else "not flagged"
             rows.append([name, count(bias["n"]), flagged, *largest, with_interval(bias["changed_by_order"])])
     heads = ["router", "n", "position bias", "position", "largest gap, in points", "order alone changes the answer"]
     return _section("Position bias", _by_router(heads, rows, names)) if rows else ""

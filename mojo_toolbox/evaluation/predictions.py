@@ -9,7 +9,7 @@ from typing import TypedDict
 from mojo_toolbox.data import MeasuringPoint, Point, point_of
 from mojo_toolbox.evaluation.routers import Answer, Question
 
-# Of a text that a model wrote; longer ones are cut.
+# Of a text that a model wrote; of longer ones the middle is left out: thoughts begin it, the decision ends it.
 _LONGEST_TEXT = 2000
 
 
@@ -82,13 +82,18 @@ def prediction(number: int, identity: str, point: MeasuringPoint, question: Ques
         task=answer.task if answer else None,
         valid=answer.valid if answer else False,
         error=outcome.error,
-        answer=answer.text[:_LONGEST_TEXT] if answer and answer.text is not None else None,
+        answer=_shortened(answer.text) if answer and answer.text is not None else None,
         probability=answer.probability if answer else None,
         latency_ms=outcome.latency_ms,
         prompt_tokens=usage.prompt_tokens if usage else None,
         completion_tokens=usage.completion_tokens if usage else None,
         cached_tokens=usage.cached_tokens if usage else None,
     )
+
+
+def _shortened(text: str) -> str:
+    half = _LONGEST_TEXT // 2
+    return text if len(text) <= _LONGEST_TEXT else f"{text[:half]} [...] {text[-half:]}"
 
 
 def shuffled_question(question: Question, *, seed: int, number: int, turn: int, shuffle: int) -> Question:

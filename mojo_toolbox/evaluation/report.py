@@ -89,7 +89,7 @@ def render(reports: Sequence[Report], *, comparisons: Sequence[Mapping[str, Any]
     from mojo_toolbox.evaluation.page import render_page
 
     documents = [report.as_dict() for report in reports]
-    return render_page(documents, comparisons=comparisons), render_markdown(documents)
+    return render_page(documents, comparisons=comparisons), render_markdown(documents, comparisons=comparisons)
 
 
 def read_report(path: Path | str) -> Report:

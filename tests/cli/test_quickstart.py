@@ -42,7 +42,7 @@ def test_the_quickstart_trains_deploys_asks_and_leaves_the_endpoint_running(tiny
     counts = [{point: score["n"] for point, score in told[part].items()} for part in ("before", "after", "baseline")]
     assert counts[0] == counts[1] == counts[2]
     assert 0 < sum(counts[0].values()) <= 20
-    assert told["unseen_tasks"]
+    assert len(told["unseen_tasks"]) >= 2
     assert told["train_conversations"] > 0
     key = {"product": "quickstart", "task": "routing", "model_id": "smollm2-router", "stage": "dev"}
     model = AWSModel(**key, cloud_service="local", home=local_home)
