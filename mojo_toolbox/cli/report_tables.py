@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from mojo_toolbox.data import POINTS
-from mojo_toolbox.evaluation.readable import (
+from mojo_toolbox.evaluation.pages.readable import (
     DASH,
     TIMES,
     between,
@@ -26,7 +26,7 @@ from mojo_toolbox.evaluation.readable import (
     value_of,
     with_interval,
 )
-from mojo_toolbox.evaluation.verdict import notes, position_sentence, verdict
+from mojo_toolbox.evaluation.pages.verdict import notes, position_sentence, verdict
 
 Report = Mapping[str, Any]
 # Wider than any row: what goes into a pipe or a file is not folded.

@@ -50,7 +50,7 @@ def routers(names: Sequence[str], asked: Asked) -> list[Any]:
 
 
 def _routers(name: str, asked: Asked) -> list[Any]:
-    from mojo_toolbox.evaluation.baselines import BASELINES, baseline
+    from mojo_toolbox.evaluation.routers.baselines import BASELINES, baseline
 
     if name in BASELINES:
         return [baseline(name)]
@@ -61,19 +61,19 @@ def _routers(name: str, asked: Asked) -> list[Any]:
             "chat:PRODUCT/TASK/MODEL_ID, openai:MODEL, python:FILE.py:FUNCTION."
         )
     if kind == "endpoint":
-        from mojo_toolbox.evaluation.routers import EndpointRouter
+        from mojo_toolbox.evaluation.routers.question import EndpointRouter
 
         return [EndpointRouter(_model(rest, asked), name=rest)]
     if kind == "python":
-        from mojo_toolbox.evaluation.routers import FunctionRouter
+        from mojo_toolbox.evaluation.routers.question import FunctionRouter
 
         return [FunctionRouter(_function(rest))]
     return _prompted(kind, rest, asked)
 
 
 def _prompted(kind: str, rest: str, asked: Asked) -> list[Any]:
-    from mojo_toolbox.evaluation.chat_models import EndpointChat, OpenAIChat
-    from mojo_toolbox.evaluation.prompted import PromptedRouter, load_prompt
+    from mojo_toolbox.evaluation.routers.chat_models import EndpointChat, OpenAIChat
+    from mojo_toolbox.evaluation.routers.prompted import PromptedRouter, load_prompt
 
     if not asked.prompts:
         raise UsageError(

@@ -1,14 +1,14 @@
 """Asking any router about labelled conversations, and reporting what it gets right."""
 
-from mojo_toolbox.evaluation.baselines import BASELINES, baseline
-from mojo_toolbox.evaluation.bootstrap import Interval
-from mojo_toolbox.evaluation.chat_models import ChatModel, EndpointChat, OpenAIChat
 from mojo_toolbox.evaluation.comparison import Comparison, compare
-from mojo_toolbox.evaluation.figures import Detection, PointFigures
+from mojo_toolbox.evaluation.counting.bootstrap import Interval
+from mojo_toolbox.evaluation.counting.figures import Detection, PointFigures
 from mojo_toolbox.evaluation.grid import evaluate_all
-from mojo_toolbox.evaluation.prompted import PromptedRouter, load_prompt
 from mojo_toolbox.evaluation.report import Report, read_report
-from mojo_toolbox.evaluation.routers import Answer, Question, Record, Router, RouterFunction
+from mojo_toolbox.evaluation.routers.baselines import BASELINES, baseline
+from mojo_toolbox.evaluation.routers.chat_models import ChatModel, EndpointChat, OpenAIChat
+from mojo_toolbox.evaluation.routers.prompted import PromptedRouter, load_prompt
+from mojo_toolbox.evaluation.routers.question import Answer, Question, Record, Router, RouterFunction
 from mojo_toolbox.evaluation.runner import Price, evaluate
 
 __all__ = [

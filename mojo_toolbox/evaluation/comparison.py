@@ -14,9 +14,9 @@ from pydantic import BaseModel, ConfigDict
 
 from mojo_toolbox.data import POINTS, read_records
 from mojo_toolbox.errors import ReportError
-from mojo_toolbox.evaluation.bootstrap import Interval, interval
+from mojo_toolbox.evaluation.counting.bootstrap import Interval, interval
+from mojo_toolbox.evaluation.counting.tally import Tally
 from mojo_toolbox.evaluation.report import PREDICTIONS_FILE, Report, read_report
-from mojo_toolbox.evaluation.tally import Tally
 
 Verdict = Literal["better", "worse", "same"]
 # Shares of right answers, which a margin applies to.

@@ -11,9 +11,9 @@ from typing import Any
 from mojo_toolbox.errors import EvaluationError
 from mojo_toolbox.evaluation.comparison import Comparison, compare
 from mojo_toolbox.evaluation.report import Report, render
-from mojo_toolbox.evaluation.routers import Router, RouterFunction, as_router
+from mojo_toolbox.evaluation.routers.question import Router, RouterFunction, as_router
 from mojo_toolbox.evaluation.runner import evaluate
-from mojo_toolbox.evaluation.source import Conversations
+from mojo_toolbox.evaluation.runs.source import Conversations
 from mojo_toolbox.model import Model
 from mojo_toolbox.whole_files import whole_file
 

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from mojo_toolbox.data import Point
 from mojo_toolbox.data.conversations import describe
 from mojo_toolbox.errors import ReportError
-from mojo_toolbox.evaluation.figures import (
+from mojo_toolbox.evaluation.counting.figures import (
     Cost,
     Data,
     Detection,
@@ -34,7 +34,7 @@ REPORT_FILES = (REPORT_FILE, "report.html", "report.md")
 
 
 class Report(BaseModel):
-    """What was measured. Its fields are those of report.json; see `mojo_toolbox.evaluation.figures`."""
+    """What was measured. Its fields are those of report.json; see `mojo_toolbox.evaluation.counting.figures`."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -85,8 +85,8 @@ def render(reports: Sequence[Report], *, comparisons: Sequence[Mapping[str, Any]
     Raises:
         ConfigurationError: the `evaluation` extra is missing.
     """
-    from mojo_toolbox.evaluation.markdown import render_markdown
-    from mojo_toolbox.evaluation.page import render_page
+    from mojo_toolbox.evaluation.pages.markdown import render_markdown
+    from mojo_toolbox.evaluation.pages.page import render_page
 
     documents = [report.as_dict() for report in reports]
     return render_page(documents, comparisons=comparisons), render_markdown(documents, comparisons=comparisons)

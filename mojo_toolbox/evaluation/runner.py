@@ -17,18 +17,18 @@ from typing import get_args
 
 from mojo_toolbox import __version__
 from mojo_toolbox.errors import ConfigurationError
-from mojo_toolbox.evaluation.asking import Asking, Previous, ask_all
-from mojo_toolbox.evaluation.bootstrap import CONFIDENCE
-from mojo_toolbox.evaluation.figures import Cost, Data, PositionBias, Settings, Tokens
-from mojo_toolbox.evaluation.journal import Journal
-from mojo_toolbox.evaluation.mistakes import with_conversations, worst
-from mojo_toolbox.evaluation.position_bias import position_bias
-from mojo_toolbox.evaluation.predictions import Prediction, is_right
+from mojo_toolbox.evaluation.counting.bootstrap import CONFIDENCE
+from mojo_toolbox.evaluation.counting.figures import Cost, Data, PositionBias, Settings, Tokens
+from mojo_toolbox.evaluation.counting.mistakes import with_conversations, worst
+from mojo_toolbox.evaluation.counting.position_bias import position_bias
+from mojo_toolbox.evaluation.counting.tally import Tally
 from mojo_toolbox.evaluation.report import Report
-from mojo_toolbox.evaluation.routers import Router, RouterFunction, as_router
-from mojo_toolbox.evaluation.run_folder import RunFolder, open_run
-from mojo_toolbox.evaluation.source import Conversations, Source, Survey
-from mojo_toolbox.evaluation.tally import Tally
+from mojo_toolbox.evaluation.routers.question import Router, RouterFunction, as_router
+from mojo_toolbox.evaluation.runs.asking import Asking, Previous, ask_all
+from mojo_toolbox.evaluation.runs.journal import Journal
+from mojo_toolbox.evaluation.runs.predictions import Prediction, is_right
+from mojo_toolbox.evaluation.runs.run_folder import RunFolder, open_run
+from mojo_toolbox.evaluation.runs.source import Conversations, Source, Survey
 from mojo_toolbox.model import Model
 from mojo_toolbox.progress import Progress, reporting_to
 

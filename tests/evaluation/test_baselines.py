@@ -5,8 +5,8 @@ import time
 import pytest
 
 from mojo_toolbox.errors import ConfigurationError
-from mojo_toolbox.evaluation.baselines import BASELINES, baseline
-from mojo_toolbox.evaluation.routers import Answer, Question, Record, Router
+from mojo_toolbox.evaluation.routers.baselines import BASELINES, baseline
+from mojo_toolbox.evaluation.routers.question import Answer, Question, Record, Router
 
 TASKS = [
     ("meeting_recap", "Summarise a meeting that took place"),

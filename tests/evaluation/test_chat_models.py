@@ -16,7 +16,7 @@ from mojo_toolbox.errors import (
     PredictionError,
     PredictionTimeoutError,
 )
-from mojo_toolbox.evaluation.chat_models import EndpointChat, OpenAIChat
+from mojo_toolbox.evaluation.routers.chat_models import EndpointChat, OpenAIChat
 from mojo_toolbox.model import Answer, Model
 
 HELLO = [{"role": "user", "content": "Hello"}]

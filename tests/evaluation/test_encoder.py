@@ -7,10 +7,10 @@ import pytest
 from tiny_encoder import WORDS, save_tiny_encoder
 
 from mojo_toolbox.errors import BaseModelNotFoundError, ConfigurationError
-from mojo_toolbox.evaluation import encoder as encoder_module
-from mojo_toolbox.evaluation.baselines import baseline
-from mojo_toolbox.evaluation.encoder import SentenceEncoder
-from mojo_toolbox.evaluation.routers import Question, Record
+from mojo_toolbox.evaluation.routers import encoder as encoder_module
+from mojo_toolbox.evaluation.routers.baselines import baseline
+from mojo_toolbox.evaluation.routers.encoder import SentenceEncoder
+from mojo_toolbox.evaluation.routers.question import Question, Record
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ import re
 import pytest
 from report_documents import biased, comparison, hostile, nothing, of_many_tasks, one, several
 
-from mojo_toolbox.evaluation.markdown import render_markdown
+from mojo_toolbox.evaluation.pages.markdown import render_markdown
 
 
 def tables(text):

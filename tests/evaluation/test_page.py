@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from report_documents import HOSTILE, biased, comparison, hostile, nothing, of_many_tasks, one, several
 
 from mojo_toolbox.errors import ConfigurationError
-from mojo_toolbox.evaluation import page
-from mojo_toolbox.evaluation.page import render_page
+from mojo_toolbox.evaluation.pages import page
+from mojo_toolbox.evaluation.pages.page import render_page
 
 VOID = {"meta", "br", "wbr", "rect", "line", "circle"}
 UNCLOSED = {"td"}  # HTML lets them be; a large matrix is half as long without

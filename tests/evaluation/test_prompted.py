@@ -9,11 +9,11 @@ from chat_server import completion, serving
 from mojo_toolbox.contract import Usage
 from mojo_toolbox.errors import ConfigurationError
 from mojo_toolbox.evaluation import evaluate
-from mojo_toolbox.evaluation.chat_completions import Completion
-from mojo_toolbox.evaluation.chat_models import OpenAIChat
-from mojo_toolbox.evaluation.prompt_files import load_prompt
-from mojo_toolbox.evaluation.prompted import PromptedRouter
-from mojo_toolbox.evaluation.routers import Answer, Question, Record, Router
+from mojo_toolbox.evaluation.routers.chat_completions import Completion
+from mojo_toolbox.evaluation.routers.chat_models import OpenAIChat
+from mojo_toolbox.evaluation.routers.prompt_files import load_prompt
+from mojo_toolbox.evaluation.routers.prompted import PromptedRouter
+from mojo_toolbox.evaluation.routers.question import Answer, Question, Record, Router
 
 TASKS = ["recap", "a: b [c]", "会議の要約", "Recap", "recap.", "none of these", "finish[recap]"]
 USAGE = Usage(prompt_tokens=10, completion_tokens=3, total_tokens=13, cached_tokens=2)

@@ -10,11 +10,11 @@ import pytest
 
 from mojo_toolbox.data import parse_conversation, read_conversations
 from mojo_toolbox.errors import ConfigurationError
-from mojo_toolbox.evaluation.prompt_files import PROMPTS, load_prompt
-from mojo_toolbox.evaluation.routers import Question, Record
+from mojo_toolbox.evaluation.routers.prompt_files import PROMPTS, load_prompt
+from mojo_toolbox.evaluation.routers.question import Question, Record
 
 ROOT = Path(__file__).parents[2]
-SHIPPED = ROOT / "mojo_toolbox" / "evaluation" / "prompts"
+SHIPPED = ROOT / "mojo_toolbox" / "evaluation" / "routers" / "prompts"
 GOOD = """---
 answer: whole
 ---
@@ -98,7 +98,7 @@ def test_prompts_travel_in_the_wheel(tmp_path):
     command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(tmp_path), str(ROOT)]
     subprocess.run(command, check=True, capture_output=True, timeout=120)
     names = zipfile.ZipFile(next(tmp_path.glob("*.whl"))).namelist()
-    assert {f"mojo_toolbox/evaluation/prompts/{name}.md" for name in PROMPTS} <= set(names)
+    assert {f"mojo_toolbox/evaluation/routers/prompts/{name}.md" for name in PROMPTS} <= set(names)
 
 
 # ------------------------------------------------------------------------------------------------ files of one's own

@@ -146,7 +146,7 @@ def test_intervals_are_those_of_a_bootstrap_over_conversations(measured):
 
 
 def test_vectorised_averages_equal_scikit_learns_on_the_data_itself(measured, tmp_path):
-    from mojo_toolbox.evaluation.tally import Tally
+    from mojo_toolbox.evaluation.counting.tally import Tally
 
     _, rows, document = measured
     tally = Tally.of(rows, resamples=1)

@@ -31,7 +31,7 @@ from typing import Any, Literal
 
 from mojo_toolbox.data import NONE_ANSWER
 from mojo_toolbox.errors import ConfigurationError
-from mojo_toolbox.evaluation.routers import Question
+from mojo_toolbox.evaluation.routers.question import Question
 
 PROMPTS = ("zero-shot", "few-shot", "react")
 """The prompts that come along, by name."""

@@ -6,9 +6,9 @@ import heapq
 from collections.abc import Iterable
 
 from mojo_toolbox.data import POINTS, Point
-from mojo_toolbox.evaluation.figures import Mistake
-from mojo_toolbox.evaluation.predictions import Prediction, is_right
-from mojo_toolbox.evaluation.source import Source
+from mojo_toolbox.evaluation.counting.figures import Mistake
+from mojo_toolbox.evaluation.runs.predictions import Prediction, is_right
+from mojo_toolbox.evaluation.runs.source import Source
 
 # At each measuring point, so that the frequent ones do not hide the rare ones.
 _SHOWN = 4

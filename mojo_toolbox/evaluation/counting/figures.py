@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from mojo_toolbox.data import Point
-from mojo_toolbox.evaluation.bootstrap import Interval
+from mojo_toolbox.evaluation.counting.bootstrap import Interval
 
 
 class _Figures(BaseModel):

@@ -13,12 +13,20 @@ from typing import TYPE_CHECKING, Any
 
 from mojo_toolbox.data import POINTS
 from mojo_toolbox.errors import ConfigurationError
-from mojo_toolbox.evaluation import readable
-from mojo_toolbox.evaluation.bubbles import Chat, chat
-from mojo_toolbox.evaluation.confusions import Confusion, Matrix, TaskRow, largest_confusions, matrix, shade, task_rows
-from mojo_toolbox.evaluation.differences import change_tables
-from mojo_toolbox.evaluation.fine_print import explanations, settings
-from mojo_toolbox.evaluation.pictures import (
+from mojo_toolbox.evaluation.pages import readable
+from mojo_toolbox.evaluation.pages.bubbles import Chat, chat
+from mojo_toolbox.evaluation.pages.confusions import (
+    Confusion,
+    Matrix,
+    TaskRow,
+    largest_confusions,
+    matrix,
+    shade,
+    task_rows,
+)
+from mojo_toolbox.evaluation.pages.differences import change_tables
+from mojo_toolbox.evaluation.pages.fine_print import explanations, settings
+from mojo_toolbox.evaluation.pages.pictures import (
     LATENCY_HEIGHT,
     POSITION_HEIGHT,
     LatencyPicture,
@@ -26,8 +34,8 @@ from mojo_toolbox.evaluation.pictures import (
     latency_pictures,
     position_picture,
 )
-from mojo_toolbox.evaluation.prompt_grid import prompt_grid
-from mojo_toolbox.evaluation.verdict import comparable, notes, position_sentence, verdict
+from mojo_toolbox.evaluation.pages.prompt_grid import prompt_grid
+from mojo_toolbox.evaluation.pages.verdict import comparable, notes, position_sentence, verdict
 
 if TYPE_CHECKING:
     from jinja2 import Environment

@@ -12,9 +12,9 @@ from collections.abc import Iterable
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from mojo_toolbox.evaluation.bootstrap import CONFIDENCE, Weights, interval, ratio
-from mojo_toolbox.evaluation.figures import LargestGap, Position, PositionBias
-from mojo_toolbox.evaluation.predictions import Prediction, ShuffledPrediction
+from mojo_toolbox.evaluation.counting.bootstrap import CONFIDENCE, Weights, interval, ratio
+from mojo_toolbox.evaluation.counting.figures import LargestGap, Position, PositionBias
+from mojo_toolbox.evaluation.runs.predictions import Prediction, ShuffledPrediction
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from mojo_toolbox.base_models import MINILM
 from mojo_toolbox.errors import ConfigurationError
-from mojo_toolbox.evaluation.routers import Answer, FunctionRouter, Question, Record, Router
+from mojo_toolbox.evaluation.routers.question import Answer, FunctionRouter, Question, Record, Router
 
 if TYPE_CHECKING:
-    from mojo_toolbox.evaluation.encoder import SentenceEncoder
+    from mojo_toolbox.evaluation.routers.encoder import SentenceEncoder
 
 BASELINES = ("always-none", "stay", "tfidf", "encoder", "encoder-previous")
 
@@ -125,7 +125,7 @@ class _EncoderRouter:
 
 @lru_cache(maxsize=2)
 def _shared_encoder(model: str) -> SentenceEncoder:
-    from mojo_toolbox.evaluation.encoder import SentenceEncoder
+    from mojo_toolbox.evaluation.routers.encoder import SentenceEncoder
 
     encoder = SentenceEncoder(model)
     encoder.embed(["The first pass takes longer than all that follow."])

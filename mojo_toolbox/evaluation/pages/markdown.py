@@ -7,11 +7,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from mojo_toolbox.data import POINTS
-from mojo_toolbox.evaluation.confusions import largest_confusions
-from mojo_toolbox.evaluation.differences import ChangeTable, change_tables
-from mojo_toolbox.evaluation.fine_print import explanations, settings
-from mojo_toolbox.evaluation.prompt_grid import prompt_grid
-from mojo_toolbox.evaluation.readable import (
+from mojo_toolbox.evaluation.pages.confusions import largest_confusions
+from mojo_toolbox.evaluation.pages.differences import ChangeTable, change_tables
+from mojo_toolbox.evaluation.pages.fine_print import explanations, settings
+from mojo_toolbox.evaluation.pages.prompt_grid import prompt_grid
+from mojo_toolbox.evaluation.pages.readable import (
     DASH,
     MINUS,
     TIMES,
@@ -30,7 +30,7 @@ from mojo_toolbox.evaluation.readable import (
     value_of,
     with_interval,
 )
-from mojo_toolbox.evaluation.verdict import notes, verdict
+from mojo_toolbox.evaluation.pages.verdict import notes, verdict
 
 Report = Mapping[str, Any]
 _CONFUSIONS = 5

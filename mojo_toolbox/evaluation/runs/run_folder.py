@@ -15,8 +15,8 @@ from typing import Any
 
 from mojo_toolbox.data import read_records, write_records
 from mojo_toolbox.errors import EvaluationError
-from mojo_toolbox.evaluation.journal import Journal
 from mojo_toolbox.evaluation.report import PREDICTIONS_FILE, REPORT_FILES, SHUFFLES_FILE
+from mojo_toolbox.evaluation.runs.journal import Journal
 from mojo_toolbox.whole_files import whole_file
 
 _JOURNAL_FILE, _RUN_FILE = ".predictions.sqlite", "run.json"

@@ -12,8 +12,8 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from mojo_toolbox.data import NONE_ANSWER, POINTS, Point
-from mojo_toolbox.evaluation.bootstrap import Interval, Weights, interval, mean_of_known, ratio
-from mojo_toolbox.evaluation.figures import (
+from mojo_toolbox.evaluation.counting.bootstrap import Interval, Weights, interval, mean_of_known, ratio
+from mojo_toolbox.evaluation.counting.figures import (
     Averages,
     Detection,
     Histogram,
@@ -24,7 +24,7 @@ from mojo_toolbox.evaluation.figures import (
     TaskSelection,
     Tokens,
 )
-from mojo_toolbox.evaluation.predictions import Prediction, answered_point, is_right
+from mojo_toolbox.evaluation.runs.predictions import Prediction, answered_point, is_right
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

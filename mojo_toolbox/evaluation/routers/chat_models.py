@@ -21,7 +21,7 @@ from mojo_toolbox.errors import (
     PredictionError,
     PredictionTimeoutError,
 )
-from mojo_toolbox.evaluation.chat_completions import (
+from mojo_toolbox.evaluation.routers.chat_completions import (
     MOST_STOPS,
     Completion,
     Messages,

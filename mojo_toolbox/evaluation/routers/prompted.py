@@ -13,10 +13,10 @@ from dataclasses import replace
 from mojo_toolbox.contract import Usage
 from mojo_toolbox.data import NONE_ANSWER
 from mojo_toolbox.errors import ConfigurationError
-from mojo_toolbox.evaluation.chat_completions import Completion, Structured
-from mojo_toolbox.evaluation.chat_models import ChatModel
-from mojo_toolbox.evaluation.prompt_files import Prompt, load_prompt
-from mojo_toolbox.evaluation.routers import Answer, Question, checked_answer
+from mojo_toolbox.evaluation.routers.chat_completions import Completion, Structured
+from mojo_toolbox.evaluation.routers.chat_models import ChatModel
+from mojo_toolbox.evaluation.routers.prompt_files import Prompt, load_prompt
+from mojo_toolbox.evaluation.routers.question import Answer, Question, checked_answer
 
 __all__ = ["PromptedRouter", "load_prompt"]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TypedDict
 
 from mojo_toolbox.data import MeasuringPoint, Point, point_of
-from mojo_toolbox.evaluation.routers import Answer, Question
+from mojo_toolbox.evaluation.routers.question import Answer, Question
 
 # Of a text that a model wrote; of longer ones the middle is left out: thoughts begin it, the decision ends it.
 _LONGEST_TEXT = 2000

@@ -15,16 +15,16 @@ from typing import Any, Literal
 
 from mojo_toolbox.data import Conversation, MeasuringPoint, measuring_points
 from mojo_toolbox.errors import ConfigurationError, EndpointNotFoundError, EvaluationError
-from mojo_toolbox.evaluation.journal import Journal
-from mojo_toolbox.evaluation.patience import Patience
-from mojo_toolbox.evaluation.predictions import (
+from mojo_toolbox.evaluation.routers.question import Answer, Question, Record, Router
+from mojo_toolbox.evaluation.runs.journal import Journal
+from mojo_toolbox.evaluation.runs.patience import Patience
+from mojo_toolbox.evaluation.runs.predictions import (
     Outcome,
     Prediction,
     prediction,
     shuffled_prediction,
     shuffled_question,
 )
-from mojo_toolbox.evaluation.routers import Answer, Question, Record, Router
 
 Previous = Literal["labelled", "own"]
 # Nothing else will be answered either: the run ends, and goes on when it is started again.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mojo_toolbox.data import POINTS
-from mojo_toolbox.evaluation.readable import (
+from mojo_toolbox.evaluation.pages.readable import (
     POINT_MEANINGS,
     change,
     change_between,

@@ -1,0 +1,1 @@
+"""Answers -> figures with their intervals."""

@@ -1,0 +1,1 @@
+"""What can be asked: deployed models, chat models under a prompt, baselines, functions."""

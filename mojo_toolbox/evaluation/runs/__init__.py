@@ -1,0 +1,1 @@
+"""Asking: question by question, every answer kept as it comes."""
