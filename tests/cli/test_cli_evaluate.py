@@ -90,7 +90,6 @@ def test_reports_are_shown_again(with_test):
         (["--routers", "python:no_such_module:f"], 2, "cannot be imported"),
         (["--routers", "stay", "--price", "1"], 2, "--price takes two numbers"),
         (["--routers", "stay,stay"], 1, "two routers are called 'stay'"),
-        (["--routers", "endpoint:a/b/c", "--cloud", "local"], 1, "a--b--c--dev"),
     ],
 )
 def test_what_cannot_be_asked_is_said_in_a_line(with_test, arguments, status, words):
@@ -105,3 +104,10 @@ def test_a_file_that_is_not_there_is_said(with_test):
     done = with_test("evaluate", "nowhere.jsonl", "--routers", "stay")
     assert (done.returncode, done.stdout) == (1, "")
     assert "nowhere.jsonl: no such file" in done.stderr
+
+
+def test_an_endpoint_that_is_not_there_is_said(local):
+    done = local("evaluate", "train.jsonl", "--routers", "endpoint:a/b/c", "--output", "nowhere")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "a--b--c--dev" in done.stderr
+    assert not (local.folder / "nowhere" / "report.json").exists()
