@@ -19,6 +19,7 @@ from mojo_toolbox.data import NONE_ANSWER, Message, Task
 from mojo_toolbox.errors import ConfigurationError, DataError, InvalidAnswerError, ModelError
 from mojo_toolbox.naming import ModelKey
 from mojo_toolbox.routing.prompt import UNKNOWN, Unknown, routing_prompt
+from mojo_toolbox.routing_session import RoutingSession
 from mojo_toolbox.settings import CloudService, load_settings
 
 
@@ -137,6 +138,14 @@ class Model(ABC):
             usage=reply.usage,
             request_id=request_id,
         )
+
+    def session(self, *, tasks: Sequence[Task | Mapping[str, Any]]) -> RoutingSession[Decision]:
+        """Begin a conversation that is routed turn by turn, and that keeps its messages and decisions; nothing is sent."""
+
+        def ask(messages: Sequence[Mapping[str, Any]], *, tasks: Sequence[Task | Mapping[str, Any]]) -> Decision:
+            return self.predict(messages, tasks=tasks)
+
+        return RoutingSession(ask, tasks)
 
     @property
     def _adapter(self) -> str | None:

@@ -1,0 +1,64 @@
+"""A conversation that is routed turn by turn: it keeps the messages and the decisions, so that the caller need not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Generic, Protocol, TypeVar
+
+from mojo_toolbox.data import Task
+from mojo_toolbox.errors import DataError
+
+_Decision = TypeVar("_Decision", bound="_HasTask", covariant=True)  # noqa: PLC0105 - the name errors and docs show
+
+
+class _HasTask(Protocol):
+    @property
+    def task(self) -> str | None: ...
+
+
+class _Predict(Protocol[_Decision]):
+    def __call__(
+        self, messages: Sequence[Mapping[str, Any]], *, tasks: Sequence[Task | Mapping[str, Any]]
+    ) -> _Decision:
+        """Ask which task is in charge after the last message."""
+
+
+class RoutingSession(Generic[_Decision]):
+    """One conversation with a router. Made by `model.session(tasks=…)`; for one thread at a time."""
+
+    def __init__(self, predict: _Predict[_Decision], tasks: Sequence[Task | Mapping[str, Any]]) -> None:
+        """Begin an empty conversation; nothing is sent."""
+        self._predict = predict
+        self._messages: list[dict[str, Any]] = []
+        self.tasks = tasks
+        """What the assistant can do now. It may be replaced at any time; a task that is gone counts as unknown from then
+        on. While it stays the same, a server that keeps prefixes reads only what is new at each turn."""
+
+    @property
+    def messages(self) -> list[dict[str, Any]]:
+        """The conversation so far, as `predict()` takes it: user messages bear their decision as `task`."""
+        return [dict(message) for message in self._messages]
+
+    def route(self, user_text: str) -> _Decision:
+        """Take what the user said and return which task is in charge now; waits for the answer, for a minute at most.
+
+        When asking fails nothing is kept: call again with the same text.
+
+        Raises:
+            PredictionError, DataError: as `predict()` does.
+        """
+        asked = [*self._messages, {"role": "user", "content": user_text}]
+        decision = self._predict(asked, tasks=self.tasks)
+        asked[-1]["task"] = decision.task
+        self._messages = asked
+        return decision
+
+    def reply(self, agent_text: str) -> None:
+        """Take what the assistant said; nothing is sent before the next `route()`.
+
+        Raises:
+            DataError: it is no text.
+        """
+        if not isinstance(agent_text, str):
+            raise DataError(f"the assistant's reply is a text, not {type(agent_text).__name__}.")
+        self._messages.append({"role": "assistant", "content": agent_text})
