@@ -11,12 +11,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from mojo_toolbox.data.doubts import DOUBTS
+from mojo_toolbox.data.checking.doubts import DOUBTS
 
 if TYPE_CHECKING:
+    from mojo_toolbox.data.checking.problems import Problem
+    from mojo_toolbox.data.checking.statistics import Spread, Statistics
     from mojo_toolbox.data.checks import CheckReport, Contamination, Duplicates, Pair
-    from mojo_toolbox.data.problems import Problem
-    from mojo_toolbox.data.statistics import Spread, Statistics
 
 # Wider than any line: what goes into a pipe or a file is not folded.
 _UNFOLDED = 1000

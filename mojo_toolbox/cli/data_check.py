@@ -10,7 +10,7 @@ import typer
 from mojo_toolbox.cli.endings import UsageError
 from mojo_toolbox.cli.options import AsJson
 from mojo_toolbox.cli.output import data_as_json, note
-from mojo_toolbox.data.near_duplicates import SIMILAR
+from mojo_toolbox.data.likeness.near_duplicates import SIMILAR
 
 _LIMITS = "Exit with 1 when there are more than"
 

@@ -9,7 +9,7 @@ import typer
 
 from mojo_toolbox.cli.options import AsJson
 from mojo_toolbox.cli.output import data, data_as_json, note
-from mojo_toolbox.data.near_duplicates import SIMILAR
+from mojo_toolbox.data.likeness.near_duplicates import SIMILAR
 
 if TYPE_CHECKING:
     from mojo_toolbox.data.split_files import SplitReport

@@ -9,15 +9,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mojo_toolbox.data.conversation_index import require_packages
+from mojo_toolbox.data.checking.problems import Problem, Severity
+from mojo_toolbox.data.checking.statistics import Statistics
+from mojo_toolbox.data.checking.survey import Place, Survey, texts_of
+from mojo_toolbox.data.checking.task_inventory import SimilarTasks
+from mojo_toolbox.data.checking.tokens import estimated_tokens, token_counter
 from mojo_toolbox.data.jsonl import require_file_on_disk
-from mojo_toolbox.data.near_duplicates import SIMILAR, Groups
-from mojo_toolbox.data.problems import Problem, Severity
-from mojo_toolbox.data.shingles import shingles, similarity
-from mojo_toolbox.data.statistics import Statistics
-from mojo_toolbox.data.survey import Place, Survey, texts_of
-from mojo_toolbox.data.task_inventory import SimilarTasks
-from mojo_toolbox.data.tokens import estimated_tokens, token_counter
+from mojo_toolbox.data.likeness.conversation_index import require_packages
+from mojo_toolbox.data.likeness.near_duplicates import SIMILAR, Groups
+from mojo_toolbox.data.likeness.shingles import shingles, similarity
 from mojo_toolbox.errors import ConfigurationError
 from mojo_toolbox.progress import Progress, reporting_to
 

@@ -9,12 +9,12 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any, TextIO
 
+from mojo_toolbox.data.checking.survey import texts_of
 from mojo_toolbox.data.content_hash import ContentHash
-from mojo_toolbox.data.conversation_index import require_packages
 from mojo_toolbox.data.conversations import Conversation, parse_conversation
 from mojo_toolbox.data.jsonl import RandomLines, RawLine, both_files, parse_line, read_lines, require_file_on_disk
+from mojo_toolbox.data.likeness.conversation_index import require_packages
 from mojo_toolbox.data.splits import By, Division, Facts, divide, fit
-from mojo_toolbox.data.survey import texts_of
 from mojo_toolbox.errors import DataError
 from mojo_toolbox.progress import Progress, reporting_to
 

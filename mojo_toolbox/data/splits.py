@@ -8,9 +8,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from mojo_toolbox.data.conversation_index import ConversationIndex, TextsOf, require_packages
 from mojo_toolbox.data.conversations import Conversation, parse_conversation
-from mojo_toolbox.data.near_duplicates import SIMILAR, Groups
+from mojo_toolbox.data.likeness.conversation_index import ConversationIndex, TextsOf, require_packages
+from mojo_toolbox.data.likeness.near_duplicates import SIMILAR, Groups
 from mojo_toolbox.data.unseen_tasks import LabelSet, choose_unseen_tasks
 from mojo_toolbox.errors import ConfigurationError, DataError
 

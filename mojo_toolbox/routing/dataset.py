@@ -13,6 +13,7 @@ from mojo_toolbox.data import Conversation, parse_conversation, read_records, wr
 from mojo_toolbox.data.augmentation import Augmentation
 from mojo_toolbox.data.content_hash import ContentHash
 from mojo_toolbox.data.conversations import Text, describe
+from mojo_toolbox.data.dataset_rows import without_filled_in
 from mojo_toolbox.data.task_pool import TaskPool
 from mojo_toolbox.errors import DataError
 from mojo_toolbox.routing.training import training_examples, validation_example
@@ -131,31 +132,9 @@ def _records(source: DataSource) -> Iterator[tuple[str | None, int | None, Any]]
         if isinstance(record, Conversation):
             yield None, None, record
         elif isinstance(record, Mapping):
-            yield "record", number, _without_filled_in(record)
+            yield "record", number, without_filled_in(record)
         else:
             raise DataError(f"a conversation was expected, not {type(record).__name__}.", path="record", line=number)
-
-
-def _without_filled_in(record: Mapping[str, Any]) -> dict[str, Any]:
-    """Undo what `datasets.Dataset` does to records: it gives every message every key, None where there was none.
-
-    A user message's `task` of None therefore stays "no task": in a Dataset, unlabelled turns cannot be told from it.
-    """
-    cleaned = {name: value for name, value in record.items() if value is not None}
-    tasks = cleaned.get("tasks")
-    if isinstance(tasks, list):
-        cleaned["tasks"] = [
-            {k: v for k, v in task.items() if v is not None} if isinstance(task, Mapping) else task for task in tasks
-        ]
-    messages = cleaned.get("messages")
-    if isinstance(messages, list):
-        cleaned["messages"] = [
-            {k: v for k, v in m.items() if not (v is None and (k != "task" or m.get("role") != "user"))}
-            if isinstance(m, Mapping)
-            else m
-            for m in messages
-        ]
-    return cleaned
 
 
 def _chat_example(record: Mapping[str, Any], *, path: str | None, line: int | None) -> dict[str, Any]:

@@ -6,10 +6,11 @@ import random
 
 import pytest
 
-from mojo_toolbox.data import jsonl, parse_conversation, problems, read_conversations, read_records
+from mojo_toolbox.data import jsonl, parse_conversation, read_conversations, read_records
+from mojo_toolbox.data.checking import problems
+from mojo_toolbox.data.checking.doubts import DOUBTS
 from mojo_toolbox.data.checks import check
 from mojo_toolbox.data.content_hash import content_hash
-from mojo_toolbox.data.doubts import DOUBTS
 from mojo_toolbox.errors import ConfigurationError, DataError
 
 TASKS = [{"name": "mail", "description": "Write an email"}, {"name": "recap", "description": "Sum up a meeting"}]

@@ -5,9 +5,9 @@ import random
 import numpy as np
 import pytest
 
-from mojo_toolbox.data import near_duplicates
-from mojo_toolbox.data.near_duplicates import SIMILAR, Groups, Signatures, join_similar, nearest
-from mojo_toolbox.data.shingles import plain, shingles, similarity
+from mojo_toolbox.data.likeness import near_duplicates
+from mojo_toolbox.data.likeness.near_duplicates import SIMILAR, Groups, Signatures, join_similar, nearest
+from mojo_toolbox.data.likeness.shingles import plain, shingles, similarity
 
 WORDS = [f"{a}{b}{c}" for a in "bdfgklmnprst" for b in ("a", "e", "i", "ou") for c in ("n", "rt", "l", "sh", "ck")]
 

@@ -13,7 +13,7 @@ import pytest
 
 from mojo_toolbox.data import Conversation, parse_conversation, read_conversations, read_records
 from mojo_toolbox.data.content_hash import content_hash
-from mojo_toolbox.data.shingles import shingles, similarity
+from mojo_toolbox.data.likeness.shingles import shingles, similarity
 from mojo_toolbox.data.split_files import split_file
 from mojo_toolbox.data.splits import labels_of, split
 from mojo_toolbox.errors import ConfigurationError, DataError

@@ -225,6 +225,16 @@ def test_data_that_cannot_be_read_is_said_before_anything_is_asked(tmp_path):
     assert caught.value.line == 2
 
 
+def test_a_dataset_is_asked_about_like_a_file():
+    from datasets import Dataset
+
+    given = {
+        "tasks": [{"name": "a"}],
+        "messages": [{"role": "user", "content": "x", "task": "a"}, {"role": "assistant", "content": "y"}],
+    }
+    assert ask(lambda *_: "a", Dataset.from_list([given])).overall.right == 1
+
+
 def test_an_endpoint_that_is_not_there_ends_the_run():
     def router(messages, tasks, previous):
         raise EndpointNotFoundError("no such endpoint", endpoint_name="e")

@@ -10,9 +10,10 @@ from typing import Any
 
 from mojo_toolbox.data import Conversation, measuring_points, parse_conversation, read_conversations
 from mojo_toolbox.data.content_hash import ContentHash
+from mojo_toolbox.data.dataset_rows import without_filled_in
 from mojo_toolbox.errors import DataError
 
-# A path, or conversations, or records of them.
+# A path, or conversations, or records of them, a datasets.Dataset among them.
 Conversations = str | Path | Iterable[Conversation | Mapping[str, Any]]
 
 
@@ -42,7 +43,8 @@ class Source:
         elif isinstance(conversations, Mapping) or not isinstance(conversations, Iterable):
             raise DataError(f"conversations must be a path or a list of them, not {type(conversations).__name__}.")
         else:
-            for number, record in enumerate(conversations, start=1):
+            for number, given in enumerate(conversations, start=1):
+                record = without_filled_in(given) if isinstance(given, Mapping) else given
                 self._given.append(parse_conversation(record, path="record", line=number))
 
     def __iter__(self) -> Iterator[Conversation]:

@@ -8,8 +8,8 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
 from mojo_toolbox.data.conversations import Conversation
-from mojo_toolbox.data.near_duplicates import Groups, Signatures, join_similar, nearest
-from mojo_toolbox.data.shingles import shingles
+from mojo_toolbox.data.likeness.near_duplicates import Groups, Signatures, join_similar, nearest
+from mojo_toolbox.data.likeness.shingles import shingles
 from mojo_toolbox.errors import ConfigurationError
 
 if TYPE_CHECKING:

@@ -24,7 +24,7 @@ class Problem:
     """Something wrong (error: the line cannot be used) or doubtful (warning) in a file; `line` from 1, None for all of it.
 
     Kinds of errors: "line" (not UTF-8, not a JSON object, too long), "tasks", "messages", "labels", "points" and "record"
-    say which part is wrong. Kinds of warnings are the keys of `mojo_toolbox.data.doubts.DOUBTS`.
+    say which part is wrong. Kinds of warnings are the keys of `mojo_toolbox.data.checking.doubts.DOUBTS`.
     """
 
     severity: Severity

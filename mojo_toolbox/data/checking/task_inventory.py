@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mojo_toolbox.data.conversations import Conversation
-from mojo_toolbox.data.near_duplicates import Signatures, nearest
+from mojo_toolbox.data.likeness.near_duplicates import Signatures, nearest
+from mojo_toolbox.data.likeness.shingles import plain, shingles, similarity
 from mojo_toolbox.data.resemblance import plain_name
-from mojo_toolbox.data.shingles import plain, shingles, similarity
 
 # Distinct names, and distinct descriptions, that are kept: some 300 bytes each.
 MOST_TASKS = 100_000

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from mojo_toolbox.data.shingles import similarity
+from mojo_toolbox.data.likeness.shingles import similarity
 
 if TYPE_CHECKING:
     from datasketch import MinHash

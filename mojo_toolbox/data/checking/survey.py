@@ -9,15 +9,15 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from mojo_toolbox.data.checking.doubts import FileDoubts, conversation_doubts
+from mojo_toolbox.data.checking.problems import MOST_KEPT, ProblemLog, record_problems
+from mojo_toolbox.data.checking.statistics import Statistics, StatisticsCollector
+from mojo_toolbox.data.checking.task_inventory import TaskInventory
+from mojo_toolbox.data.checking.tokens import estimated_tokens
 from mojo_toolbox.data.content_hash import ContentHash
-from mojo_toolbox.data.conversation_index import ConversationIndex, TextsOf, digest
 from mojo_toolbox.data.conversations import Conversation
-from mojo_toolbox.data.doubts import FileDoubts, conversation_doubts
 from mojo_toolbox.data.jsonl import RandomLines, RawLine, parse_line, read_lines
-from mojo_toolbox.data.problems import MOST_KEPT, ProblemLog, record_problems
-from mojo_toolbox.data.statistics import Statistics, StatisticsCollector
-from mojo_toolbox.data.task_inventory import TaskInventory
-from mojo_toolbox.data.tokens import estimated_tokens
+from mojo_toolbox.data.likeness.conversation_index import ConversationIndex, TextsOf, digest
 from mojo_toolbox.errors import DataError
 from mojo_toolbox.progress import Progress
 

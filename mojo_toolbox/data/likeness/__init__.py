@@ -1,0 +1,1 @@
+"""Which conversations resemble each other, in files of any size."""
