@@ -5,7 +5,7 @@ import json
 import threading
 
 import pytest
-from chat_server import completion, refusal, serving
+from scripted_chat_server import completion, refusal, serving
 
 from mojo_toolbox.contract import Usage
 from mojo_toolbox.errors import (

@@ -4,7 +4,7 @@ import json
 import re
 
 import pytest
-from chat_server import completion, serving
+from scripted_chat_server import completion, serving
 
 from mojo_toolbox.contract import Usage
 from mojo_toolbox.errors import ConfigurationError

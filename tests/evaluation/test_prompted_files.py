@@ -1,9 +1,6 @@
 """Prompt files: what they hold, what they show a model, and what is said about one that cannot be used."""
 
 import re
-import subprocess
-import sys
-import zipfile
 from pathlib import Path
 
 import pytest
@@ -91,14 +88,6 @@ def test_the_examples_are_tasks_of_nobodys_data():
     assert len(known) > 100
     assert {"choose_pieces", "order_scores"} <= examples
     assert examples & known == set()
-
-
-@pytest.mark.slow
-def test_prompts_travel_in_the_wheel(tmp_path):
-    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(tmp_path), str(ROOT)]
-    subprocess.run(command, check=True, capture_output=True, timeout=120)
-    names = zipfile.ZipFile(next(tmp_path.glob("*.whl"))).namelist()
-    assert {f"mojo_toolbox/evaluation/routers/prompts/{name}.md" for name in PROMPTS} <= set(names)
 
 
 # ------------------------------------------------------------------------------------------------ files of one's own
