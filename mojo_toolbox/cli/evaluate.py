@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -130,7 +133,7 @@ def evaluate(
         ),
     ] = None,
     seed: Annotated[
-        int, typer.Option(help="Of the shuffled lists and the bootstrap.", metavar="N", rich_help_panel=_COUNT)
+        int, typer.Option(min=0, help="Of the shuffled lists and the bootstrap.", metavar="N", rich_help_panel=_COUNT)
     ] = 0,
     cloud_service: Cloud = None,
     region_name: Region = None,
@@ -145,7 +148,8 @@ def evaluate(
     from mojo_toolbox.cli.report_tables import print_reports
 
     asked = Asked(_listed(prompts), structured, base_url, cloud_service, region_name, timeout)
-    found = routers(_listed(router_names), asked)
+    with redirect_stdout(sys.stderr):  # what a router of one's own prints is no part of the answer
+        found = routers(_listed(router_names), asked)
     if not found:
         raise UsageError("--routers names none. For example: --routers stay,tfidf")
     folder = output or Path(f"evaluation-{conversations.stem}")
@@ -161,7 +165,10 @@ def evaluate(
         "retry_errors": retry_errors,
         "overwrite": overwrite,
     }
-    with goes_on(f"What was answered is kept in {folder}: the same command goes on where it was."):
+    with (
+        redirect_stdout(sys.stderr),
+        goes_on(f"What was answered is kept in {folder}: the same command goes on where it was."),
+    ):
         reports, page = _evaluate(found, conversations, folder, options)
     if as_json:
         documents = [report.as_dict() for report in reports]
@@ -169,6 +176,8 @@ def evaluate(
     else:
         print_reports([report.as_dict() for report in reports])
     note(f"Report: {page}")
+    if not reports[0].overall.n:
+        note("Nothing was asked: no user turn is labelled.")
     if all(report.overall.n and report.overall.errors == report.overall.n for report in reports):
         note("Every decision failed: " + "; ".join(next(iter(report.error_kinds)) for report in reports))
         raise typer.Exit(1)
@@ -198,6 +207,6 @@ def _price(given: str | None) -> Price | None:
         prompt, completion = (float(part) for part in given.split(","))
     except ValueError:
         raise UsageError(f"--price takes two numbers, such as 0.4,1.6; not {given!r}.") from None
-    if not (prompt >= 0 and completion >= 0):
+    if not (0 <= prompt < math.inf and 0 <= completion < math.inf):
         raise UsageError(f"--price {given}: a price is 0 or more.")
     return Price(prompt, completion)

@@ -13,7 +13,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 from mojo_toolbox.data import POINTS, read_records
-from mojo_toolbox.errors import ReportError
+from mojo_toolbox.errors import DataError, ReportError
 from mojo_toolbox.evaluation.counting.bootstrap import Interval, interval
 from mojo_toolbox.evaluation.counting.tally import Tally
 from mojo_toolbox.evaluation.report import PREDICTIONS_FILE, Report, read_report
@@ -83,11 +83,12 @@ def compare(
     Raises:
         ReportError: no report, one of another version, or of other conversations; or a figure or margin there is not.
     """
-    if not 0 <= margin < 1:
+    if not 0 <= margin <= 1:
         raise ReportError(f"margin={margin} must be a share of 1, such as 0.01 for one percentage point.")
     unknown = [figure for figure in gated if figure not in GATED]
-    if unknown:
-        raise ReportError(f"no such figure: {', '.join(unknown)}. There are {', '.join(GATED)}.")
+    if unknown or not gated:
+        what = f"no such figure: {', '.join(unknown)}" if unknown else "no figure is to decide"
+        raise ReportError(f"{what}. There are {', '.join(GATED)}.")
     first, second = read_report(a), read_report(b)
     same = first.data.sha256 == second.data.sha256 and first.previous == second.previous
     if not same and not any_data:
@@ -95,8 +96,18 @@ def compare(
             f"{a} and {b} were not measured on the same: {_measured_on(first)}, {_measured_on(second)}. Evaluate both on "
             "the same conversations, or compare anyway (any_data=True, --any-data)."
         )
+    for path, report in ((a, first), (b, second)):
+        missing = [figure for figure in gated if _value(report, figure) is None]
+        if missing:
+            raise ReportError(
+                f"{path} has nothing at {', '.join(missing)}, which is to decide: no such decision was asked."
+            )
     paths = [_predictions(a), _predictions(b)]
-    resampled = _resampled_differences(*paths) if same and all(path.is_file() for path in paths) else {}
+    resampled: dict[str, Any] = {}
+    if same and all(path.is_file() for path in paths):
+        tallies = [_tally(path, report) for path, report in zip(paths, (first, second), strict=True)]
+        before, after = (tally.resampled() for tally in tallies)
+        resampled = {figure: after[figure] - before[figure] for figure in before}
     rows = [_difference(figure, first, second, resampled.get(figure), margin) for figure in GATED]
     rows += [_beside(figure, first, second) for figure in _BESIDE]
     return Comparison(a=first.router, b=second.router, margin=margin, gated=list(gated), rows=rows)
@@ -133,15 +144,22 @@ def _value(report: Report, figure: str) -> float | None:
     return None if found is None else found.value
 
 
-def _resampled_differences(a: Path, b: Path) -> dict[str, Any]:
-    # The seed must be the same for both: then so are the conversations of each resample.
-    first, second = (Tally.of(_rows(path)).resampled() for path in (a, b))
-    return {figure: second[figure] - first[figure] for figure in first}
-
-
-def _rows(path: Path) -> Iterator[Any]:
-    for _, row in read_records(path):
-        yield row
+def _tally(path: Path, report: Report) -> Tally:
+    """Count a report's predictions. The seed is the same for all: then so are the conversations of each resample."""
+    try:
+        rows: Iterator[Any] = (row for _, row in read_records(path))
+        tally = Tally.of(rows) if path.stat().st_size else Tally()
+        counted = tally.overall()
+    except (KeyError, TypeError, ValueError) as error:
+        if isinstance(error, DataError):
+            raise
+        raise ReportError(f"{path}: a row is no prediction ({type(error).__name__}: {error}).") from error
+    if (counted.n, counted.right) != (report.overall.n, report.overall.right):
+        raise ReportError(
+            f"{path} does not belong to the report beside it: {counted.right} of {counted.n} decisions right here, "
+            f"{report.overall.right} of {report.overall.n} there. Evaluate again, or move it away to compare without intervals."
+        )
+    return tally
 
 
 def _predictions(report: Path | str) -> Path:

@@ -47,6 +47,8 @@ def evaluate_all(
     for number, folder in enumerate(folders):
         if folder in folders[:number]:
             raise EvaluationError(f"two routers are called {asked[number].name!r}: give each a name of its own.")
+    if Path(output).exists() and not Path(output).is_dir():
+        raise EvaluationError(f"{output} is a file; output is a folder.")
     summary = Path(output) / _SUMMARY
     if options.get("overwrite"):
         summary.unlink(missing_ok=True)
@@ -61,7 +63,8 @@ def evaluate_all(
         evaluate(router, conversations, output=folder, reuse=True, **options)
         for router, folder in zip(asked, folders, strict=True)
     ]
-    write_summary(reports, Path(output), comparisons=[compare(folders[0], folder) for folder in folders[1:]])
+    others = folders[1:] if reports and reports[0].overall.n else []
+    write_summary(reports, Path(output), comparisons=[compare(folders[0], folder) for folder in others])
     return reports
 
 

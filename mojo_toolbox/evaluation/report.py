@@ -6,11 +6,11 @@ import html
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
-from mojo_toolbox.data import Point
+from mojo_toolbox.data import POINTS, Point
 from mojo_toolbox.data.conversations import describe
 from mojo_toolbox.errors import ReportError
 from mojo_toolbox.evaluation.counting.figures import (
@@ -60,6 +60,15 @@ class Report(BaseModel):
     error_kinds: dict[str, int]
     mistakes: list[Mistake]
 
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if set(self.points) != set(POINTS):
+            raise ValueError(f"points must be {', '.join(POINTS)}")
+        size = len(self.tasks.labels)
+        if [len(row) for row in self.tasks.matrix] != [size] * size or len(self.tasks.invalid) != size:
+            raise ValueError("tasks.matrix must have a row and a column for each label")
+        return self
+
     def as_dict(self) -> dict[str, Any]:
         """Return the report as it stands in report.json."""
         return self.model_dump(mode="json")
@@ -102,7 +111,7 @@ def read_report(path: Path | str) -> Report:
     if path.is_dir():
         path /= REPORT_FILE
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = json.loads(path.read_text(encoding="utf-8"), parse_constant=_no_number)
     except FileNotFoundError:
         raise ReportError(f"{path}: no such file. A report is what `mojo evaluate` writes.") from None
     except (ValueError, RecursionError) as error:  # not UTF-8, not JSON
@@ -112,9 +121,13 @@ def read_report(path: Path | str) -> Report:
     if document["report_version"] != REPORT_VERSION:
         raise ReportError(
             f"{path}: a report of version {document['report_version']}; this library reads version {REPORT_VERSION}. "
-            "Evaluate again: with predictions.jsonl beside it, nothing is asked twice."
+            "Evaluate again."
         )
     try:
         return Report.model_validate(document)
     except ValidationError as error:
         raise ReportError(f"{path}: not a report: {describe(error)}.") from error
+
+
+def _no_number(name: str) -> float:
+    raise ValueError(f"{name} is no figure")

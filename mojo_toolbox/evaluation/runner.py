@@ -32,6 +32,8 @@ from mojo_toolbox.evaluation.runs.source import Conversations, Source, Survey
 from mojo_toolbox.model import Model
 from mojo_toolbox.progress import Progress, reporting_to
 
+_MOST_LANES = 1000
+
 
 @dataclass(frozen=True)
 class Price:
@@ -140,11 +142,14 @@ def _check(asking: Asking, counting: _Counting, limit: int | None) -> None:
     for name, value, least in (
         ("concurrency", asking.concurrency, 1),
         ("shuffles", asking.shuffles, 0),
+        ("seed", asking.seed, 0),
         ("resamples", counting.resamples, 1),
         ("limit", 1 if limit is None else limit, 1),
     ):
         if not isinstance(value, int) or value < least:
             raise ConfigurationError(f"{name}={value!r} must be a whole number of at least {least}.")
+    if asking.concurrency > _MOST_LANES:
+        raise ConfigurationError(f"concurrency={asking.concurrency} is more than {_MOST_LANES}, a thread or two each.")
     for name, number in (("timeout", asking.timeout), ("latency_limit_ms", counting.latency_limit_ms)):
         if not isinstance(number, int | float) or not 0 < number < 1e9:  # noqa: PLR2004 - threads wait no longer
             raise ConfigurationError(f"{name}={number!r} must be a number above 0.")

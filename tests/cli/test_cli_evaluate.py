@@ -19,6 +19,9 @@ def with_test(mojo):
     (mojo.folder / "mine.py").write_text(
         "def words(messages, tasks, previous):\n"
         "    return next((t['name'] for t in tasks if t['name'] in messages[-1]['content']), None)\n"
+        "print('imported')\n"
+        "def talks(messages, tasks, previous):\n"
+        "    print('asked')\n"
         "def broken(messages, tasks, previous):\n"
         "    raise ConnectionError('no line')\n"
     )
@@ -49,6 +52,19 @@ def test_several_routers_stand_side_by_side(with_test):
     again = with_test("evaluate", "test.jsonl", "--routers", names)
     assert again.returncode == 1
     assert "--overwrite" in again.stderr
+
+
+def test_what_a_router_prints_is_no_part_of_the_answer(with_test):
+    report = with_test.json("evaluate", "test.jsonl", "--routers", "python:mine.py:talks", "--output", "out")
+    assert report["overall"]["n"] == 60
+
+
+def test_a_file_without_labels_asks_nothing_and_says_so(with_test):
+    record = {"tasks": TASKS, "messages": [{"role": "user", "content": "hi"}]}
+    (with_test.folder / "plain.jsonl").write_text(json.dumps(record))
+    done = with_test("evaluate", "plain.jsonl", "--routers", "stay,always-none")
+    assert done.returncode == 0, done.stderr
+    assert "no user turn is labelled" in done.stderr
 
 
 def test_the_gate_ends_with_1_when_the_candidate_is_worse(with_test):

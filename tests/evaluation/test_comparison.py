@@ -61,6 +61,43 @@ def test_figures_that_decide_are_chosen(runs):
         compare(runs / "oracle", runs / "none", margin=5)
 
 
+def test_a_gate_that_decides_nothing_is_an_error(runs, tmp_path):
+    with pytest.raises(ReportError, match="no figure is to decide"):
+        compare(runs / "oracle", runs / "none", gated=())
+    nothing = [{"tasks": [{"name": "a"}], "messages": [{"role": "user", "content": "x"}]}]
+    evaluate(lambda *_: None, nothing, output=tmp_path / "nothing", progress=False, resamples=20)
+    with pytest.raises(ReportError, match="has nothing at accuracy, balanced"):
+        compare(tmp_path / "nothing", tmp_path / "nothing")
+
+
+def test_predictions_of_another_report_are_noticed(runs, tmp_path):
+    for name, predictions in {"a": "oracle", "b": "none"}.items():
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "report.json").write_bytes((runs / "oracle" / "report.json").read_bytes())
+        (tmp_path / name / "predictions.jsonl").write_bytes((runs / predictions / "predictions.jsonl").read_bytes())
+    with pytest.raises(ReportError, match="does not belong to the report beside it"):
+        compare(tmp_path / "a", tmp_path / "b")
+    (tmp_path / "b" / "predictions.jsonl").write_text('{"conversation": 1}\n')
+    with pytest.raises(ReportError, match="a row is no prediction"):
+        compare(tmp_path / "a", tmp_path / "b")
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda d: d["overall"]["accuracy"].update(value=float("nan")), "NaN is no figure"),
+        (lambda d: d["points"].pop("switch"), "points must be start"),
+        (lambda d: d["tasks"].update(matrix=[]), "a row and a column for each label"),
+    ],
+)
+def test_a_mutilated_report_is_refused(runs, tmp_path, change, words):
+    document = json.loads((runs / "oracle" / "report.json").read_text())
+    change(document)
+    (tmp_path / "report.json").write_text(json.dumps(document))
+    with pytest.raises(ReportError, match=words):
+        read_report(tmp_path)
+
+
 def test_reports_without_predictions_compare_without_intervals(runs, tmp_path):
     for name in ("oracle", "nearly"):
         (tmp_path / f"{name}.json").write_bytes((runs / name / "report.json").read_bytes())

@@ -74,18 +74,19 @@ def test_a_run_killed_at_a_decision_asks_only_for_the_rest(tmp_path):
 
 def test_own_decisions_are_taken_up_again_where_a_run_ended(tmp_path):
     conversations = [conversation(0, ["recap"] * 6)]
-    answers = iter(["email"] * 3)
+    key, seen = False, []
 
-    def fails_later(messages, tasks, previous):
-        if (answer := next(answers, None)) is None:
+    def router(messages, tasks, previous):
+        if len(seen) == 3 and not key:
             raise ConfigurationError("no key")
-        return answer
+        seen.append(previous)
+        return "email" if len(seen) < 4 else None
 
     with pytest.raises(ConfigurationError, match="no key"):
-        ask(fails_later, conversations, output=tmp_path, previous="own", name="r")
-    seen = []
-    ask(lambda m, t, previous: seen.append(previous), conversations, output=tmp_path, previous="own", name="r")
-    assert seen == ["email", None, None]
+        ask(router, conversations, output=tmp_path, previous="own")
+    key = True
+    ask(router, conversations, output=tmp_path, previous="own")
+    assert seen == [None, "email", "email", "email", None, None]
 
 
 def test_a_call_that_hangs_becomes_an_error_and_the_others_go_on(tmp_path):
@@ -123,6 +124,8 @@ def test_a_folder_with_another_run_is_left_alone_until_told_to_overwrite(tmp_pat
 
     ask(stay, many(3), output=tmp_path)
     before = (tmp_path / "predictions.jsonl").read_bytes()
+    with pytest.raises(EvaluationError, match="fingerprint"):
+        ask(lambda messages, tasks, previous: None, many(3), output=tmp_path, name="stay")
     for options in ({"previous": "own"}, {"name": "other"}):
         with pytest.raises(EvaluationError, match="holds another run"):
             ask(stay, many(3), output=tmp_path, **options)
@@ -249,6 +252,8 @@ def test_an_endpoint_that_is_not_there_ends_the_run():
         ({"previous": "mine"}, "previous='mine'"),
         ({"concurrency": 0}, "concurrency=0"),
         ({"shuffles": -1}, "shuffles=-1"),
+        ({"seed": -1}, "seed=-1"),
+        ({"concurrency": 100_000}, "concurrency=100000"),
         ({"timeout": 0}, "timeout=0"),
         ({"resamples": 1.5}, "resamples=1.5"),
     ],
@@ -258,9 +263,17 @@ def test_arguments_out_of_range_are_named(options, words):
         evaluate(lambda *_: None, many(1), progress=False, **options)
 
 
+async def later(messages, tasks, previous):
+    return None
+
+
 def test_what_is_no_router_is_refused():
     with pytest.raises(EvaluationError, match="not str"):
         ask("tfidf?", many(1))
+    with pytest.raises(EvaluationError, match="async function"):
+        ask(later, many(1))
+    with pytest.raises(EvaluationError, match="the class Path"):
+        ask(Path, many(1))
     with pytest.raises(DataError, match="a path or a list"):
         ask(lambda *_: None, 7)
     with pytest.raises(EvaluationError, match="is a file"):

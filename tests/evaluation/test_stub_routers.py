@@ -2,11 +2,12 @@
 
 import random
 
+import numpy as np
 import pytest
 from conversations import NAMES, conversation, many, oracle
 
 from mojo_toolbox.data import POINTS, Conversation
-from mojo_toolbox.evaluation import evaluate
+from mojo_toolbox.evaluation import Answer, evaluate
 
 
 def ask(router, conversations, **options):
@@ -62,6 +63,61 @@ def test_invalid_answers_and_errors_are_counted_apart_and_both_wrong():
     assert report.error_kinds == {"RuntimeError: no luck": 1}
     assert report.tasks.invalid == [5]
     assert report.points["none"].detection.matrix == [[0, 0], [5, 0]]
+
+
+class Says:
+    """A router of one's own, whose answers may be anything."""
+
+    name = "says"
+
+    def __init__(self, answer):
+        self.answer = answer
+
+    def ask(self, question):
+        return self.answer
+
+
+@pytest.mark.parametrize("task", ["nope", 5, ["recap"], "a\ud800"])
+def test_an_answer_that_names_no_listed_task_is_invalid_whatever_it_says_of_itself(task, tmp_path):
+    report = ask(Says(Answer(task=task, valid=True)), [conversation(0)], shuffles=1, output=tmp_path)
+    assert (report.overall.invalid, report.overall.errors, report.overall.right) == (5, 0, 0)
+    assert ask(Says(Answer(task="recap", valid=False)), [conversation(0)]).overall.invalid == 5
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "recap",
+        Answer(task="recap", probability=5.0),
+        Answer(task="recap", probability=float("nan")),
+        Answer(task="recap", probability="high"),
+        Answer(task="recap", usage={"prompt_tokens": 1}),
+        Answer(task="recap", text=5),
+    ],
+)
+def test_an_answer_that_no_row_can_hold_is_an_error(answer, tmp_path):
+    assert ask(Says(answer), [conversation(0)], output=tmp_path).overall.errors == 5
+
+
+def test_numbers_of_numpy_are_numbers():
+    answer = Answer(task="recap", probability=np.float32(0.5))
+    assert ask(Says(answer), [conversation(0)]).mistakes[0].probability == 0.5
+    assert ask(lambda *_: np.array(["recap"]), [conversation(0)]).overall.invalid == 5
+
+
+class UnspeakableError(Exception):
+    def __str__(self):
+        raise RuntimeError("not even this")
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"), [(ValueError("\ud800"), "ValueError: ?"), (UnspeakableError(), "UnspeakableError")]
+)
+def test_an_error_that_cannot_be_written_is_counted_all_the_same(error, kind, tmp_path):
+    def router(messages, tasks, previous):
+        raise error
+
+    assert ask(router, [conversation(0)], output=tmp_path).error_kinds == {kind: 5}
 
 
 def test_a_name_that_is_listed_elsewhere_only_is_invalid():

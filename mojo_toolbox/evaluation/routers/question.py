@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import inspect
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol, runtime_checkable
 
 from mojo_toolbox.contract import Usage
@@ -78,6 +80,8 @@ class FunctionRouter:
     def __init__(self, function: RouterFunction, *, name: str | None = None) -> None:
         self._function = function
         self.name = name if name is not None else str(getattr(function, "__name__", type(function).__name__))
+        self.fingerprint = _source_hash(function)
+        """Another one after a change of the function's own lines; None where they are not to be had."""
 
     def ask(self, question: Question) -> Answer:
         """Call the function; anything but a listed name or None is an invalid answer."""
@@ -101,13 +105,44 @@ class EndpointRouter:
         return Answer(task=decision.task, probability=probability, usage=decision.usage)
 
 
+def _source_hash(function: object) -> str | None:
+    try:
+        source = inspect.getsource(function)  # type: ignore[arg-type]  # what has none is a TypeError
+    except (OSError, TypeError):
+        return None
+    return hashlib.sha256(source.encode(errors="replace")).hexdigest()
+
+
 def checked_answer(said: object, question: Question, *, text: str | None = None, usage: Usage | None = None) -> Answer:
     """Return the answer that `said` is: a listed name, or None (or "none") for no task. All else is invalid."""
-    if said is None or said == NONE_ANSWER:
+    if said is None or (isinstance(said, str) and said == NONE_ANSWER):
         return Answer(task=None, text=text, usage=usage)
     if isinstance(said, str) and said in question.names:
         return Answer(task=said, text=text, usage=usage)
     return Answer(task=None, valid=False, text=text if text is not None else f"{said!s:.2000}", usage=usage)
+
+
+def usable(answer: object, question: Question) -> Answer:
+    """Return an answer as rows take it: what names no listed task is invalid, whatever it says of itself.
+
+    Raises:
+        TypeError, ValueError: it is no Answer, or its probability, tokens or text are none.
+    """
+    if not isinstance(answer, Answer):
+        raise TypeError(f"ask() returned {type(answer).__name__}, not an Answer")
+    if answer.usage is not None and not isinstance(answer.usage, Usage):
+        raise TypeError(f"Answer.usage is {type(answer.usage).__name__}, not a Usage")
+    if answer.text is not None and not isinstance(answer.text, str):
+        raise TypeError(f"Answer.text is {type(answer.text).__name__}, not a text")
+    probability = None if answer.probability is None else float(answer.probability)
+    if probability is not None and not 0 <= probability <= 1:
+        raise ValueError(f"Answer.probability is {probability}, not between 0 and 1")
+    checked = checked_answer(answer.task, question, text=answer.text, usage=answer.usage)
+    if not answer.valid:
+        checked = replace(checked, task=None, valid=False)
+    elif not checked.valid and checked.text is None:
+        checked = replace(checked, text=str(answer.task))
+    return replace(checked, probability=probability)
 
 
 def as_router(router: object, *, name: str | None = None) -> Router:
@@ -116,6 +151,13 @@ def as_router(router: object, *, name: str | None = None) -> Router:
     Raises:
         EvaluationError: it is none of these.
     """
+    if inspect.iscoroutinefunction(router) or inspect.isgeneratorfunction(router) or inspect.isasyncgenfunction(router):
+        raise EvaluationError(
+            "the router is an async function or a generator, and evaluate() asks from threads. Give one that returns its "
+            "answer, such as lambda *question: asyncio.run(router(*question))."
+        )
+    if inspect.isclass(router):
+        raise EvaluationError(f"the router is the class {router.__name__}: give an object of it.")
     if isinstance(router, Model):
         return EndpointRouter(router, name=name)
     if isinstance(router, Router):

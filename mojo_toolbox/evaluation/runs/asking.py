@@ -11,16 +11,17 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from mojo_toolbox.data import Conversation, MeasuringPoint, measuring_points
 from mojo_toolbox.errors import ConfigurationError, EndpointNotFoundError, EvaluationError
-from mojo_toolbox.evaluation.routers.question import Answer, Question, Record, Router
+from mojo_toolbox.evaluation.routers.question import Answer, Question, Record, Router, usable
 from mojo_toolbox.evaluation.runs.journal import Journal
 from mojo_toolbox.evaluation.runs.patience import Patience
 from mojo_toolbox.evaluation.runs.predictions import (
     Outcome,
     Prediction,
+    in_one_line,
     prediction,
     shuffled_prediction,
     shuffled_question,
@@ -163,9 +164,9 @@ class _Lane:
         except _FATAL:
             raise
         except Exception as error:  # noqa: BLE001 - a row of its own, counted and shown
-            return Outcome(None, _in_one_line(error), None)
+            return Outcome(None, in_one_line(error), None)
         except BaseException as error:
-            raise EvaluationError(f"the router ended with {_in_one_line(error)}.") from error
+            raise EvaluationError(f"the router ended with {in_one_line(error)}.") from error
         return Outcome(answer, None, latency)
 
 
@@ -198,11 +199,4 @@ def _timed(router: Router, question: Question) -> tuple[Answer, float]:
     started = time.perf_counter()
     answer = router.ask(question)
     elapsed = (time.perf_counter() - started) * 1000
-    if not isinstance(answer, Answer):
-        raise TypeError(f"ask() returned {type(answer).__name__}, not an Answer")
-    return answer, elapsed
-
-
-def _in_one_line(error: BaseException) -> str:
-    text: Any = " ".join(str(error).split())[:500]
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+    return usable(answer, question), elapsed

@@ -91,9 +91,24 @@ def prediction(number: int, identity: str, point: MeasuringPoint, question: Ques
     )
 
 
+def in_one_line(error: BaseException) -> str:
+    """Say what an exception says, in a line; one that cannot say it is called by its kind."""
+    kind = type(error).__name__
+    try:
+        text = " ".join(writable(str(error)).split())[:500]
+    except Exception:  # noqa: BLE001 - its __str__ is the router's code too
+        return kind
+    return f"{kind}: {text}" if text else kind
+
+
+def writable(text: str) -> str:
+    """Return the text with "?" for halves of surrogate pairs, which no file can hold."""
+    return text.encode(errors="replace").decode()
+
+
 def _shortened(text: str) -> str:
     half = _LONGEST_TEXT // 2
-    return text if len(text) <= _LONGEST_TEXT else f"{text[:half]} [...] {text[-half:]}"
+    return writable(text if len(text) <= _LONGEST_TEXT else f"{text[:half]} [...] {text[-half:]}")
 
 
 def shuffled_question(question: Question, *, seed: int, number: int, turn: int, shuffle: int) -> Question:

@@ -34,6 +34,8 @@ class RunFolder:
         write_records(self.path / PREDICTIONS_FILE, self.journal.predictions())
         if shuffles:
             write_records(self.path / SHUFFLES_FILE, self.journal.shuffled(shuffles))
+        else:
+            (self.path / SHUFFLES_FILE).unlink(missing_ok=True)
 
     def clear(self) -> None:
         """Drop the journal: the files hold what it held."""
