@@ -176,6 +176,9 @@ def evaluate(
     else:
         print_reports([report.as_dict() for report in reports])
     note(f"Report: {page}")
+    for report in reports:
+        if report.overall.n and report.overall.invalid == report.overall.n:
+            note(f"Every answer of {report.router} was invalid, such as {report.mistakes[0].answer!r:.80}.")
     if not reports[0].overall.n:
         note("Nothing was asked: no user turn is labelled.")
     if all(report.overall.n and report.overall.errors == report.overall.n for report in reports):

@@ -34,7 +34,8 @@ def compare(
     ],
     b: Annotated[Path, typer.Argument(help="What is to take its place.", metavar="B", show_default=False)],
     margin: Annotated[
-        float, typer.Option(min=0, max=1, help="How much of a share B may be below A.", metavar="SHARE")
+        float,
+        typer.Option(min=0, max=0.5, help="How far B may be below A; 0.01 is one percentage point.", metavar="SHARE"),
     ] = 0.01,
     on: Annotated[
         str,

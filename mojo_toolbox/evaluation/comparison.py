@@ -22,6 +22,7 @@ Verdict = Literal["better", "worse", "same"]
 # Shares of right answers, which a margin applies to.
 GATED = ("accuracy", "balanced", *POINTS)
 DEFAULT_MARGIN = 0.01
+_LARGEST_MARGIN = 0.5  # who gives 1 means one percentage point
 # Shown, without a verdict: the share of invalid answers and errors (they count as wrong already), milliseconds.
 _BESIDE = {
     "unanswered": lambda report: (report.overall.invalid + report.overall.errors) / max(report.overall.n, 1),
@@ -83,8 +84,8 @@ def compare(
     Raises:
         ReportError: no report, one of another version, or of other conversations; or a figure or margin there is not.
     """
-    if not 0 <= margin <= 1:
-        raise ReportError(f"margin={margin} must be a share of 1, such as 0.01 for one percentage point.")
+    if not 0 <= margin <= _LARGEST_MARGIN:
+        raise ReportError(f"margin={margin} must be from 0 to {_LARGEST_MARGIN}: 0.01 is one percentage point.")
     unknown = [figure for figure in gated if figure not in GATED]
     if unknown or not gated:
         what = f"no such figure: {', '.join(unknown)}" if unknown else "no figure is to decide"

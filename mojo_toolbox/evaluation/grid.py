@@ -10,14 +10,13 @@ from typing import Any
 
 from mojo_toolbox.errors import EvaluationError
 from mojo_toolbox.evaluation.comparison import Comparison, compare
-from mojo_toolbox.evaluation.report import Report, render
+from mojo_toolbox.evaluation.report import REPORT_FILE, SUMMARY_FILE, Report, render
 from mojo_toolbox.evaluation.routers.question import Router, RouterFunction, as_router
 from mojo_toolbox.evaluation.runner import evaluate
 from mojo_toolbox.evaluation.runs.source import Conversations
 from mojo_toolbox.model import Model
 from mojo_toolbox.whole_files import whole_file
 
-_SUMMARY = "summary.json"
 _LONGEST_FOLDER = 100
 
 
@@ -49,7 +48,9 @@ def evaluate_all(
             raise EvaluationError(f"two routers are called {asked[number].name!r}: give each a name of its own.")
     if Path(output).exists() and not Path(output).is_dir():
         raise EvaluationError(f"{output} is a file; output is a folder.")
-    summary = Path(output) / _SUMMARY
+    if (Path(output) / REPORT_FILE).exists():
+        raise EvaluationError(f"{output} holds the report of a single router. Give another output folder.")
+    summary = Path(output) / SUMMARY_FILE
     if options.get("overwrite"):
         summary.unlink(missing_ok=True)
     elif summary.exists() and not options.get("retry_errors"):
@@ -77,7 +78,7 @@ def write_summary(reports: Sequence[Report], output: Path, *, comparisons: Seque
         "summary.html": page,
         "summary.md": markdown,
         # Last: where it is, the others are.
-        _SUMMARY: json.dumps(document, ensure_ascii=False, indent=1) + "\n",
+        SUMMARY_FILE: json.dumps(document, ensure_ascii=False, indent=1) + "\n",
     }.items():
         with whole_file(output / name) as file:
             file.write(text)

@@ -30,6 +30,7 @@ from mojo_toolbox.whole_files import whole_file
 
 REPORT_VERSION: Literal[1] = 1
 REPORT_FILE, PREDICTIONS_FILE, SHUFFLES_FILE = "report.json", "predictions.jsonl", "shuffles.jsonl"
+SUMMARY_FILE = "summary.json"
 REPORT_FILES = (REPORT_FILE, "report.html", "report.md")
 
 
@@ -109,6 +110,11 @@ def read_report(path: Path | str) -> Report:
     """
     path = Path(path)
     if path.is_dir():
+        if not (path / REPORT_FILE).exists() and (path / SUMMARY_FILE).exists():
+            held = sorted(report.parent.name for report in path.glob(f"*/{REPORT_FILE}"))
+            raise ReportError(
+                f"{path} holds several reports: name one of {', '.join(str(path / name) for name in held)}."
+            )
         path /= REPORT_FILE
     try:
         document = json.loads(path.read_text(encoding="utf-8"), parse_constant=_no_number)

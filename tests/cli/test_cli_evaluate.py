@@ -59,6 +59,13 @@ def test_what_a_router_prints_is_no_part_of_the_answer(with_test):
     assert report["overall"]["n"] == 60
 
 
+def test_a_router_whose_answers_are_all_invalid_is_said(with_test):
+    (with_test.folder / "wrong.py").write_text("def f(messages, tasks, previous):\n    return 'booking'\n")
+    done = with_test("evaluate", "test.jsonl", "--routers", "python:wrong.py:f", "--output", "out")
+    assert done.returncode == 0
+    assert "Every answer of f was invalid, such as 'booking'." in done.stderr
+
+
 def test_a_file_without_labels_asks_nothing_and_says_so(with_test):
     record = {"tasks": TASKS, "messages": [{"role": "user", "content": "hi"}]}
     (with_test.folder / "plain.jsonl").write_text(json.dumps(record))

@@ -57,8 +57,8 @@ def test_figures_that_decide_are_chosen(runs):
     assert row(comparison, "start").verdict == "worse"
     with pytest.raises(ReportError, match="no such figure: speed"):
         compare(runs / "oracle", runs / "none", gated=("speed",))
-    with pytest.raises(ReportError, match="margin=5"):
-        compare(runs / "oracle", runs / "none", margin=5)
+    with pytest.raises(ReportError, match="margin=1 must be from 0"):
+        compare(runs / "oracle", runs / "none", margin=1)
 
 
 def test_a_gate_that_decides_nothing_is_an_error(runs, tmp_path):

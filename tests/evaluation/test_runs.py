@@ -12,8 +12,8 @@ import pytest
 from conversations import conversation, many, oracle
 
 from mojo_toolbox.data import write_records
-from mojo_toolbox.errors import ConfigurationError, DataError, EndpointNotFoundError, EvaluationError
-from mojo_toolbox.evaluation import evaluate, read_report
+from mojo_toolbox.errors import ConfigurationError, DataError, EndpointNotFoundError, EvaluationError, ReportError
+from mojo_toolbox.evaluation import evaluate, evaluate_all, read_report
 
 
 def ask(router, conversations, **options):
@@ -124,7 +124,7 @@ def test_a_folder_with_another_run_is_left_alone_until_told_to_overwrite(tmp_pat
 
     ask(stay, many(3), output=tmp_path)
     before = (tmp_path / "predictions.jsonl").read_bytes()
-    with pytest.raises(EvaluationError, match="fingerprint"):
+    with pytest.raises(EvaluationError, match="code or the prompt of the router has changed"):
         ask(lambda messages, tasks, previous: None, many(3), output=tmp_path, name="stay")
     for options in ({"previous": "own"}, {"name": "other"}):
         with pytest.raises(EvaluationError, match="holds another run"):
@@ -284,3 +284,26 @@ def test_a_damaged_journal_is_said(tmp_path):
     (tmp_path / ".predictions.sqlite").write_bytes(b"not a database, surely" * 100)
     with pytest.raises(EvaluationError, match="Remove it"):
         ask(lambda *_: None, many(1), output=tmp_path)
+
+
+def test_a_run_that_never_got_an_answer_does_not_hold_its_folder(tmp_path):
+    def nowhere(messages, tasks, previous):
+        raise EndpointNotFoundError("no such endpoint", endpoint_name="e")
+
+    with pytest.raises(EndpointNotFoundError):
+        ask(nowhere, many(2), output=tmp_path)
+    assert ask(lambda *_: None, many(2), output=tmp_path).overall.n > 0
+
+
+def test_a_folder_holds_one_router_or_a_summary_of_several(tmp_path):
+    def stay(messages, tasks, previous):
+        return previous
+
+    evaluate_all([stay, oracle(many(2))], many(2), output=tmp_path / "several", progress=False, resamples=20)
+    with pytest.raises(EvaluationError, match="a summary of several"):
+        ask(stay, many(2), output=tmp_path / "several", overwrite=True)
+    with pytest.raises(ReportError, match="several/stay"):
+        read_report(tmp_path / "several")
+    ask(stay, many(2), output=tmp_path / "one")
+    with pytest.raises(EvaluationError, match="a single router"):
+        evaluate_all([stay], many(2), output=tmp_path / "one", overwrite=True)

@@ -15,7 +15,13 @@ from typing import Any
 
 from mojo_toolbox.data import read_records, write_records
 from mojo_toolbox.errors import EvaluationError
-from mojo_toolbox.evaluation.report import PREDICTIONS_FILE, REPORT_FILES, SHUFFLES_FILE
+from mojo_toolbox.evaluation.report import (
+    PREDICTIONS_FILE,
+    REPORT_FILE,
+    REPORT_FILES,
+    SHUFFLES_FILE,
+    SUMMARY_FILE,
+)
 from mojo_toolbox.evaluation.runs.journal import Journal
 from mojo_toolbox.whole_files import whole_file
 
@@ -53,6 +59,8 @@ def open_run(
     """
     if path.exists() and not path.is_dir():
         raise EvaluationError(f"{path} is a file; output is a folder.")
+    if (path / SUMMARY_FILE).exists():
+        raise EvaluationError(f"{path} holds a summary of several routers. Give another output folder.")
     path.mkdir(parents=True, exist_ok=True)
     journal = Journal(path / _JOURNAL_FILE)
     try:
@@ -61,6 +69,8 @@ def open_run(
             for name in (_RUN_FILE, PREDICTIONS_FILE, SHUFFLES_FILE, *REPORT_FILES):
                 (path / name).unlink(missing_ok=True)
         finished = (path / PREDICTIONS_FILE).exists() and not len(journal)
+        if not finished and not len(journal):
+            (path / _RUN_FILE).unlink(missing_ok=True)  # a run that never got an answer
         try:
             _claim(path, run, finished=finished and not (retry_errors or reuse))
         except EvaluationError:
@@ -91,9 +101,9 @@ def _claim(path: Path, run: Mapping[str, Any], *, finished: bool) -> None:
     if there == run and not finished:
         return
     what = "this evaluation, finished" if there == run else f"another run ({_difference(there, run)})"
+    look = f" To see what is there: mojo report show {path}" if (path / REPORT_FILE).exists() else ""
     raise EvaluationError(
-        f"{path} holds {what}. Give another output folder, or begin again in it (overwrite=True, --overwrite). To see "
-        f"what is there: mojo report show {path}"
+        f"{path} holds {what}. Begin again in it (overwrite=True, --overwrite), or give another output folder.{look}"
     )
 
 
@@ -107,6 +117,8 @@ def _rows(path: Path) -> Iterator[dict[str, Any]]:
 
 def _difference(there: Any, here: Mapping[str, Any]) -> str:
     there = there if isinstance(there, dict) else {}
-    return "; ".join(
-        f"{key} {there.get(key)!r} there, {here[key]!r} here" for key in here if there.get(key) != here[key]
-    )
+    differing = [key for key in here if there.get(key) != here[key]]
+    if differing == ["fingerprint"]:
+        return "the code or the prompt of the router has changed since"
+    known = [key for key in differing if key != "fingerprint"]
+    return "; ".join(f"{key} {there.get(key)!r} there, {here[key]!r} here" for key in known)
