@@ -120,6 +120,7 @@ def evaluate(
             "router": asked.name,
             # A prompt's file may change under its name.
             "fingerprint": getattr(asked, "fingerprint", None),
+            "source": getattr(asked, "source", None),
             "previous": previous,
             "data": survey.sha256,
             "seed": seed,

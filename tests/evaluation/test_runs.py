@@ -13,7 +13,7 @@ from conversations import conversation, many, oracle
 
 from mojo_toolbox.data import write_records
 from mojo_toolbox.errors import ConfigurationError, DataError, EndpointNotFoundError, EvaluationError, ReportError
-from mojo_toolbox.evaluation import evaluate, evaluate_all, read_report
+from mojo_toolbox.evaluation import Answer, evaluate, evaluate_all, read_report
 
 
 def ask(router, conversations, **options):
@@ -124,7 +124,7 @@ def test_a_folder_with_another_run_is_left_alone_until_told_to_overwrite(tmp_pat
 
     ask(stay, many(3), output=tmp_path)
     before = (tmp_path / "predictions.jsonl").read_bytes()
-    with pytest.raises(EvaluationError, match="code or the prompt of the router has changed"):
+    with pytest.raises(EvaluationError, match="finished"):
         ask(lambda messages, tasks, previous: None, many(3), output=tmp_path, name="stay")
     for options in ({"previous": "own"}, {"name": "other"}):
         with pytest.raises(EvaluationError, match="holds another run"):
@@ -307,3 +307,35 @@ def test_a_folder_holds_one_router_or_a_summary_of_several(tmp_path):
     ask(stay, many(2), output=tmp_path / "one")
     with pytest.raises(EvaluationError, match="a single router"):
         evaluate_all([stay], many(2), output=tmp_path / "one", overwrite=True)
+
+
+def test_a_function_that_was_changed_goes_on_with_a_warning(tmp_path, caplog):
+    def breaks(messages, tasks, previous):
+        if messages[-1]["content"] == "0.2":
+            raise ConfigurationError("a mistake")
+        return previous
+
+    with pytest.raises(ConfigurationError):
+        ask(breaks, [conversation(0)], output=tmp_path, name="mine")
+    asked = []
+    ask(lambda messages, tasks, previous: asked.append(previous), [conversation(0)], output=tmp_path, name="mine")
+    assert len(asked) == 3
+    assert "code has changed since" in caplog.text
+
+
+def test_a_prompt_that_was_changed_is_another_run(tmp_path):
+    class Prompted:
+        name = "chat/mine.md"
+        fingerprint = "1"
+
+        def ask(self, question):
+            if self.fingerprint == "1" and question.messages[-1]["content"] == "0.2":
+                raise ConfigurationError("no key")
+            return Answer(task=None)
+
+    router = Prompted()
+    with pytest.raises(ConfigurationError):
+        ask(router, [conversation(0)], output=tmp_path)
+    router.fingerprint = "2"
+    with pytest.raises(EvaluationError, match="prompt has changed"):
+        ask(router, [conversation(0)], output=tmp_path)

@@ -80,7 +80,7 @@ class FunctionRouter:
     def __init__(self, function: RouterFunction, *, name: str | None = None) -> None:
         self._function = function
         self.name = name if name is not None else str(getattr(function, "__name__", type(function).__name__))
-        self.fingerprint = _source_hash(function)
+        self.source = _source_hash(function)
         """Another one after a change of the function's own lines; None where they are not to be had."""
 
     def ask(self, question: Question) -> Answer:

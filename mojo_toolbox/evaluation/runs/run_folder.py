@@ -8,6 +8,7 @@ predictions.jsonl       a row a decision, shuffles.jsonl a row a shuffled list; 
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +25,8 @@ from mojo_toolbox.evaluation.report import (
 )
 from mojo_toolbox.evaluation.runs.journal import Journal
 from mojo_toolbox.whole_files import whole_file
+
+_log = logging.getLogger(__name__)
 
 _JOURNAL_FILE, _RUN_FILE = ".predictions.sqlite", "run.json"
 
@@ -98,13 +101,25 @@ def _claim(path: Path, run: Mapping[str, Any], *, finished: bool) -> None:
         there = json.loads(file.read_text(encoding="utf-8"))
     except ValueError as error:
         raise EvaluationError(f"{file}: not JSON ({error}). Give another output folder.") from error
-    if there == run and not finished:
+    same = _identity(there) == _identity(run)
+    if same and not finished:
+        if there.get("source") != run.get("source"):
+            _log.warning(
+                "%s: the function's code has changed since. What its earlier code answered is kept; to begin again, "
+                "overwrite it (overwrite=True, --overwrite).",
+                path,
+            )
         return
-    what = "this evaluation, finished" if there == run else f"another run ({_difference(there, run)})"
+    what = "this evaluation, finished" if same else f"another run ({_difference(there, run)})"
     look = f" To see what is there: mojo report show {path}" if (path / REPORT_FILE).exists() else ""
     raise EvaluationError(
         f"{path} holds {what}. Begin again in it (overwrite=True, --overwrite), or give another output folder.{look}"
     )
+
+
+def _identity(run: Any) -> dict[str, Any]:
+    """Return what makes a run this one. A function's code does not: it may have been mended for what is left to ask."""
+    return {key: value for key, value in run.items() if key != "source"} if isinstance(run, dict) else {}
 
 
 def _rows(path: Path) -> Iterator[dict[str, Any]]:
@@ -116,9 +131,9 @@ def _rows(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def _difference(there: Any, here: Mapping[str, Any]) -> str:
-    there = there if isinstance(there, dict) else {}
-    differing = [key for key in here if there.get(key) != here[key]]
+    there = _identity(there)
+    differing = [key for key in here if key != "source" and there.get(key) != here[key]]
     if differing == ["fingerprint"]:
-        return "the code or the prompt of the router has changed since"
+        return "the router's prompt has changed since"
     known = [key for key in differing if key != "fingerprint"]
     return "; ".join(f"{key} {there.get(key)!r} there, {here[key]!r} here" for key in known)
