@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mojo_toolbox.cli.output import note
 from mojo_toolbox.data import POINTS, Conversation, read_conversations
 from mojo_toolbox.data.augmentation import Augmentation
 from mojo_toolbox.data.splits import labels_of, split
@@ -67,6 +68,12 @@ def quickstart(
     """
     train, test = _load(data)
     result = _run(train, test)
+    for when, report in (("before", result.before), ("after", result.after)):
+        if report.overall.errors:
+            kind = next(iter(report.error_kinds))
+            note(
+                f"{report.overall.errors} of {report.overall.n} calls {when} training failed, and count as wrong: {kind}"
+            )
     if as_json:
         print(json.dumps(_as_json(result), indent=2, ensure_ascii=False))
     else:

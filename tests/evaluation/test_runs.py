@@ -339,3 +339,20 @@ def test_a_prompt_that_was_changed_is_another_run(tmp_path):
     router.fingerprint = "2"
     with pytest.raises(EvaluationError, match="prompt has changed"):
         ask(router, [conversation(0)], output=tmp_path)
+
+
+def test_a_failed_call_with_another_order_of_the_list_is_asked_again_alone(tmp_path):
+    working, asked = False, []
+
+    def flaky(messages, tasks, previous):
+        asked.append(messages[-1]["content"])
+        if not working and asked.count("0.1") == 2:
+            raise ConnectionError("down")
+        return "recap"
+
+    # Twice each: once as the list stands, once shuffled. The second "0.1", which is the last, fails.
+    ask(flaky, [conversation(0, ["recap", "recap"])], output=tmp_path, previous="own", shuffles=1)
+    working = True
+    asked.clear()
+    ask(flaky, [conversation(0, ["recap", "recap"])], output=tmp_path, previous="own", shuffles=1, retry_errors=True)
+    assert asked == ["0.1"]

@@ -84,8 +84,10 @@ class Journal:
 
     def forget_errors(self, *, and_what_followed: bool) -> None:
         """Drop the rows of failed calls, so that they are asked again; or all rows of a conversation from the first on."""
-        followed = """DELETE FROM answers WHERE EXISTS (
-            SELECT 1 FROM answers AS e WHERE e.conversation = answers.conversation AND e.failed AND e.turn <= answers.turn
+        # Only what was asked with the list as it stands goes into the history of what follows.
+        followed = """DELETE FROM answers WHERE failed OR EXISTS (
+            SELECT 1 FROM answers AS e
+            WHERE e.failed AND e.shuffle = 0 AND e.conversation = answers.conversation AND e.turn <= answers.turn
         )"""
         with self._lock:
             self._database.execute(followed if and_what_followed else "DELETE FROM answers WHERE failed")
