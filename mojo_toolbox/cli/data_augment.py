@@ -108,6 +108,9 @@ def augment_file(
     renamed_tasks: Annotated[
         float, _share("renamed-tasks", "Tasks are shown in one of their alternatives.")
     ] = _DEFAULTS.renamed_tasks,
+    obscured_names: Annotated[
+        float, _share("obscured-names", "Tasks are named by a word and a number, so that descriptions must be read.")
+    ] = _DEFAULTS.obscured_names,
     hidden_decisions: Annotated[
         float, _share("hidden-decisions", "The first labels are removed, up to a random turn.")
     ] = _DEFAULTS.hidden_decisions,
@@ -126,6 +129,7 @@ def augment_file(
         distractors=distractors,
         max_tasks=max_tasks,
         renamed_tasks=renamed_tasks,
+        obscured_names=obscured_names,
         hidden_decisions=hidden_decisions,
     )
     _require_usable(file, output, reads_twice=pool is None and distractors > 0)

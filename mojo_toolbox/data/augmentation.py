@@ -2,7 +2,7 @@
 
 What is varied, and against which failure: the list's order (preferring what stands first), withheld tasks (never saying
 "none"), distractors and shorter lists (knowing only the lists that it was shown), renamed tasks (learning names by heart),
-hidden decisions (callers who know only the conversation). What the user says is never changed, and every label stays true.
+obscured names (not reading descriptions), hidden decisions (callers who know only the conversation). What the user says is never changed, and every label stays true.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from mojo_toolbox.data.conversations import Conversation, Message, Task
 from mojo_toolbox.data.resemblance import plain_name
 from mojo_toolbox.data.task_pool import TaskPool
 from mojo_toolbox.errors import ConfigurationError
+
+_OBSCURE_STYLES = ("task_{}", "tool{}", "option {}", "T-{}", "skill_{}", "f{}")
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,8 @@ class Augmentation:
     """How long a list may become by distractors."""
     renamed_tasks: float = 0.8
     """Share of examples whose tasks are shown in another wording, where the pool has alternatives."""
+    obscured_names: float = 0.0
+    """Share of examples whose tasks are shown under names that say nothing, so that their descriptions must be read."""
     hidden_decisions: float = 0.3
     """Share of examples in which the first decisions, up to a random turn, are unknown."""
 
@@ -67,7 +71,7 @@ def require_share(name: str, value: object) -> None:
 
 # Nothing is varied: for conversations that were augmented before, or are to be learnt as they are.
 AS_IT_STANDS = Augmentation(
-    shuffled=False, withheld_task=0, fewer_tasks=0, distractors=0, renamed_tasks=0, hidden_decisions=0
+    shuffled=False, withheld_task=0, fewer_tasks=0, distractors=0, renamed_tasks=0, obscured_names=0, hidden_decisions=0
 )
 
 
@@ -107,6 +111,8 @@ def augment(
         tasks = [*tasks, *_distractors(conversation, pool, rng, most=wanted.max_tasks - len(tasks))]
     if pool.alternatives and (rng := draws("renamed")).random() < wanted.renamed_tasks:
         tasks, turns = _rename(tasks, turns, pool, rng)
+    if (rng := draws("obscured")).random() < wanted.obscured_names:
+        tasks, turns = _obscure(tasks, turns, rng)
     if wanted.shuffled:
         draws("order").shuffle(tasks)
     if (rng := draws("hidden")).random() < wanted.hidden_decisions:
@@ -166,10 +172,27 @@ def _rename(
         shown = rng.choice(free) if free else task
         taken[plain_name(shown.name)] = task.name
         renamed.append(shown)
-    new_names = {task.name: shown.name for task, shown in zip(tasks, renamed, strict=True)}
-    return renamed, [
-        turn if turn.task is None else turn.model_copy(update={"task": new_names[turn.task]}) for turn in turns
-    ]
+    return renamed, _relabelled(turns, tasks, renamed)
+
+
+def _obscure(tasks: list[Task], turns: list[Message], rng: random.Random) -> tuple[list[Task], list[Message]]:
+    """Name each task that has a description by a word and a number; without one, the name is all that tells it."""
+    taken = {plain_name(task.name) for task in tasks}
+    style = rng.choice(_OBSCURE_STYLES)
+    obscured: list[Task] = []
+    for task in tasks:
+        name = style.format(rng.randrange(10, 1000))
+        if task.description and plain_name(name) not in taken:
+            taken.add(plain_name(name))
+            obscured.append(Task(name=name, description=task.description))
+        else:
+            obscured.append(task)
+    return obscured, _relabelled(turns, tasks, obscured)
+
+
+def _relabelled(turns: list[Message], tasks: list[Task], shown: list[Task]) -> list[Message]:
+    new_names = {task.name: other.name for task, other in zip(tasks, shown, strict=True)}
+    return [turn if turn.task is None else turn.model_copy(update={"task": new_names[turn.task]}) for turn in turns]
 
 
 def _hide(turns: list[Message], rng: random.Random) -> list[Message]:
