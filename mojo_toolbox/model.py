@@ -7,7 +7,7 @@ import math
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, overload
 
@@ -22,6 +22,9 @@ from mojo_toolbox.routing.prompt import UNKNOWN, Unknown, routing_prompt
 from mojo_toolbox.routing_session import RoutingSession
 from mojo_toolbox.settings import CloudService, load_settings
 
+# The sum of many probabilities in floating point may be a little more than 1.
+_MOST_LIKELY = 1 + 1e-6
+
 
 @dataclass(frozen=True)
 class Decision:
@@ -35,6 +38,13 @@ class Decision:
     """From sending the request to having the answer, in milliseconds."""
     usage: Usage
     request_id: str
+    abstained: bool = False
+    """Whether `probability` is below the `abstain_below` that was given; `task` is the likeliest answer all the same."""
+
+    @property
+    def probability(self) -> float | None:
+        """Of the answer; None where the server gives none."""
+        return None if self.probabilities is None else self.probabilities.get(self.task)
 
 
 @dataclass(frozen=True)
@@ -74,6 +84,7 @@ class Model(ABC):
         *,
         tasks: Sequence[Task | Mapping[str, Any]],
         previous: str | Unknown | None = UNKNOWN,
+        abstain_below: float | None = None,
     ) -> Decision: ...
 
     @overload
@@ -92,6 +103,7 @@ class Model(ABC):
         *,
         tasks: Sequence[Task | Mapping[str, Any]] | None = None,
         previous: str | Unknown | None = UNKNOWN,
+        abstain_below: float | None = None,
         max_tokens: int = 128,
         temperature: float = 0.0,
     ) -> Decision | ChatAnswer:
@@ -102,20 +114,25 @@ class Model(ABC):
                 `task` (a name or None) is the decision that was given then; without the key it is unknown.
             tasks: `{"name": …, "description": …}` of what the assistant can do now.
             previous: short for the decision at the last earlier user turn. None means "no task"; leave it out when unknown.
+            abstain_below: mark the decision as `abstained` when its answer's probability is below; from 0 to 1.
+                `Report.threshold(precision=…)` finds one.
             max_tokens: the longest chat reply, in tokens; a decision is as long as its name.
             temperature: of a chat reply; 0 takes the likeliest token each time.
 
         Raises:
             DataError: messages or tasks that cannot be asked.
+            ConfigurationError: `abstain_below` is no probability, or the server gives none to compare it with.
             EndpointNotFoundError: nothing is deployed under this name.
             EndpointNotReadyError: it is deployed but does not answer yet.
             ModelError: the container answered an error.
             PredictionTimeoutError: no answer within a minute.
             InvalidAnswerError: an answer that is none of the tasks.
         """
+        _check_threshold(abstain_below)
         if tasks is None:
-            if not isinstance(previous, Unknown):
-                raise ConfigurationError("previous= belongs to routing; give tasks= too, or leave it out.")
+            routing = {"previous": not isinstance(previous, Unknown), "abstain_below": abstain_below is not None}
+            for name in (name for name, given in routing.items() if given):
+                raise ConfigurationError(f"{name}= belongs to routing; give tasks= too, or leave it out.")
             reply, request_id, latency = self._chat(_chat_body(messages, max_tokens, temperature, self._adapter))
             return ChatAnswer(reply.content, latency, reply.usage, request_id)
         prompt = routing_prompt(messages, tasks, previous=previous)
@@ -131,19 +148,44 @@ class Model(ABC):
                 choices=prompt.choices,
             )
         probabilities = reply.choice_probabilities
-        return Decision(
+        decision = Decision(
             task=_task(reply.content),
             probabilities=None if probabilities is None else {_task(c): p for c, p in probabilities.items()},
             latency_ms=latency,
             usage=reply.usage,
             request_id=request_id,
         )
+        return decision if abstain_below is None else self._abstaining(decision, abstain_below)
 
-    def session(self, *, tasks: Sequence[Task | Mapping[str, Any]]) -> RoutingSession[Decision]:
-        """Begin a conversation that is routed turn by turn, and that keeps its messages and decisions; nothing is sent."""
+    def _abstaining(self, decision: Decision, below: float) -> Decision:
+        if decision.probability is None:
+            raise ConfigurationError(
+                f"{self.name} gives no probabilities, so abstain_below={below} has nothing to compare with. Leave it out, or "
+                "serve the model with the toolbox's own container."
+            )
+        # NaN is below nothing: a broken model would never abstain.
+        if not 0 <= decision.probability <= _MOST_LIKELY:
+            raise ModelError(
+                f"{self.name} gives its answer the probability {decision.probability}, which is none.",
+                endpoint_name=self.name,
+                request_id=decision.request_id,
+            )
+        return replace(decision, abstained=decision.probability < below)
+
+    def session(
+        self, *, tasks: Sequence[Task | Mapping[str, Any]], abstain_below: float | None = None
+    ) -> RoutingSession[Decision]:
+        """Begin a conversation that is routed turn by turn, and that keeps its messages and decisions; nothing is sent.
+
+        With `abstain_below` a turn whose answer is less likely is `abstained`, and is not kept as a decision.
+
+        Raises:
+            ConfigurationError: `abstain_below` is no probability.
+        """
+        _check_threshold(abstain_below)
 
         def ask(messages: Sequence[Mapping[str, Any]], *, tasks: Sequence[Task | Mapping[str, Any]]) -> Decision:
-            return self.predict(messages, tasks=tasks)
+            return self.predict(messages, tasks=tasks, abstain_below=abstain_below)
 
         return RoutingSession(ask, tasks)
 
@@ -258,6 +300,12 @@ def _chat_body(
             raise DataError(f"a message needs a role and a text as its content, not {given!r:.80}.")
         plain.append({"role": given["role"], "content": given["content"]})
     return chat_request(plain, max_tokens=max_tokens, temperature=temperature, adapter=adapter)
+
+
+def _check_threshold(given: object) -> None:
+    # True is a number to Python, and NaN is neither above nor below anything.
+    if given is not None and (isinstance(given, bool) or not isinstance(given, int | float) or not 0 <= given <= 1):
+        raise ConfigurationError(f"abstain_below={given!r:.80} must be a number from 0 to 1.")
 
 
 def _task(answer: str) -> str | None:

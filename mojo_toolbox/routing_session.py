@@ -14,6 +14,8 @@ _Decision = TypeVar("_Decision", bound="_HasTask", covariant=True)  # noqa: PLC0
 class _HasTask(Protocol):
     @property
     def task(self) -> str | None: ...
+    @property
+    def abstained(self) -> bool: ...
 
 
 class _Predict(Protocol[_Decision]):
@@ -36,20 +38,25 @@ class RoutingSession(Generic[_Decision]):
 
     @property
     def messages(self) -> list[dict[str, Any]]:
-        """The conversation so far, as `predict()` takes it: user messages bear their decision as `task`."""
+        """The conversation so far, as `predict()` takes it: user messages bear their decision as `task`, if there was one."""
         return [dict(message) for message in self._messages]
 
     def route(self, user_text: str) -> _Decision:
         """Take what the user said and return which task is in charge now; waits for the answer, for a minute at most.
 
-        When asking fails nothing is kept: call again with the same text.
+        When asking fails nothing is kept: call again with the same text. What the user said at a turn that was abstained
+        is kept, without a decision.
 
         Raises:
             PredictionError, DataError: as `predict()` does.
         """
         asked = [*self._messages, {"role": "user", "content": user_text}]
         decision = self._predict(asked, tasks=self.tasks)
-        asked[-1]["task"] = decision.task
+        # An abstained answer is kept as unknown. As a decision it would be shown to the router as a fact ever after, just
+        # where it is most often wrong; the decision before would claim that the turn changed nothing. Unknown turns are
+        # folded into the next message, as in training, and the decision before them still stands in the prompt.
+        if not decision.abstained:
+            asked[-1]["task"] = decision.task
         self._messages = asked
         return decision
 

@@ -49,6 +49,44 @@ def test_a_decision_is_a_listed_task_or_none():
     assert Scripted(reply("none")).predict([{"role": "user", "content": "hi"}], tasks=TASKS).task is None
 
 
+@pytest.mark.parametrize(("below", "abstained"), [(None, False), (0, False), (0.7, False), (0.71, True), (1, True)])
+def test_below_the_threshold_a_decision_is_abstained_and_says_the_likeliest_all_the_same(below, abstained):
+    model = Scripted(reply("recap", choice_probabilities={"recap": 0.7, "email": 0.2, "none": 0.1}))
+    decision = model.predict([{"role": "user", "content": "hi"}], tasks=TASKS, abstain_below=below)
+    assert (decision.task, decision.probability, decision.abstained) == ("recap", 0.7, abstained)
+
+
+@pytest.mark.parametrize("below", [float("nan"), -1, 2, 1.0001, "0.8", True, [0.5]])
+def test_a_threshold_that_is_no_probability_is_refused_before_anything_is_asked(below):
+    model = Scripted(reply("recap", choice_probabilities={"recap": 1.0}))
+    for ask in (
+        lambda: model.predict([{"role": "user", "content": "hi"}], tasks=TASKS, abstain_below=below),
+        lambda: model.session(tasks=TASKS, abstain_below=below),
+    ):
+        with pytest.raises(ConfigurationError, match="must be a number from 0 to 1") as caught:
+            ask()
+        assert "\n" not in str(caught.value)
+    assert model.asked == []
+
+
+@pytest.mark.parametrize("given", [{}, {"choice_probabilities": {"email": 1.0}}])
+def test_a_threshold_without_probabilities_to_compare_is_an_error(given):
+    with pytest.raises(ConfigurationError, match="scripted gives no probabilities"):
+        Scripted(reply("recap", **given)).predict([{"role": "user", "content": "x"}], tasks=TASKS, abstain_below=0.5)
+
+
+@pytest.mark.parametrize("probability", [float("nan"), -0.1, 1.5])
+def test_a_probability_that_is_none_does_not_pass_a_threshold(probability):
+    broken = reply("recap", choice_probabilities={"recap": probability})
+    with pytest.raises(ModelError, match="which is none"):
+        Scripted(broken).predict([{"role": "user", "content": "x"}], tasks=TASKS, abstain_below=0.5)
+
+
+def test_a_threshold_without_tasks_is_refused():
+    with pytest.raises(ConfigurationError, match="abstain_below= belongs to routing"):
+        Scripted(reply("x")).predict([{"role": "user", "content": "x"}], abstain_below=0.5)
+
+
 def test_an_answer_outside_the_choices_is_never_passed_on():
     with pytest.raises(InvalidAnswerError, match="Sure") as caught:
         Scripted(reply("Sure! I would say recap")).predict([{"role": "user", "content": "hi"}], tasks=TASKS)

@@ -25,8 +25,9 @@ class Scripted(Model):
         answer = self.answers.pop(0)
         if answer is None:
             raise PredictionError("no line", endpoint_name=self.name)
-        message = {"choices": [{"message": {"role": "assistant", "content": answer}}]}
-        return Answer(json.dumps(message).encode(), "r")
+        answer, probability = answer if isinstance(answer, tuple) else (answer, 1.0)
+        choice = {"message": {"role": "assistant", "content": answer}, "choice_probabilities": {answer: probability}}
+        return Answer(json.dumps({"choices": [choice]}).encode(), "r")
 
 
 def texts(request):
@@ -70,6 +71,30 @@ def test_a_call_that_fails_leaves_the_conversation_as_it_was():
     assert session.messages == before
     assert session.route("two").task == "email"
     assert texts(model.asked[1]) == texts(model.asked[2])
+
+
+def test_an_abstained_turn_is_kept_without_a_decision():
+    model = Scripted(("recap", 0.9), ("email", 0.4), ("recap", 0.9))
+    session = model.session(tasks=TASKS, abstain_below=0.8)
+    session.route("one")
+    session.reply("Who was there?")
+    unsure = session.route("Ann, and write to her")
+    assert (unsure.task, unsure.abstained) == ("email", True)
+    session.reply("Write to her first?")
+    assert not session.route("no, go on").abstained
+    assert [message.get("task", "-") for message in session.messages] == ["recap", "-", "-", "-", "recap"]
+    said = (
+        "Assistant: Who was there?",
+        "User: Ann, and write to her",
+        "Assistant: Write to her first?",
+        "User: no, go on",
+    )
+    folded = "\n".join(said)
+    assert texts(model.asked[2])[1:] == [
+        ("user", "User: one"),
+        ("assistant", "recap"),
+        ("user", folded),
+    ]
 
 
 def test_the_list_may_change_to_one_without_the_task_in_charge():

@@ -11,7 +11,7 @@ import typer
 
 from mojo_toolbox.cli.endings import UsageError
 from mojo_toolbox.cli.options import AsJson, Cloud, ModelId, Product, Region, Stage, TaskName
-from mojo_toolbox.cli.output import data, data_as_json
+from mojo_toolbox.cli.output import data, data_as_json, note
 
 if TYPE_CHECKING:
     from mojo_toolbox.model import ChatAnswer, Decision
@@ -23,6 +23,7 @@ EXAMPLES = """
 mojo predict --cloud local --product mojodex --task routing \\
     --model-id router --message 'sum up my meeting' --tasks tasks.json
 mojo predict ... conversation.json --tasks tasks.json --previous meeting_recap --json
+mojo predict ... conversation.json --tasks tasks.json --abstain-below 0.83
 echo '{"messages": [{"role": "user", "content": "hi"}]}' | mojo predict ...
 """
 
@@ -61,6 +62,14 @@ def predict(
             show_default=False,
         ),
     ] = None,
+    abstain_below: Annotated[
+        float | None,
+        typer.Option(
+            help="Say so when the answer's probability is below; from mojo report threshold.",
+            metavar="P",
+            show_default=False,
+        ),
+    ] = None,
     max_tokens: Annotated[int, typer.Option(min=1, help="Longest chat reply, in tokens.", metavar="N")] = 128,
     temperature: Annotated[float, typer.Option(min=0, help="Of a chat reply.", metavar="T")] = 0.0,
     cloud_service: Cloud = None,
@@ -70,14 +79,17 @@ def predict(
     """Ask a deployed model: with tasks, which of them is in charge now; without, for a chat reply.
 
     Prints the task's name (or none), or the reply. With --json also probabilities, latency and tokens.
+
+    With --abstain-below an unsure answer is printed all the same, and standard error says that it is.
     """
     if previous not in (None, _NO_TASK) and message is not None:
         raise UsageError("--previous is the decision at an earlier user turn: give the conversation as a file.")
     messages, listed = _question(file, message)
     if tasks is not None:
         listed = _tasks(tasks)
-    if previous is not None and listed is None:
-        raise UsageError("--previous belongs to routing: give --tasks too.")
+    for option, value in (("--previous", previous), ("--abstain-below", abstain_below)):
+        if value is not None and listed is None:
+            raise UsageError(f"{option} belongs to routing: give --tasks too.")
 
     from mojo_toolbox.model import AWSModel
 
@@ -93,7 +105,10 @@ def predict(
         _print_reply(model.predict(messages, max_tokens=max_tokens, temperature=temperature), as_json=as_json)
         return
     known = {} if previous is None else {"previous": None if previous == _NO_TASK else previous}
-    _print_decision(model.predict(messages, tasks=listed, **known), as_json=as_json)
+    decision = model.predict(messages, tasks=listed, abstain_below=abstain_below, **known)
+    _print_decision(decision, as_json=as_json)
+    if decision.abstained and not as_json:
+        note(f"Abstained: its probability is {decision.probability:.4g}, below {abstain_below:g}.")
 
 
 def _question(file: str | None, message: str | None) -> tuple[list[Any], list[Any] | None]:
@@ -155,6 +170,7 @@ def _print_decision(decision: Decision, *, as_json: bool) -> None:
     data_as_json(
         {
             "task": decision.task,
+            "abstained": decision.abstained,
             "probabilities": None if probabilities is None else {k or _NO_TASK: p for k, p in probabilities.items()},
             **_facts(decision),
         }

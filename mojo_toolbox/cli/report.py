@@ -24,6 +24,10 @@ mojo report compare production candidate --on accuracy,switch && ./deploy.sh
 mojo report show reports/router
 mojo report show reports/tfidf reports/router --html both.html
 """,
+    "threshold": """
+mojo report threshold reports/router --precision 0.95
+mojo report threshold reports/router --precision 0.99 --sure --json
+""",
 }
 
 
@@ -98,6 +102,37 @@ def show(
             note(f"Written: {path}")
 
 
+def threshold(
+    *,
+    report: Annotated[Path, typer.Argument(help="A report.json or its folder.", metavar="REPORT", show_default=False)],
+    precision: Annotated[
+        float, typer.Option(help="The share of accepted decisions that is to be right.", metavar="SHARE")
+    ],
+    sure: Annotated[
+        bool, typer.Option("--sure", help="The low end of the precision's interval has to reach it, too.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Find the threshold to abstain below: exit status 1 when no threshold reaches the precision.
+
+    Prints what thresholds let through, and the loosest one that is right as often as wanted.
+    """
+    from mojo_toolbox.cli.report_tables import print_acceptances
+    from mojo_toolbox.evaluation import read_report
+    from mojo_toolbox.evaluation.pages.confidence_words import threshold_sentence
+
+    measured = read_report(report)
+    found = measured.threshold(precision=precision, sure=sure)
+    confidence = measured.confidence
+    if as_json:
+        data_as_json(found.model_dump(mode="json") | {"threshold": found.value})
+    elif confidence is not None:
+        print_acceptances(confidence, found.found)
+        note(threshold_sentence(found, confidence.asked))
+    if found.value is None:
+        raise typer.Exit(1)
+
+
 def _print(comparison: Comparison) -> None:
     columns = ("figure", "verdict", "difference", "a", "b", "n")
     print_table(
@@ -127,8 +162,10 @@ def _row(row: Difference) -> tuple[str, ...]:
     verdict: str = row.verdict or ""
     if row.verdict in {"better", "worse"} and row.difference is not None and row.difference.low is not None:
         verdict += ", surely" if row.certain else ", perhaps by chance"
-    name = {"p95_ms": "latency p95", "unanswered": "invalid or failed"}.get(row.figure, row.figure)
+    name = {"p95_ms": "latency p95", "unanswered": "invalid or failed", "ece": "calibration error"}.get(
+        row.figure, row.figure
+    )
     return name, verdict, change, shown(row.a), shown(row.b), str(row.n)
 
 
-COMMANDS: dict[str, Callable[..., None]] = {"compare": compare, "show": show}
+COMMANDS: dict[str, Callable[..., None]] = {"compare": compare, "show": show, "threshold": threshold}

@@ -11,6 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from mojo_toolbox.data import POINTS
+from mojo_toolbox.evaluation.counting.figures import Confidence
+from mojo_toolbox.evaluation.pages.confidence_words import NOT_GIVEN, as_given, calibration_sentence
 from mojo_toolbox.evaluation.pages.readable import (
     DASH,
     TIMES,
@@ -20,6 +22,7 @@ from mojo_toolbox.evaluation.pages.readable import (
     data_name,
     milliseconds,
     money,
+    percent,
     percent_of,
     router_names,
     short,
@@ -27,6 +30,7 @@ from mojo_toolbox.evaluation.pages.readable import (
     with_interval,
 )
 from mojo_toolbox.evaluation.pages.verdict import notes, position_sentence, verdict
+from mojo_toolbox.evaluation.threshold import Acceptance, shown_acceptances
 
 Report = Mapping[str, Any]
 # Wider than any row: what goes into a pipe or a file is not folded.
@@ -46,6 +50,27 @@ def print_reports(reports: Sequence[Report]) -> None:
         _print_one(console, reports[0])
     elif reports:
         _print_several(console, reports)
+
+
+def print_acceptances(confidence: Confidence, chosen: Acceptance | None) -> None:
+    """Print what thresholds let through, the chosen one in bold among them."""
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = _UNFOLDED
+    levels = {level.threshold: level for level in [*shown_acceptances(confidence), *([chosen] if chosen else [])]}
+    rows = [
+        [
+            as_given(level.threshold),
+            percent(level.coverage),
+            count(level.accepted),
+            count(level.right),
+            with_interval(level.precision.model_dump()),
+            "chosen" if level == chosen else "",
+        ]
+        for _, level in sorted(levels.items())
+    ]
+    heads = ["threshold", "accepted", "n", "right", "precision", ""]
+    console.print(_table(heads, rows, bold={as_given(chosen.threshold)} if chosen else ()))
 
 
 def _print_one(console: Console, report: Report) -> None:
@@ -96,6 +121,7 @@ def _lines(report: Report) -> dict[str, str]:
         "Precision, recall, F1": "was the point seen, whichever the task",
         "Which task": f"{tasks}, n {count(overall['n'])}",
         "Not answered": f"{failures} of {count(overall['n'])}" + (f" ({kinds})" if kinds else ""),
+        "Confidence": calibration_sentence(report["confidence"]) if report["confidence"] else NOT_GIVEN,
         "Latency": f"{times}; {slow}; n {count(sum(latency['histogram']['counts']))}",
     }
     if report["tokens"]:
@@ -174,6 +200,8 @@ def _n(report: Report, figure: str) -> int:
 def _others(reports: Sequence[Report], names: Sequence[str], width: int) -> Table:
     """Return failures, times and costs, as many of them as fit."""
     columns = {"invalid": _failures, "errors": _failures, "p50": _time, "p95": _time, "p99": _time, "over limit": _late}
+    if any(report["confidence"] for report in reports):
+        columns = {"calibration error": _calibration} | columns
     costs = {"per 1,000": _cost} if any(report["cost"] for report in reports) else {}
     fewer = {head: columns[head] for head in ("invalid", "errors", "p95")}
     for shown in (columns | costs, columns, fewer):
@@ -185,6 +213,10 @@ def _others(reports: Sequence[Report], names: Sequence[str], width: int) -> Tabl
         if _fits(heads, rows, width):
             break
     return _table(heads, rows)
+
+
+def _calibration(report: Report, _: str) -> str:
+    return percent(report["confidence"]["ece"]) if report["confidence"] else DASH
 
 
 def _failures(report: Report, part: str) -> str:

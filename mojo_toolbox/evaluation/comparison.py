@@ -23,9 +23,11 @@ Verdict = Literal["better", "worse", "same"]
 GATED = ("accuracy", "balanced", *POINTS)
 DEFAULT_MARGIN = 0.01
 _LARGEST_MARGIN = 0.5  # who gives 1 means one percentage point
-# Shown, without a verdict: the share of invalid answers and errors (they count as wrong already), milliseconds.
+# Shown, without a verdict: the share of invalid answers and errors (they count as wrong already), the calibration error
+# (where both give probabilities), milliseconds.
 _BESIDE = {
     "unanswered": lambda report: (report.overall.invalid + report.overall.errors) / max(report.overall.n, 1),
+    "ece": lambda report: report.confidence and report.confidence.ece,
     "p95_ms": lambda report: report.latency_ms.p95 and report.latency_ms.p95.value,
 }
 
@@ -110,7 +112,8 @@ def compare(
         before, after = (tally.resampled() for tally in tallies)
         resampled = {figure: after[figure] - before[figure] for figure in before}
     rows = [_difference(figure, first, second, resampled.get(figure), margin) for figure in GATED]
-    rows += [_beside(figure, first, second) for figure in _BESIDE]
+    calibrated = first.confidence is not None and second.confidence is not None
+    rows += [_beside(figure, first, second) for figure in _BESIDE if calibrated or figure != "ece"]
     return Comparison(a=first.router, b=second.router, margin=margin, gated=list(gated), rows=rows)
 
 

@@ -14,6 +14,7 @@ from mojo_toolbox.data import POINTS, Point
 from mojo_toolbox.data.conversations import describe
 from mojo_toolbox.errors import ReportError
 from mojo_toolbox.evaluation.counting.figures import (
+    Confidence,
     Cost,
     Data,
     Detection,
@@ -26,6 +27,7 @@ from mojo_toolbox.evaluation.counting.figures import (
     TaskSelection,
     Tokens,
 )
+from mojo_toolbox.evaluation.threshold import Threshold, threshold_for
 from mojo_toolbox.whole_files import whole_file
 
 REPORT_VERSION: Literal[1] = 1
@@ -58,6 +60,8 @@ class Report(BaseModel):
     tokens: Tokens | None
     cost: Cost | None
     position_bias: PositionBias | None
+    confidence: Confidence | None = None
+    """None where the router gives no probabilities, and in reports of earlier versions."""
     error_kinds: dict[str, int]
     mistakes: list[Mistake]
 
@@ -69,6 +73,27 @@ class Report(BaseModel):
         if [len(row) for row in self.tasks.matrix] != [size] * size or len(self.tasks.invalid) != size:
             raise ValueError("tasks.matrix must have a row and a column for each label")
         return self
+
+    def threshold(self, *, precision: float, sure: bool = False) -> Threshold:
+        """Return the loosest threshold on the answer's probability above which answers are right in a share `precision`.
+
+        Its `value` is what `predict(…, abstain_below=…)` takes. It was chosen on these conversations, so take others than
+        those that the router was trained on.
+
+        Args:
+            precision: right / accepted that is wanted, such as 0.95.
+            sure: ask for more: the low end of the precision's interval has to reach it.
+
+        Raises:
+            ReportError: the router gave no probabilities.
+            ConfigurationError: `precision` is no share above 0.
+        """
+        if self.confidence is None:
+            raise ReportError(
+                f"{self.router} gave no probabilities (or was evaluated by an earlier version), so there is nothing to set a "
+                "threshold on. Evaluate a router that does, such as a deployed one."
+            )
+        return threshold_for(self.confidence, precision=precision, sure=sure)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the report as it stands in report.json."""

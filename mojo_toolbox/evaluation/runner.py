@@ -18,6 +18,7 @@ from typing import get_args
 from mojo_toolbox import __version__
 from mojo_toolbox.errors import ConfigurationError
 from mojo_toolbox.evaluation.counting.bootstrap import CONFIDENCE
+from mojo_toolbox.evaluation.counting.confidence import confidence
 from mojo_toolbox.evaluation.counting.figures import Cost, Data, PositionBias, Settings, Tokens
 from mojo_toolbox.evaluation.counting.mistakes import with_conversations, worst
 from mojo_toolbox.evaluation.counting.position_bias import position_bias
@@ -227,6 +228,7 @@ class _Measurement:
             tokens=tokens,
             cost=price.of(tokens, overall.n) if price and tokens else None,
             position_bias=self._position_bias() if self.asking.shuffles else None,
+            confidence=confidence(self.journal.predictions(), resamples=self.counting.resamples, seed=self.asking.seed),
             error_kinds=dict(tally.error_kinds.most_common(20)),
             mistakes=with_conversations(worst(self.journal.predictions()), self.source),
         )

@@ -1,6 +1,8 @@
 """`mojo evaluate` and `mojo report` as users run them."""
 
 import json
+import subprocess
+import sys
 
 import pytest
 
@@ -97,6 +99,35 @@ def test_reports_are_shown_again(with_test):
     assert done.returncode == 0, done.stderr
     assert "always-none" in done.stdout
     assert "always-none" in (with_test.folder / "both.html").read_text()
+
+
+def test_a_threshold_is_found_for_a_precision(with_test):
+    (with_test.folder / "unsure.py").write_text(
+        "from mojo_toolbox.evaluation import Answer\n"
+        "class Unsure:\n"
+        "    name = 'unsure'\n"
+        "    def ask(self, question):\n"
+        "        words = question.messages[-1]['content'].split()[1]\n"
+        "        return Answer(None, probability=0.5) if words == 'hm' else Answer('email', probability=0.9)\n"
+    )
+    code = (
+        "from unsure import Unsure; from mojo_toolbox.evaluation import evaluate; "
+        "evaluate(Unsure(), 'test.jsonl', output='out', progress=False, resamples=50)"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=with_test.folder, env=with_test.environment, check=True)
+    found = with_test.json("report", "threshold", "out", "--precision", "0.7")
+    # 24 of 24 right with .5, 24 of 36 with .9: all together 80%.
+    assert (found["threshold"], found["found"]["accepted"], found["found"]["right"]) == (0.0, 60, 48)
+    done = with_test("report", "threshold", "out", "--precision", "0.7")
+    assert "chosen" in done.stdout
+    assert "80.0%" in done.stderr
+    out_of_reach = with_test("report", "threshold", "out/report.json", "--precision", "0.95", "--json")
+    assert out_of_reach.returncode == 1
+    assert json.loads(out_of_reach.stdout)["threshold"] is None
+    wrong = with_test("report", "threshold", "out", "--precision", "95")
+    assert wrong.returncode == 1
+    assert wrong.stderr.startswith("error: precision=95")
+    assert wrong.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize(

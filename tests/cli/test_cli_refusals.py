@@ -36,6 +36,7 @@ def with_data(mojo):
         (["predict", *NAMES, "nowhere.json"], "no file nowhere.json"),
         (["predict", *NAMES, "-m", "hi", "--previous", "none"], "give --tasks too"),
         (["predict", *NAMES, "-m", "hi", "--previous", "email"], "give the conversation as a file"),
+        (["predict", *NAMES, "-m", "hi", "--abstain-below", "0.8"], "give --tasks too"),
         (["predict", *NAMES], "standard input is not JSON"),
         (["rm", "--product", "acme"], "Missing: --task, --model-id."),
         (["rm", "--job", "a", *NAMES], "either --job"),

@@ -3,7 +3,7 @@
 from conversations import NAMES, many, oracle
 
 from mojo_toolbox.data import parse_conversation
-from mojo_toolbox.evaluation import evaluate
+from mojo_toolbox.evaluation import Answer, evaluate
 
 HOSTILE = (
     '</div></details><script>alert(1)</script><img src=x onerror="alert(2)"><style>*{display:none}</style>',
@@ -86,6 +86,28 @@ def biased(*, flagged):
     knows = oracle(many(12))
     router = (lambda messages, tasks, previous: tasks[0]["name"]) if flagged else knows
     return document(router, name="first" if flagged else "blind", shuffles=4)
+
+
+class _Sure:
+    """Right two times in three, and says that it is surer than that; asked for words that nobody says, it fails."""
+
+    name = "sure"
+
+    def __init__(self):
+        self.knows, self.asked = oracle(many(24)), 0
+
+    def ask(self, question):
+        self.asked += 1
+        sure = 0.7 + 0.01 * (self.asked % 30)
+        right = self.knows(question.messages, question.tasks, question.previous)
+        choices = [*question.names, None]
+        said = right if self.asked % 3 else next(choice for choice in choices if choice != right)
+        return Answer(said, probabilities={c: sure if c == said else (1 - sure) / (len(choices) - 1) for c in choices})
+
+
+def sure():
+    """Return a report of a router that gives probabilities, too high ones."""
+    return document(_Sure(), many(24))
 
 
 def comparison(a, b):

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from report_documents import biased, comparison, hostile, nothing, of_many_tasks, one, several
+from report_documents import biased, comparison, hostile, nothing, of_many_tasks, one, several, sure
 
 from mojo_toolbox.evaluation.pages.markdown import render_markdown
 
@@ -19,7 +19,10 @@ def tables(text):
     return [table for table in found if table]
 
 
-@pytest.mark.parametrize("reports", [[one()], several(), [nothing()], [hostile(), one()], [of_many_tasks(190)], []])
+@pytest.mark.parametrize(
+    "reports",
+    [[one()], several(), [nothing()], [hostile(), one()], [of_many_tasks(190)], [sure()], [sure(), one()], []],
+)
 def test_every_row_of_a_table_has_its_columns(reports):
     text = render_markdown(reports)
     text.encode()
@@ -74,6 +77,13 @@ def test_hostile_names_neither_make_elements_nor_links():
 
 def test_task_names_stay_readable():
     assert "task_000" in render_markdown([of_many_tasks(5)])
+
+
+def test_confidence_has_its_bins_and_thresholds():
+    text = render_markdown([sure()])
+    assert re.search(r"\| 93\N{EN DASH}100% \| \d+ \| 9\d\.\d% \| \d+\.\d% \|", text)
+    assert "| 95.0% | \N{EN DASH} | \N{EN DASH} | \N{EN DASH} | out of reach |" in text
+    assert "gives its answers no probabilities" in render_markdown([one()])
 
 
 def test_position_bias_is_there_when_it_was_measured():

@@ -10,7 +10,7 @@ from html.parser import HTMLParser
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from report_documents import HOSTILE, biased, comparison, hostile, nothing, of_many_tasks, one, several
+from report_documents import HOSTILE, biased, comparison, hostile, nothing, of_many_tasks, one, several, sure
 
 from mojo_toolbox.errors import ConfigurationError
 from mojo_toolbox.evaluation.pages import page
@@ -71,11 +71,13 @@ def pages():
         "hostile": render_page([hostile(), one()]),
         "many": render_page([of_many_tasks(190)]),
         "biased": render_page([biased(flagged=True), biased(flagged=False)]),
+        "sure": render_page([sure()]),
+        "sure and not": render_page([sure(), one()]),
         "empty": render_page([]),
     }
 
 
-KINDS = ["one", "several", "nothing", "hostile", "many", "biased", "empty"]
+KINDS = ["one", "several", "nothing", "hostile", "many", "biased", "sure", "sure and not", "empty"]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -269,6 +271,32 @@ def test_latency_stands_on_an_axis_with_its_limit(pages):
     assert re.search(
         r"Latency of mostly, 55 answers on a logarithmic axis, p50 .* ms, p95 .* ms, p99 .* ms, limit 300 ms", label
     )
+
+
+def test_probabilities_are_judged_and_drawn(pages):
+    document, found = Document(pages["sure"]), sure()["confidence"]
+    mean, right = f"{100 * found['mean']:.1f}%", f"{100 * found['accuracy']:.1f}%"
+    assert f"Too sure of its answers : {mean} sure on average, {right} right" in document.text
+    section = document.text.split("Can its probabilities be trusted?")[1].split("Invalid answers and errors")[0]
+    assert f"Too sure: the mean probability is {mean}, and {right} are right." in section
+    assert "95.0% \N{EN DASH} \N{EN DASH} \N{EN DASH} out of reach" in section
+    labels = [a["aria-label"] for a in document.attributes("svg") if "aria-label" in a]
+    assert any(label.startswith("Reliability of sure") for label in labels)
+    assert any(label.startswith("Precision over coverage of sure") for label in labels)
+
+
+def test_without_probabilities_it_says_so(pages):
+    assert "the router gives its answers no probabilities" in Document(pages["one"]).text
+    assert re.search("mostly \N{EN DASH} not given", Document(pages["sure and not"]).text)
+
+
+def test_marks_of_the_pictures_of_probabilities_stay_within(pages):
+    section = pages["sure"].split('id="confidence"')[1].split("</section>")[0]
+    for rect in Document(section).attributes("rect"):
+        assert 8 <= float(rect["x"].rstrip("%")) <= 100
+        assert float(rect["x"].rstrip("%")) + float(rect["width"].rstrip("%")) <= 100.01
+        assert float(rect["height"]) >= 0
+        assert 8 <= float(rect["y"]) <= 300
 
 
 def channel(value):

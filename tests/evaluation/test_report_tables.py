@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from report_documents import biased, hostile, nothing, one, several
+from report_documents import biased, hostile, nothing, one, several, sure
 from rich.cells import cell_len
 
 from mojo_toolbox.cli.report_tables import print_reports
@@ -31,7 +31,9 @@ def row(lines, name):
 
 
 @pytest.mark.parametrize("columns", [60, 80, 120])
-@pytest.mark.parametrize("reports", [[one()], several(), [nothing()], [hostile(), one()], [biased(flagged=True)]])
+@pytest.mark.parametrize(
+    "reports", [[one()], several(), [nothing()], [hostile(), one()], [biased(flagged=True)], [sure(), one()], [sure()]]
+)
 def test_no_line_is_longer_than_the_terminal(printed, reports, columns):
     lines = printed(reports, columns)
     assert lines

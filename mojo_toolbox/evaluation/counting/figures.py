@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 
 from mojo_toolbox.data import Point
 from mojo_toolbox.evaluation.counting.bootstrap import Interval
@@ -145,6 +145,78 @@ class PositionBias(_Figures):
     """Share of decisions whose answer is not the same in every order."""
     flagged: bool
     """Whether the largest gap's interval lies beyond one percentage point."""
+
+
+class Reliability(_Figures):
+    """Decisions by the probability of their answer: bin i is from `edges[i]`, left out, to `edges[i + 1]`."""
+
+    edges: list[float]
+    n: list[int]
+    confidence: list[float | None]
+    """Mean probability of the bin's answers; None where there are none."""
+    accuracy: list[float | None]
+
+
+class AcceptanceCurve(_Figures):
+    """What thresholds on the answer's probability let through, from the strictest to one that lets all through.
+
+    There are 200 of them at most: all that differ where there are no more decisions, else each lets through half a percent
+    more of the decisions than the one before.
+    """
+
+    threshold: list[float]
+    accepted: list[int]
+    """Decisions whose answer has at least that probability."""
+    right: list[int]
+    low: list[float]
+    """Of the interval of right / accepted: the wider of the bootstrap over conversations and Wilson's."""
+    high: list[float]
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        lengths = {len(column) for column in (self.threshold, self.accepted, self.right, self.low, self.high)}
+        if len(lengths) != 1 or lengths == {0} or min(self.accepted) < 1:
+            raise ValueError("the columns of curve must be equally long, and something must be accepted in each row")
+        return self
+
+
+class Scaling(_Figures):
+    """What dividing all logits by one temperature would change."""
+
+    n: int
+    """Decisions with a probability for each choice, the right one among them."""
+    temperature: float
+    """The likeliest one for all of them; above 1 the router is too sure, below 1 not sure enough."""
+    ece_before: float
+    ece_after: float
+    """Each fifth of the conversations scaled by the temperature that was fitted on the other four."""
+
+
+class Confidence(_Figures):
+    """Of the probabilities that a router gives its answers; invalid answers and errors have none."""
+
+    asked: int
+    """All decisions, those without a probability too."""
+    n: int
+    """Decisions with a valid answer and its probability."""
+    mean: float
+    """Mean probability of the answers."""
+    accuracy: float
+    """right / n"""
+    gap: Interval
+    """mean - accuracy: above 0 the router is too sure."""
+    ece: float
+    """Expected calibration error: 15 equally wide bins over the answer's probability."""
+    ece_by_chance: float
+    """What a perfectly calibrated router's stays below in 95% of cases, with these probabilities."""
+    ece_equal_mass: float
+    """The same in 15 bins of equally many decisions."""
+    brier: float
+    """Mean of (probability - 1 if right else 0) squared."""
+    reliability: Reliability
+    curve: AcceptanceCurve
+    scaling: Scaling | None
+    """None where not every choice has a probability, or the conversations are too few."""
 
 
 class Data(_Figures):

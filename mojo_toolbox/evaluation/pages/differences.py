@@ -22,6 +22,7 @@ _NAMES = {
     "accuracy": "all decisions",
     "balanced": "balanced",
     "unanswered": "invalid or failed",
+    "ece": "calibration error",
     "p95_ms": "latency, p95",
 }
 

@@ -45,6 +45,7 @@ def explanations(reports: Sequence[Report]) -> list[tuple[str, str]]:
         ("Detection", _DETECTION),
         ("Task selection", _SELECTION),
         ("Intervals", _INTERVALS.format(confidence=confidence, resamples=resamples)),
+        ("Confidence", _CONFIDENCE),
         ("Latency", _LATENCY),
         ("Position bias", _BIAS),
         (DASH, "There was nothing to measure. It does not mean 0."),
@@ -71,6 +72,14 @@ _SELECTION = (
 _INTERVALS = (
     "They hold {confidence} of {resamples} bootstrap resamples (percentiles). Whole conversations are resampled, since "
     "decisions of one conversation depend on each other."
+)
+_CONFIDENCE = (
+    "Expected calibration error: answers fall into 15 equally wide bins by their probability; in each, how far the share of "
+    "right answers lies from the mean probability, weighted by the answers in it (Guo et al. 2017). It is never negative, so "
+    "beside it stands what a perfectly calibrated router's stays below in 95% of cases. The Brier score is the mean squared "
+    "distance of the probability from 1 (right) or 0 (wrong). A temperature is fitted on four fifths of the conversations and "
+    "tried on the other. A threshold accepts answers of at least that probability; the interval of their precision is the "
+    "wider of the bootstrap and Wilson's, and fewer than 20 accepted decisions count for nothing."
 )
 _LATENCY = "From asking to having the answer, as the caller waits for it. Errors have none."
 _BIAS = (

@@ -7,6 +7,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from mojo_toolbox.data import POINTS
+from mojo_toolbox.evaluation.pages.confidence_words import (
+    NOT_GIVEN,
+    bin_rows,
+    calibration_sentence,
+    target_rows,
+)
 from mojo_toolbox.evaluation.pages.confusions import largest_confusions
 from mojo_toolbox.evaluation.pages.differences import ChangeTable, change_tables
 from mojo_toolbox.evaluation.pages.fine_print import explanations, settings
@@ -50,6 +56,8 @@ def render_markdown(reports: Sequence[Report], *, comparisons: Sequence[Mapping[
         _detection(reports, names),
         _tasks(reports, names),
         _confusions(reports, names),
+        _confidence(reports, names),
+        _thresholds(reports, names),
         _failures(reports, names),
     ]
     parts += [_latency(reports, names), _tokens(reports, names), _bias(reports, names), _fine_print(reports, names)]
@@ -177,6 +185,36 @@ def _confusions(reports: Sequence[Report], names: list[str]) -> str:
             )
     heads = ["router", "right", "answered", "times", "of n", "share"]
     return _section("The largest confusions", _by_router(heads, rows, names, numbers_from=3))
+
+
+def _confidence(reports: Sequence[Report], names: list[str]) -> str:
+    rows = []
+    for report, name in zip(reports, names, strict=True):
+        found = report["confidence"]
+        if found:
+            shares = [found["mean"], found["accuracy"], found["ece"], found["ece_by_chance"], found["ece_equal_mass"]]
+            scaling = found["scaling"]
+            scaled = f"{percent(scaling['ece_after'])} (T {scaling['temperature']:.2f})" if scaling else DASH
+            rows.append([name, count(found["n"]), *map(percent, shares), f"{found['brier']:.3f}", scaled])
+    if not rows:
+        return _section("Confidence", NOT_GIVEN)
+    errors = ["calibration error", "by chance below", "in bins of equal size", "Brier", "with a temperature"]
+    heads = ["router", "n", "mean probability", "right", *errors]
+    table = _by_router(heads, rows, names)
+    if len(reports) > 1:
+        return _section("Confidence", table)
+    found = reports[0]["confidence"]
+    bins = _table(["probability", "n", "mean probability", "right"], bin_rows(found))
+    return _section("Confidence", _plain(calibration_sentence(found)), table, bins)
+
+
+def _thresholds(reports: Sequence[Report], names: list[str]) -> str:
+    rows = []
+    for report, name in zip(reports, names, strict=True):
+        found = target_rows(report["confidence"]) if report["confidence"] else []
+        rows += [[name, row.target, row.threshold, row.precision, row.coverage, row.remark] for row in found]
+    heads = ["router", "wanted", "threshold", "right of the accepted", "accepted", "reached"]
+    return _section("Thresholds by precision", _by_router(heads, rows, names)) if rows else ""
 
 
 def _failures(reports: Sequence[Report], names: list[str]) -> str:

@@ -15,6 +15,23 @@ from mojo_toolbox.data import POINTS
 from mojo_toolbox.errors import ConfigurationError
 from mojo_toolbox.evaluation.pages import readable
 from mojo_toolbox.evaluation.pages.bubbles import Chat, chat
+from mojo_toolbox.evaluation.pages.confidence_pictures import (
+    COVERAGE_HEIGHT,
+    CROWD_HEIGHT,
+    RELIABILITY_HEIGHT,
+    CoveragePicture,
+    ReliabilityPicture,
+    coverage_picture,
+    reliability_picture,
+)
+from mojo_toolbox.evaluation.pages.confidence_words import (
+    NOT_GIVEN,
+    TargetRow,
+    bin_rows,
+    calibration_sentence,
+    target_rows,
+    too_sure,
+)
 from mojo_toolbox.evaluation.pages.confusions import (
     Confusion,
     Matrix,
@@ -59,6 +76,11 @@ class RouterView:
     matrix: Matrix
     latency: LatencyPicture | None
     position: PositionPicture | None
+    reliability: ReliabilityPicture | None
+    coverage: CoveragePicture | None
+    bins: list[list[str]]
+    targets: list[TargetRow]
+    too_sure: bool
     chats: list[Chat]
 
 
@@ -119,6 +141,11 @@ def _views(reports: Sequence[Mapping[str, Any]]) -> list[RouterView]:
             matrix=matrix(report["tasks"]),
             latency=latency,
             position=position_picture(report["position_bias"]) if report["position_bias"] else None,
+            reliability=reliability_picture(report["confidence"]) if report["confidence"] else None,
+            coverage=coverage_picture(report["confidence"]) if report["confidence"] else None,
+            bins=bin_rows(report["confidence"]) if report["confidence"] else [],
+            targets=target_rows(report["confidence"]) if report["confidence"] else [],
+            too_sure=too_sure(report["confidence"]),
             chats=[chat(mistake) for mistake in report["mistakes"]],
         )
         for report, name, latency, own in zip(reports, names, pictures, figures, strict=True)
@@ -168,6 +195,11 @@ def _environment() -> Environment:
         "shade": shade,
         "share_of": readable.share_of,
         "position_sentence": position_sentence,
+        "calibration_sentence": calibration_sentence,
+        "not_given": NOT_GIVEN,
+        "reliability_height": RELIABILITY_HEIGHT,
+        "crowd_height": CROWD_HEIGHT,
+        "coverage_height": COVERAGE_HEIGHT,
         "latency_height": LATENCY_HEIGHT,
         "position_height": POSITION_HEIGHT,
     }

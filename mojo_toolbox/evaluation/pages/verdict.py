@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mojo_toolbox.data import POINTS
+from mojo_toolbox.evaluation.pages.confidence_words import too_sure
 from mojo_toolbox.evaluation.pages.readable import (
     POINT_MEANINGS,
     change,
@@ -26,6 +27,8 @@ from mojo_toolbox.evaluation.pages.readable import (
 _ENOUGH = 5
 # A router that is slower than this in its slowest answers is called slow.
 _SLOW_SHARE = 0.05
+# A smaller calibration error misleads nobody.
+_MISCALIBRATED = 0.05
 # A note on many routers names the worst of them.
 _NAMED = 3
 
@@ -87,6 +90,10 @@ def _notes(report: Report) -> Iterator[tuple[str, float, str]]:
     slow = value_of(latency["share_over_limit"])
     if slow is not None and slow > _SLOW_SHARE:
         yield f"Answers that took longer than {milliseconds(latency['limit'])}", slow, percent(slow)
+    confidence = report["confidence"]
+    if too_sure(confidence) and confidence["ece"] > _MISCALIBRATED:
+        says = f"{percent(confidence['mean'])} sure on average, {percent(confidence['accuracy'])} right"
+        yield "Too sure of its answers", confidence["ece"], says
     bias = report["position_bias"]
     if bias and bias["flagged"]:
         gap = bias["largest_gap"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, runtime_checkable
 
@@ -12,6 +12,9 @@ from mojo_toolbox.contract import Usage
 from mojo_toolbox.data import NONE_ANSWER
 from mojo_toolbox.errors import EvaluationError, InvalidAnswerError
 from mojo_toolbox.model import Model
+
+# Of a distribution over a thousand tasks that was rounded on its way.
+_SUM_TOLERANCE = 0.01
 
 
 class Record(dict[str, Any]):
@@ -54,6 +57,8 @@ class Answer:
     """What was written, where that is more than the name."""
     probability: float | None = None
     """Of the answer, from 0 to 1, by the router itself."""
+    probabilities: Mapping[str | None, float] | None = None
+    """Of each listed task and of None; they sum to 1. `probability` may be left out then."""
     usage: Usage | None = None
     """Tokens read and written."""
 
@@ -101,8 +106,12 @@ class EndpointRouter:
             decision = self._model.predict(question.messages, tasks=question.tasks)
         except InvalidAnswerError as error:
             return Answer(task=None, valid=False, text=error.answer)
-        probability = None if decision.probabilities is None else decision.probabilities.get(decision.task)
-        return Answer(task=decision.task, probability=probability, usage=decision.usage)
+        return Answer(
+            task=decision.task,
+            probability=decision.probability,
+            probabilities=decision.probabilities,
+            usage=decision.usage,
+        )
 
 
 def _source_hash(function: object) -> str | None:
@@ -126,7 +135,7 @@ def usable(answer: object, question: Question) -> Answer:
     """Return an answer as rows take it: what names no listed task is invalid, whatever it says of itself.
 
     Raises:
-        TypeError, ValueError: it is no Answer, or its probability, tokens or text are none.
+        TypeError, ValueError: it is no Answer, or its probabilities, tokens or text are none.
     """
     if not isinstance(answer, Answer):
         raise TypeError(f"ask() returned {type(answer).__name__}, not an Answer")
@@ -134,15 +143,36 @@ def usable(answer: object, question: Question) -> Answer:
         raise TypeError(f"Answer.usage is {type(answer.usage).__name__}, not a Usage")
     if answer.text is not None and not isinstance(answer.text, str):
         raise TypeError(f"Answer.text is {type(answer.text).__name__}, not a text")
-    probability = None if answer.probability is None else float(answer.probability)
-    if probability is not None and not 0 <= probability <= 1:
-        raise ValueError(f"Answer.probability is {probability}, not between 0 and 1")
+    probabilities = None if answer.probabilities is None else _distribution(answer.probabilities, question)
+    given = answer.probability
+    if given is None and probabilities is not None and answer.valid:
+        given = probabilities.get(answer.task)
+    probability = None if given is None else _probability(given, "Answer.probability")
     checked = checked_answer(answer.task, question, text=answer.text, usage=answer.usage)
     if not answer.valid:
         checked = replace(checked, task=None, valid=False)
     elif not checked.valid and checked.text is None:
         checked = replace(checked, text=str(answer.task))
-    return replace(checked, probability=probability)
+    return replace(checked, probability=probability, probabilities=probabilities)
+
+
+def _distribution(given: object, question: Question) -> dict[str | None, float]:
+    if not isinstance(given, Mapping):
+        raise TypeError(f"Answer.probabilities is {type(given).__name__}, not a dictionary of tasks and probabilities")
+    unknown = given.keys() - {*question.names, None}
+    if unknown:
+        raise ValueError(f"Answer.probabilities has {next(iter(unknown))!r:.80}, which is no listed task")
+    found = {task: _probability(share, f"Answer.probabilities[{task!r:.80}]") for task, share in given.items()}
+    if abs(sum(found.values()) - 1) > _SUM_TOLERANCE:
+        raise ValueError(f"Answer.probabilities sum to {sum(found.values()):g}, not to 1")
+    return found
+
+
+def _probability(given: Any, what: str) -> float:
+    probability = float(given)
+    if not 0 <= probability <= 1 + 1e-6:  # a sum in floating point may be a little more than 1
+        raise ValueError(f"{what} is {probability}, not between 0 and 1")
+    return min(probability, 1.0)
 
 
 def as_router(router: object, *, name: str | None = None) -> Router:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
-from mojo_toolbox.data import MeasuringPoint, Point, point_of
+from mojo_toolbox.data import NONE_ANSWER, MeasuringPoint, Point, point_of
 from mojo_toolbox.evaluation.routers.question import Answer, Question
 
 # Of a text that a model wrote; of longer ones the middle is left out: thoughts begin it, the decision ends it.
@@ -34,6 +35,9 @@ class Prediction(TypedDict):
     answer: str | None
     """What the model wrote, where that is more than the name."""
     probability: float | None
+    """Of what was answered."""
+    probabilities: NotRequired[dict[str, float] | None]
+    """Of each listed task and of "none", to six digits; rows of earlier versions lack it."""
     latency_ms: float | None
     """Of an answer; None for an error."""
     prompt_tokens: int | None
@@ -84,6 +88,7 @@ def prediction(number: int, identity: str, point: MeasuringPoint, question: Ques
         error=outcome.error,
         answer=_shortened(answer.text) if answer and answer.text is not None else None,
         probability=answer.probability if answer else None,
+        probabilities=_named(answer.probabilities) if answer and answer.probabilities is not None else None,
         latency_ms=outcome.latency_ms,
         prompt_tokens=usage.prompt_tokens if usage else None,
         completion_tokens=usage.completion_tokens if usage else None,
@@ -104,6 +109,11 @@ def in_one_line(error: BaseException) -> str:
 def writable(text: str) -> str:
     """Return the text with "?" for halves of surrogate pairs, which no file can hold."""
     return text.encode(errors="replace").decode()
+
+
+def _named(probabilities: Mapping[str | None, float]) -> dict[str, float]:
+    # A row for a thousand tasks should not be longer than it must.
+    return {NONE_ANSWER if task is None else task: float(f"{p:.6g}") for task, p in probabilities.items()}
 
 
 def _shortened(text: str) -> str:
