@@ -1,4 +1,4 @@
-"""The container's door: SageMaker's handlers around the chat server.
+"""The container's door: SageMaker's handlers around what answers, a language model or an encoder.
 
 Both the Hugging Face inference toolkit and the local cloud call `model_fn` once, then `input_fn`, `predict_fn` and
 `output_fn` for each request. Refusals are exceptions of one line with a `status_code` (400: the request, 500: the model).
@@ -9,21 +9,39 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from artifact import load_artifact
+from artifact import ENCODER, artifact_kind, load_artifact, load_encoder, load_shortlist_encoder
 from chat_request import ChatRequest, parse_chat_request
 from chat_server import ChatServer
+from encoder_decision import EncoderDecider
+from encoder_server import EncoderServer
+from shortlist import Shortlist, ShortlistServer
 
 # SageMaker's adapter components set it; a plain InvokeEndpoint cannot, so the body's `model` means the same.
 ADAPTER_HEADER = "X-Amzn-SageMaker-Adapter-Identifier"
 DEFAULT_PREFIX_CACHE_BYTES = 512 * 2**20
+# Choices that a language model reads at most, where an encoder is there to choose them.
+DEFAULT_SHORTLIST = 20
 
 
-def model_fn(model_dir: str, context: Any = None) -> ChatServer:  # noqa: ARG001 - the toolkit's signature
+class Server(Protocol):
+    """What `model_fn` returns."""
+
+    def answer(self, request: ChatRequest) -> dict[str, Any]:
+        """Return a chat completion."""
+
+
+def model_fn(model_dir: str, context: Any = None) -> Server:  # noqa: ARG001 - the toolkit's signature
     """Load the artifact in `model_dir`."""
-    loaded = load_artifact(Path(model_dir))
-    return ChatServer(loaded, prefix_cache_bytes=_prefix_cache_bytes())
+    folder = Path(model_dir)
+    if artifact_kind(folder) == ENCODER:
+        return EncoderServer(load_encoder(folder))
+    cache_bytes = _whole_number("MOJO_PREFIX_CACHE_BYTES", DEFAULT_PREFIX_CACHE_BYTES, "bytes; 0 keeps nothing")
+    most = _whole_number("MOJO_SHORTLIST", DEFAULT_SHORTLIST, "choices; 0 asks with the whole list")
+    server = ChatServer(load_artifact(folder), prefix_cache_bytes=cache_bytes)
+    loaded = load_shortlist_encoder(folder) if most else None
+    return server if loaded is None else ShortlistServer(server, Shortlist(EncoderDecider(loaded.encoder), most))
 
 
 def input_fn(data: bytes | str, content_type: str = "application/json", context: Any = None) -> ChatRequest:  # noqa: ARG001
@@ -36,11 +54,12 @@ def input_fn(data: bytes | str, content_type: str = "application/json", context:
     return parse_chat_request(body, adapter=_adapter_header(context))
 
 
-def predict_fn(data: ChatRequest, model: ChatServer, context: Any = None) -> dict[str, Any]:  # noqa: ARG001
+def predict_fn(data: ChatRequest, model: Server, context: Any = None) -> dict[str, Any]:  # noqa: ARG001
     """Answer a checked request.
 
     Raises:
-        InvalidRequestError: (status_code 400) it does not fit the model: too long, an unknown adapter.
+        InvalidRequestError: (status_code 400) it does not fit the model: too long, an unknown adapter, no choices for an
+            encoder.
         ModelFailureError: (status_code 500) the model computes NaN.
     """
     return model.answer(data)
@@ -51,12 +70,12 @@ def output_fn(prediction: dict[str, Any], accept: str = "application/json", cont
     return json.dumps(prediction, ensure_ascii=False, allow_nan=False)
 
 
-def _prefix_cache_bytes() -> int:
-    given = os.environ.get("MOJO_PREFIX_CACHE_BYTES", "")
+def _whole_number(variable: str, default: int, what: str) -> int:
+    given = os.environ.get(variable, "")
     if not given:
-        return DEFAULT_PREFIX_CACHE_BYTES
+        return default
     if not given.isdecimal():
-        raise ValueError(f"MOJO_PREFIX_CACHE_BYTES is {given!r}. Set it to a number of bytes; 0 keeps nothing.")
+        raise ValueError(f"{variable} is {given!r}. Set it to a number of {what}.")
     return int(given)
 
 

@@ -9,6 +9,7 @@ import tempfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from mojo_toolbox.contract import CONTRACT_VERSION, BaseModelReference, Manifest, parse_manifest
@@ -16,6 +17,10 @@ from mojo_toolbox.errors import ArtifactError
 
 MANIFEST = "manifest.json"
 CODE_DIR = "code"
+# An encoder's artifact beside a language model's, to shorten long lists.
+ENCODER_DIR = "encoder"
+# What is added at each deployment anew.
+_OURS = (CODE_DIR, ENCODER_DIR)
 _LEFT_OUT = {"__pycache__", ".DS_Store"}
 _CHUNK = 1 << 20
 
@@ -27,28 +32,47 @@ def pack_folder(folder: Path, target: Path) -> Path:
     return target
 
 
-def deployable_artifact(trained: Path, code: Path, target: Path, *, source: str) -> Manifest:
-    """Write `trained` (a model.tar.gz) to `target` with `code` as its `code/`; return its manifest.
+@dataclass(frozen=True)
+class Trained:
+    """An artifact on disk, the model.tar.gz of a training job; `source` names it in errors."""
 
-    `source` names the artifact in errors. Nothing is unpacked to disk.
+    path: Path
+    source: str
+
+
+def deployable_artifact(
+    trained: Trained, code: Path, target: Path, *, encoder: Trained | None = None
+) -> tuple[Manifest, Manifest | None]:
+    """Write `trained` to `target` with `code` as its `code/`, and `encoder`, if given, as its `encoder/`.
+
+    Returns both manifests. Nothing is unpacked to disk.
 
     Raises:
         ArtifactError: not a tar.gz, paths that climb out, no manifest, or one of an unknown contract version.
     """
+    with _writing(target) as archive:
+        manifest = _copy(trained, archive, prefix="")
+        of_encoder = None if encoder is None else _copy(encoder, archive, prefix=f"{ENCODER_DIR}/")
+        _add_folder(archive, code, prefix=f"{CODE_DIR}/")
+    return manifest, of_encoder
+
+
+def _copy(trained: Trained, new: tarfile.TarFile, *, prefix: str) -> Manifest:
+    """Copy an artifact's members, all but its code, below `prefix`; return its manifest."""
     manifest: Manifest | None = None
+    source = trained.source
     try:
-        with tarfile.open(trained, "r:gz") as old, _writing(target) as new:
+        with tarfile.open(trained.path, "r:gz") as old:
             for member in old:
                 name = _safe_name(member, source)
                 if name == MANIFEST:
                     manifest = parse_manifest(_content(old, member), source=source)
-                if name and not name.startswith(f"{CODE_DIR}/") and name != CODE_DIR:
-                    member.name = name
+                if name and name.split("/")[0] not in _OURS:
+                    member.name = prefix + name
                     new.addfile(member, old.extractfile(member) if member.isfile() else None)
             # The archive's checksum stands behind its last member, and is checked by whoever reads so far.
             while old.fileobj is not None and old.fileobj.read(_CHUNK):
                 pass
-            _add_folder(new, code, prefix=f"{CODE_DIR}/")
     except (tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError) as error:
         raise ArtifactError(f"{source} is no tar.gz archive, or is cut short: {error}") from error
     if manifest is None:

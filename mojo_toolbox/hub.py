@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import math
 import subprocess
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, overload
 
 from mojo_toolbox import contract, naming
-from mojo_toolbox.artifacts import base_only_artifact, deployable_artifact, pack_folder
+from mojo_toolbox.artifacts import pack_folder
 from mojo_toolbox.aws import endpoints as aws_endpoints
 from mojo_toolbox.aws import images, jobs
 from mojo_toolbox.aws.endpoints import Deletion, DeploymentPlan, Endpoint, EndpointSummary, ModelSummary
@@ -19,14 +19,19 @@ from mojo_toolbox.aws.jobs import JobSummary, TrainingJob, TrainingPlan
 from mojo_toolbox.aws.requests import Overrides, Request, require_instance_type
 from mojo_toolbox.aws.session import Session
 from mojo_toolbox.aws.storage import Storage, file_sha256, split_uri
+from mojo_toolbox.base_models import SMOLLM2
+from mojo_toolbox.contract import ModelKind
+from mojo_toolbox.data import NONE_ANSWER
 from mojo_toolbox.data.augmentation import Augmentation
 from mojo_toolbox.data.task_pool import TaskPool
-from mojo_toolbox.errors import AlreadyExistsError, ArtifactError, AWSError, ConfigurationError, NotFoundError
+from mojo_toolbox.errors import AlreadyExistsError, AWSError, ConfigurationError, NotFoundError
 from mojo_toolbox.naming import ModelKey
+from mojo_toolbox.packing import TrainedArtifact, pack
 from mojo_toolbox.routing import PROMPT_VERSION
 from mojo_toolbox.routing.dataset import DataSource, prepare_training_data, prepare_validation_data
+from mojo_toolbox.routing.recipes import find_recipe
 from mojo_toolbox.settings import CloudService, load_settings
-from mojo_toolbox.shipped import inference_code_dir, training_scripts_dir
+from mojo_toolbox.shipped import training_scripts_dir
 from mojo_toolbox.staging import BaseModel, find_base_model
 
 # What stands in a dry run's requests where AWS would have to be asked.
@@ -36,14 +41,12 @@ _LOCAL_ROLE = "mojo-local"
 _MOST_VERSIONS = 10
 # The `task` whose models are asked with the routing prompt.
 ROUTING = "routing"
-
-
-@dataclass(frozen=True)
-class _TrainedArtifact:
-    """What a training job left in S3, and where its base model was staged, when it was."""
-
-    uri: str
-    staged_base_uri: str | None = None
+_PROGRAMS: dict[ModelKind, str] = {"language_model": "train_qlora.py", "encoder": "train_encoder.py"}
+# How a script is told what answers look like: the encoder must know which of them is none of the others.
+_ANSWERS: dict[ModelKind, dict[str, str]] = {
+    "language_model": {"answers": "names"},
+    "encoder": {"fallback": NONE_ANSWER},
+}
 
 
 class Hub:
@@ -77,7 +80,8 @@ class Hub:
     def train(
         self,
         *,
-        base_model: str | Path,
+        recipe: str = ...,
+        base_model: str | Path | None = None,
         train_data: DataSource,
         validation_data: DataSource | None = None,
         product: str,
@@ -89,6 +93,7 @@ class Hub:
         augmentation: Augmentation | None = None,
         pool: TaskPool | None = None,
         copies: int = ...,
+        starter_conversations: int | None = None,
         resume: TrainingJob | str | None = None,
         job_name: str | None = None,
         max_runtime_seconds: int = ...,
@@ -104,7 +109,8 @@ class Hub:
     def train(  # type: ignore[misc]  # **options of the dry run stands for the arguments below
         self,
         *,
-        base_model: str | Path,
+        recipe: str = "plain",
+        base_model: str | Path | None = None,
         train_data: DataSource,
         validation_data: DataSource | None = None,
         product: str,
@@ -116,6 +122,7 @@ class Hub:
         augmentation: Augmentation | None = None,
         pool: TaskPool | None = None,
         copies: int = 1,
+        starter_conversations: int | None = None,
         resume: TrainingJob | str | None = None,
         job_name: str | None = None,
         max_runtime_seconds: int = 24 * 3600,
@@ -124,10 +131,12 @@ class Hub:
         request_overrides: Overrides | None = None,
         dry_run: bool = False,
     ) -> TrainingJob | list[Request]:
-        """Start a QLoRA training job and return at once; `wait()` on the handle. The instance is billed while it runs.
+        """Start a training job and return at once; `wait()` on the handle. The instance is billed while it runs.
 
         Args:
-            base_model: a Hugging Face model id, a folder (staged in S3) or the `s3://` URI of one.
+            recipe: "plain" is QLoRA on your data alone; "router" and "encoder-router" bring hyperparameters, augmentation
+                and conversations to train on beside yours (docs/choosing-a-router.md). What is given here wins.
+            base_model: a Hugging Face model id, a folder (staged in S3) or the `s3://` URI of one; left out, the recipe's.
             train_data: routing conversations or chat examples: a path, an `s3://` URI, a list or a `datasets.Dataset`.
             validation_data: the same, held out; the best epoch on it is kept.
             product: the application; with `task` and `model_id` it names the model everywhere.
@@ -135,11 +144,13 @@ class Hub:
             model_id: the fine-tuned model's name.
             instance_type: SageMaker's; the local cloud accepts any and uses this machine.
             instance_count: 1; several GPUs of one instance are used by themselves.
-            hyperparameters: by transformers' and peft's names; see `contract.TrainingHyperparameters` for the defaults.
+            hyperparameters: by transformers' and peft's names; see docs/hyperparameters.md for the defaults.
             augmentation: how routing conversations are varied, newly for each epoch; see `Augmentation` for what is done
                 when it is left out, and `AS_IT_STANDS` for conversations that were augmented before.
             pool: distractors and other wordings of tasks to augment with; without it there are none.
             copies: how many differently augmented examples of each routing conversation an epoch has.
+            starter_conversations: how many of the conversations that ship with the library an epoch reads beside yours; left
+                out, the recipe's number.
             resume: a job that was stopped or failed, or its name: the new one goes on from its newest checkpoint, with
                 the same base model, data and hyperparameters (the training script refuses others).
             job_name: the job's name; when left out it is made of product, task, model_id and the time.
@@ -159,17 +170,20 @@ class Hub:
             AWSError: AWS refused a call.
         """
         key = ModelKey(product=product, task=task, model_id=model_id)
-        checked = contract.check_hyperparameters(hyperparameters)
+        chosen = find_recipe(recipe)
+        checked = contract.check_hyperparameters(_over(chosen.hyperparameters, hyperparameters), kind=chosen.kind)
+        base_model = chosen.base_model if base_model is None else base_model
+        if base_model is None:
+            raise ConfigurationError(f"The recipe {recipe!r} needs a base_model, such as base_model={SMOLLM2!r}.")
         require_instance_type(instance_type, training=True)
         if instance_count != 1:
             raise ConfigurationError(
                 f"instance_count={instance_count!r} is not supported: the training script runs on one instance. Take an "
                 "instance type with more GPUs; all of them are used."
             )
-        if not isinstance(copies, int) or copies < 1:
-            raise ConfigurationError(f"copies={copies!r} must be a whole number of at least 1.")
-        if not isinstance(augmentation, Augmentation | None) or not isinstance(pool, TaskPool | None):
-            raise ConfigurationError("augmentation must be an Augmentation(…), and pool a TaskPool(…).")
+        starter = chosen.starter_conversations if starter_conversations is None else starter_conversations
+        augmentation = chosen.augmentation if augmentation is None else augmentation
+        _require_mix(copies=copies, starter=starter, augmentation=augmentation, pool=pool)
         data_versions = min(math.ceil(checked.num_train_epochs), _MOST_VERSIONS)
         version = naming.new_version()
         name = naming.versioned(naming.job_base(key), version) if job_name is None else job_name
@@ -183,6 +197,7 @@ class Hub:
                 copies=copies * data_versions,
                 augmentation=augmentation,
                 pool=pool,
+                starter=starter,
             )
             held_out = None
             # The version keeps apart what two processes upload for one job_name, of which AWS will refuse one.
@@ -206,13 +221,14 @@ class Hub:
                     instance_count=instance_count,
                     volume_size_gb=volume_size_gb,
                     max_runtime_seconds=max_runtime_seconds,
+                    program=_PROGRAMS[chosen.kind],
                     hyperparameters={
                         **checked.model_dump(),
                         "base_model": "" if base.uri else base.reference.id,
                         "base_model_id": base.reference.id,
                         "base_model_revision": base.reference.revision or "",
                         "prompt_version": PROMPT_VERSION if task == ROUTING else "",
-                        "answers": "names",
+                        **_ANSWERS[chosen.kind],
                         "data_versions": data_versions if train.augmented else 1,
                         "dataset_sha256": train.sha256,
                         "validation_sha256": "" if held_out is None else held_out.sha256,
@@ -224,7 +240,11 @@ class Hub:
                     checkpoint_uri=storage.uri(f"{prefix}/checkpoints")
                     if resume is None
                     else self._checkpoints_of(resume),
-                    environment={**self._hub_token_environment(), **_git_commit()},
+                    environment={
+                        **self._hub_token_environment(),
+                        **_git_commit(),
+                        **_data_recipe(recipe, starter=starter, copies=copies, augmentation=augmentation),
+                    },
                     region_name=self._session.region_name,
                     tags=naming.tags(key, version=version),
                 ),
@@ -277,6 +297,7 @@ class Hub:
         job: TrainingJob | str | None = None,
         model_data: str | None = None,
         base_model: str | Path | None = None,
+        shortlist: TrainingJob | str | None = None,
         image_uri: str | None = None,
         environment: dict[str, str] | None = None,
         request_overrides: Overrides | None = None,
@@ -298,6 +319,7 @@ class Hub:
         job: TrainingJob | str | None = None,
         model_data: str | None = None,
         base_model: str | Path | None = None,
+        shortlist: TrainingJob | str | None = None,
         image_uri: str | None = None,
         environment: dict[str, str] | None = None,
         request_overrides: Overrides | None = None,
@@ -319,6 +341,8 @@ class Hub:
             job: the training job, or its name, whose artifact is deployed.
             model_data: the `s3://` URI of an artifact.
             base_model: as in `train()`. Beside `model_data` or `job`, where the artifact's base model is read from.
+            shortlist: the training job of an encoder router, or its name: of lists of more than 20 tasks (MOJO_SHORTLIST in
+                `environment`) the language model is then shown those that the encoder finds likeliest.
             image_uri: another serving image than the pinned one.
             environment: variables for the container.
             request_overrides: fields to merge into a request by operation, as in `train()`.
@@ -343,7 +367,16 @@ class Hub:
         with tempfile.TemporaryDirectory() as scratch:
             artifact = Path(scratch) / "model.tar.gz"
             trained = self._trained_artifact(key, job=job, model_data=model_data, base_model=base_model)
-            base = self._pack(trained, base_model, artifact, storage, task=task)
+            encoder = None if shortlist is None else self._artifact_of(self._as_job(shortlist))
+            packed = pack(
+                trained,
+                artifact,
+                storage,
+                encoder=encoder,
+                base_model=base_model,
+                find_base=lambda name: self._find_base(name, storage),
+                prompt_version=PROMPT_VERSION if task == ROUTING else None,
+            )
             update = not dry_run and self._stage_exists(endpoint_name)
             requests = aws_endpoints.deployment_requests(
                 DeploymentPlan(
@@ -352,10 +385,9 @@ class Hub:
                     image_uri=image_uri or images.serving_image(self._session.region_name, instance_type),
                     role_arn=self._role_arn(dry_run=dry_run),
                     model_data_uri=storage.uri(artifact_key),
-                    base_model_uri=base.uri,
+                    staged=packed.staged,
                     environment={
-                        "MOJO_BASE_MODEL": contract.STAGED_BASE_MODEL_DIR if base.uri else base.reference.id,
-                        "MOJO_BASE_MODEL_REVISION": base.reference.revision or "",
+                        **packed.environment,
                         **self._hub_token_environment(),
                         **(environment or {}),
                     },
@@ -369,7 +401,7 @@ class Hub:
             if dry_run:
                 return requests
             storage.ensure_bucket()
-            base.stage(storage)
+            packed.stage(storage)
             storage.upload(artifact, artifact_key)
         endpoint = Endpoint(self._session, endpoint_name, version_base=version_base, expected_config=version_name)
         self._send_all(requests, endpoint)
@@ -458,25 +490,29 @@ class Hub:
 
     def _trained_artifact(
         self, key: ModelKey, *, job: TrainingJob | str | None, model_data: str | None, base_model: str | Path | None
-    ) -> _TrainedArtifact | None:
+    ) -> TrainedArtifact | None:
         """Find the artifact to deploy; None when a base model is to be deployed as it is."""
         if model_data is not None:
             if job is not None:
                 raise ConfigurationError("Give either model_data or job: they name the same thing.")
-            return _TrainedArtifact(uri=model_data)
+            return TrainedArtifact(uri=model_data)
         if job is not None:
-            handle = job if isinstance(job, TrainingJob) else self.job(job)
-        elif base_model is not None:
+            return self._artifact_of(self._as_job(job))
+        if base_model is not None:
             return None
-        else:
-            handle = self._newest_completed(key)
+        return self._artifact_of(self._newest_completed(key))
+
+    def _as_job(self, job: TrainingJob | str) -> TrainingJob:
+        return job if isinstance(job, TrainingJob) else self.job(job)
+
+    def _artifact_of(self, handle: TrainingJob) -> TrainedArtifact:
         description = handle.describe()
         uri = description.get("ModelArtifacts", {}).get("S3ModelArtifacts")
         if description["TrainingJobStatus"] != "Completed" or not uri:
             raise NotFoundError(
                 f"Training job {handle.name!r} is {description['TrainingJobStatus']}: there is no model to deploy yet."
             )
-        return _TrainedArtifact(uri=uri, staged_base_uri=jobs.channel_uri(description, contract.BASE_MODEL_CHANNEL))
+        return TrainedArtifact(uri=uri, staged_base_uri=jobs.channel_uri(description, contract.BASE_MODEL_CHANNEL))
 
     def _newest_completed(self, key: ModelKey) -> TrainingJob:
         wanted = {"product": key.product, "task": key.task, "model_id": key.model_id}
@@ -486,33 +522,6 @@ class Hub:
             f"No completed training job of product {key.product!r}, task {key.task!r}, model_id {key.model_id!r}. "
             "Train one, or deploy an untrained model with base_model=…"
         )
-
-    def _pack(
-        self,
-        trained: _TrainedArtifact | None,
-        base_model: str | Path | None,
-        target: Path,
-        storage: Storage,
-        *,
-        task: str,
-    ) -> BaseModel:
-        """Write the artifact to deploy and return the base model that it stands on."""
-        if trained is None:
-            base = self._find_base(str(base_model), storage)
-            base_only_artifact(base.reference, inference_code_dir(), target)
-            return base
-        downloaded = target.with_name("trained.tar.gz")
-        storage.download(trained.uri, downloaded)
-        manifest = deployable_artifact(downloaded, inference_code_dir(), target, source=trained.uri)
-        if task == ROUTING and manifest.prompt_version != PROMPT_VERSION:
-            raise ArtifactError(
-                f"{trained.uri} was trained on the prompt {manifest.prompt_version!r}; this library asks with "
-                f"{PROMPT_VERSION!r}. Install the library version that trained it, or train again."
-            )
-        if base_model is None and trained.staged_base_uri is not None:
-            return BaseModel(reference=manifest.base_model, uri=trained.staged_base_uri)
-        found = self._find_base(str(base_model or manifest.base_model.id), storage)
-        return BaseModel(reference=manifest.base_model, uri=found.uri, folder=found.folder)
 
     def _stage_exists(self, endpoint_name: str) -> bool:
         """Whether the endpoint can be updated; one that failed is removed, one that is on its way is refused."""
@@ -550,6 +559,33 @@ class Hub:
 
     def _send(self, request: Request) -> None:
         self._session.call("sagemaker", request.method, **request.parameters)
+
+
+def _require_mix(*, copies: object, starter: object, augmentation: object, pool: object) -> None:
+    """Refuse what training data cannot be mixed by."""
+    if isinstance(copies, bool) or not isinstance(copies, int) or copies < 1:
+        raise ConfigurationError(f"copies={copies!r} must be a whole number of at least 1.")
+    if isinstance(starter, bool) or not isinstance(starter, int) or starter < 0:
+        raise ConfigurationError(f"starter_conversations={starter!r} must be a whole number of at least 0.")
+    if not isinstance(augmentation, Augmentation | None) or not isinstance(pool, TaskPool | None):
+        raise ConfigurationError("augmentation must be an Augmentation(…), and pool a TaskPool(…).")
+
+
+def _over(recipe: Mapping[str, Any], given: Mapping[str, Any] | None) -> Any:
+    """Lay what is given over the recipe's hyperparameters; what is no mapping passes, to be refused by its check."""
+    return {**recipe, **given} if isinstance(given, Mapping) else given or dict(recipe)
+
+
+def _data_recipe(recipe: str, *, starter: int, copies: int, augmentation: Augmentation | None) -> dict[str, str]:
+    """Tell the manifest how the data was mixed and varied; what is as by default is left out."""
+    varied = vars(augmentation or Augmentation())
+    told = {
+        "recipe": recipe,
+        "starter_conversations": starter,
+        "copies": copies,
+        "augmentation": {name: value for name, value in varied.items() if value != getattr(Augmentation(), name)},
+    }
+    return {"MOJO_DATA_RECIPE": json.dumps(told)}
 
 
 def _git_commit() -> dict[str, str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mojo_toolbox.aws.storage import Storage, file_sha256
-from mojo_toolbox.base_models import SMOLLM2, resolve_base_model
+from mojo_toolbox.base_models import AT_HAND, resolve_base_model
 from mojo_toolbox.contract import BaseModelReference
 
 
@@ -46,7 +46,7 @@ def find_base_model(name: str, storage: Storage, *, cache_dir: Path, token: str 
         found = resolve_base_model(name, cache_dir=cache_dir, token=token)
     if isinstance(found, str):
         return BaseModel(reference=BaseModelReference(id=found))
-    folder_id = SMOLLM2 if name == SMOLLM2 else found.name
+    folder_id = name if name in AT_HAND else found.name
     uri = storage.uri(f"base-models/{found.name}/{_folder_digest(found)}/")
     return BaseModel(reference=BaseModelReference(id=folder_id), uri=uri, folder=found)
 

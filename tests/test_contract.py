@@ -1,6 +1,7 @@
 """The contract, its two sides held against each other: the library here, what ships to containers there."""
 
 import dataclasses
+import importlib
 import io
 import json
 import re
@@ -11,21 +12,20 @@ import pytest
 from pages import ROOT
 
 from mojo_toolbox import contract
-from mojo_toolbox.contract import TrainingHyperparameters, check_hyperparameters
+from mojo_toolbox.contract import EncoderHyperparameters, TrainingHyperparameters, check_hyperparameters
 from mojo_toolbox.data.content_hash import ContentHash
 from mojo_toolbox.errors import ArtifactError, HyperparameterError
 
-# What the library itself gives the script, beside the user's hyperparameters.
-OURS = {"base_model", "base_model_id", "base_model_revision", "prompt_version", "answers"}
-OURS |= {"data_versions", "dataset_sha256", "validation_sha256"}
+# What the library itself gives the scripts, beside the user's hyperparameters: one of the last two.
+OURS = {"base_model", "base_model_id", "base_model_revision", "prompt_version"}
+OURS |= {"data_versions", "dataset_sha256", "validation_sha256", "answers", "fallback"}
 
 
 @pytest.fixture
-def train_qlora(monkeypatch):
+def shipped(monkeypatch):
+    """Import a module of the training scripts."""
     monkeypatch.syspath_prepend(ROOT / "training_scripts")
-    import train_qlora
-
-    return train_qlora
+    return importlib.import_module
 
 
 @pytest.fixture
@@ -39,23 +39,38 @@ def chat_request(monkeypatch):
 # ------------------------------------------------------------------------------------------------ hyperparameters
 
 
-def test_the_script_knows_the_same_hyperparameters_with_the_same_defaults_and_types(train_qlora):
-    script = {field.name: field.default for field in dataclasses.fields(train_qlora.Settings)}
-    library = {name: field.default for name, field in TrainingHyperparameters.model_fields.items()}
-    assert {name: value for name, value in script.items() if name not in OURS} == library
-    assert script.keys() > OURS
-    types = get_type_hints(train_qlora.Settings)
-    assert {n: types[n] for n in library} == {n: f.annotation for n, f in TrainingHyperparameters.model_fields.items()}
+SCRIPTS = [("train_qlora", TrainingHyperparameters), ("train_encoder", EncoderHyperparameters)]
 
 
-def test_hyperparameters_arrive_in_the_script_as_they_were_given(train_qlora):
-    given = check_hyperparameters(
-        {"learning_rate": 1e-5, "num_train_epochs": 0.5, "load_in_4bit": False, "target_modules": "q_proj,v_proj"}
-    )
+@pytest.mark.parametrize(("script", "model"), SCRIPTS)
+def test_a_script_knows_the_same_hyperparameters_with_the_same_defaults_and_types(shipped, script, model):
+    settings = shipped(script).Settings
+    in_script = {field.name: field.default for field in dataclasses.fields(settings)}
+    library = {name: field.default for name, field in model.model_fields.items()}
+    assert {name: value for name, value in in_script.items() if name not in OURS} == library
+    assert len(OURS - in_script.keys()) == 1
+    types = get_type_hints(settings)
+    assert {n: types[n] for n in library} == {n: f.annotation for n, f in model.model_fields.items()}
+
+
+@pytest.mark.parametrize(
+    ("script", "kind", "given"),
+    [
+        (
+            "train_qlora",
+            "language_model",
+            {"learning_rate": 1e-5, "num_train_epochs": 0.5, "load_in_4bit": False, "target_modules": "q_proj,v_proj"},
+        ),
+        ("train_encoder", "encoder", {"head_learning_rate": 1e-5, "num_train_epochs": 0.5, "calibrate": False}),
+    ],
+)
+def test_hyperparameters_arrive_in_the_script_as_they_were_given(shipped, script, kind, given):
+    checked = check_hyperparameters(given, kind=kind).model_dump()
+    assert given.items() <= checked.items()
     # sagemaker-training decodes the JSON and writes the values as flags.
-    flags = [text for name, value in given.model_dump().items() for text in (f"--{name}", str(value))]
-    settings = train_qlora.read_arguments(flags)
-    assert {n: v for n, v in dataclasses.asdict(settings).items() if n not in OURS} == given.model_dump()
+    flags = [text for name, value in checked.items() for text in (f"--{name}", str(value))]
+    settings = shipped("job").read_settings(shipped(script).Settings, flags, description="")
+    assert {n: v for n, v in dataclasses.asdict(settings).items() if n not in OURS} == checked
 
 
 @pytest.mark.parametrize(
@@ -84,8 +99,23 @@ def test_layers_are_given_as_text_or_as_peft_has_them(given, flag):
     assert check_hyperparameters({"layers_to_transform": given}).layers_to_transform == flag
 
 
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"lora_r": 8}, "'lora_r'. It is known to a language model's training, not to an encoder's. Known: num_train"),
+        ({"head_lr": 1e-4}, "Did you mean 'head_learning_rate'"),
+        ({"continue_share": 1.5}, "'continue_share' cannot be 1.5"),
+        ({"head_learning_rate": float("nan")}, "'head_learning_rate' cannot be nan"),
+    ],
+)
+def test_a_wrong_hyperparameter_of_an_encoder_is_named(given, words):
+    with pytest.raises(HyperparameterError, match=re.escape(words)):
+        check_hyperparameters(given, kind="encoder")
+
+
 def test_no_hyperparameters_are_the_defaults():
     assert check_hyperparameters(None) == TrainingHyperparameters()
+    assert check_hyperparameters(None, kind="encoder") == EncoderHyperparameters()
 
 
 # -------------------------------------------------------------------------------------------------- progress lines
@@ -102,29 +132,31 @@ def read_metrics(line):
     [
         {"loss": 2.3456, "learning_rate": 0.0, "tokens_per_second": 120.5},
         {"loss": 1e-07, "learning_rate": 1.25e-05, "tokens_per_second": 0.0},
+        {"loss": 0.5, "learning_rate": 8e-05, "decisions_per_second": 31.0},
         {"eval_loss": 0.25, "eval_decision_accuracy": 1.0},
     ],
 )
-def test_metrics_are_read_from_the_lines_that_the_script_prints(train_qlora, values):
+def test_metrics_are_read_from_the_lines_that_the_scripts_print(shipped, values):
     stream = io.StringIO()
     state = SimpleNamespace(global_step=3, max_steps=16, epoch=0.5)
-    train_qlora.Progress(stream, is_printer=True).write(state, **values)
+    shipped("run_callbacks").Progress(stream, is_printer=True).write(state, **values)
     assert read_metrics(stream.getvalue()) == values
 
 
 def test_every_metric_has_a_line():
-    script = (ROOT / "training_scripts/train_qlora.py").read_text(encoding="utf-8")
-    assert all(f"{definition['Name']}=" in script for definition in contract.METRIC_DEFINITIONS)
+    scripts = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "training_scripts").glob("*.py"))
+    assert all(f"{definition['Name']}=" in scripts for definition in contract.METRIC_DEFINITIONS)
 
 
 # -------------------------------------------------------------------------------------------------------- manifest
 
 
-def test_the_manifest_that_the_script_writes_is_read(train_qlora, tmp_path):
-    settings = train_qlora.Settings(
+@pytest.mark.parametrize(("script", "model"), SCRIPTS)
+def test_the_manifest_that_a_script_writes_is_read(shipped, tmp_path, script, model):
+    settings = shipped(script).Settings(
         base_model_id="owner/base", base_model_revision="abc", prompt_version="routing-2", dataset_sha256="0" * 64
     )
-    job = train_qlora.Job(
+    job = shipped("job").Job(
         train=tmp_path,
         validation=None,
         base_model=None,
@@ -134,18 +166,30 @@ def test_the_manifest_that_the_script_writes_is_read(train_qlora, tmp_path):
         name="job-1",
     )
     path = tmp_path / "manifest.json"
-    facts = {"rows": {"train": 3, "validation": None}, "tokens": 5, "seconds": 1.0, "metrics": {"eval_loss": 0.5}}
-    train_qlora.write_manifest(path, settings, job, **facts)
+    writing = shipped("manifest")
+    of_the_model = {"kind": "encoder", "fallback": "none"} if script == "train_encoder" else {}
+    writing.write_manifest(
+        path,
+        settings,
+        job,
+        of_the_model=of_the_model,
+        of_the_training={"rows": {"train": 3, "validation": None}},
+        packages=["torch"],
+        metrics={"eval_loss": 0.5},
+    )
     manifest = contract.parse_manifest(path.read_bytes(), source="here")
-    assert manifest.contract_version == contract.CONTRACT_VERSION == train_qlora.CONTRACT_VERSION
+    assert manifest.contract_version == contract.CONTRACT_VERSION == writing.CONTRACT_VERSION
     assert manifest.base_model == contract.BaseModelReference(id="owner/base", revision="abc")
     assert (manifest.prompt_version, manifest.answers, manifest.merged) == ("routing-2", "names", False)
+    assert (manifest.kind, manifest.fallback) == (
+        ("encoder", "none") if script == "train_encoder" else ("language_model", None)
+    )
     assert manifest.metrics == {"eval_loss": 0.5}
     assert manifest.training["job_name"] == "job-1"
-    assert set(manifest.training["hyperparameters"]) == set(TrainingHyperparameters.model_fields)
+    assert set(manifest.training["hyperparameters"]) == set(model.model_fields)
 
 
-def test_a_data_set_has_the_same_hash_on_both_sides(train_qlora, tmp_path):
+def test_a_data_set_has_the_same_hash_on_both_sides(shipped, tmp_path):
     records = [
         {"messages": [{"role": "user", "content": "né \u2028 \U0001f642"}], "b": 1, "a": [1.5, None]},
         {"x": "\ud800"},
@@ -154,7 +198,7 @@ def test_a_data_set_has_the_same_hash_on_both_sides(train_qlora, tmp_path):
     for record in records:
         ours.add(record)
     (tmp_path / "data.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
-    assert train_qlora.channel_sha256(tmp_path) == ours.hexdigest()
+    assert shipped("records").channel_sha256(tmp_path) == ours.hexdigest()
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"contract_version": "x", "base_model": {"id": "b"}}'])
@@ -199,7 +243,7 @@ def test_what_is_no_reply_is_refused(body):
         contract.parse_chat_reply(body)
 
 
-def test_the_channels_and_folders_have_the_names_that_both_sides_use(train_qlora, monkeypatch, tmp_path):
+def test_the_channels_and_folders_have_the_names_that_both_sides_use(shipped, monkeypatch, tmp_path):
     monkeypatch.setenv("SM_CHANNEL_TRAIN", str(tmp_path))
     monkeypatch.setenv(f"SM_CHANNEL_{contract.BASE_MODEL_CHANNEL.upper()}", str(tmp_path / "base"))
-    assert train_qlora.read_environment().base_model == tmp_path / "base"
+    assert shipped("job").read_environment().base_model == tmp_path / "base"

@@ -31,8 +31,8 @@ class DeploymentPlan:
     image_uri: str
     role_arn: str
     model_data_uri: str
-    base_model_uri: str | None
-    """The `s3://` folder of a staged base model; None when the container reads it from the hub."""
+    staged: Mapping[str, str]
+    """The `s3://` folders of staged base models by channel; what is not among them the container reads from the hub."""
     environment: Mapping[str, str]
     instance_type: str
     instance_count: int
@@ -46,9 +46,14 @@ def deployment_requests(plan: DeploymentPlan, *, update: bool, overrides: Overri
         "ModelDataUrl": plan.model_data_uri,
         "Environment": dict(plan.environment),
     }
-    if plan.base_model_uri is not None:
-        source = {"S3DataType": "S3Prefix", "CompressionType": "None", "S3Uri": plan.base_model_uri}
-        container["AdditionalModelDataSources"] = [{"ChannelName": "base_model", "S3DataSource": source}]
+    if plan.staged:
+        container["AdditionalModelDataSources"] = [
+            {
+                "ChannelName": channel,
+                "S3DataSource": {"S3DataType": "S3Prefix", "CompressionType": "None", "S3Uri": uri},
+            }
+            for channel, uri in plan.staged.items()
+        ]
     variant = {
         "VariantName": _VARIANT,
         "ModelName": plan.version_name,

@@ -32,6 +32,7 @@ class TrainingPlan:
     instance_count: int
     volume_size_gb: int
     max_runtime_seconds: int
+    program: str
     hyperparameters: Mapping[str, Any]
     channels: Mapping[str, str]
     source_uri: str
@@ -47,7 +48,7 @@ def training_job_request(plan: TrainingPlan, overrides: Overrides | None = None)
     hyperparameters = {
         **plan.hyperparameters,
         # Script mode of the sagemaker-training toolkit, which AWS's training images run.
-        "sagemaker_program": "train_qlora.py",
+        "sagemaker_program": plan.program,
         "sagemaker_submit_directory": plan.source_uri,
         "sagemaker_region": plan.region_name,
         "sagemaker_container_log_level": 20,

@@ -13,6 +13,7 @@ from mojo_toolbox.cli import (
     data_check,
     data_import,
     data_split,
+    data_starter,
     deploy,
     evaluate,
     local,
@@ -66,7 +67,7 @@ def _group(parent: typer.Typer, name: str, help_text: str) -> typer.Typer:
     return group
 
 
-_data = _group(application, "data", "Import, check, split and augment conversations.")
+_data = _group(application, "data", "Import, check, split and augment conversations; write ready-made ones.")
 _import = _group(_data, "import", "Import conversations from other formats.")
 _report = _group(application, "report", "Compare reports of mojo evaluate, and show them again.")
 _local = _group(application, "local", "Start, stop and use the local cloud on this machine.")
@@ -83,6 +84,7 @@ _COMMANDS: tuple[tuple[typer.Typer, str, Callable[..., None], str], ...] = (
     (_data, "check", data_check.check_file, data_check.EXAMPLES),
     (_data, "split", data_split.split_conversations, data_split.EXAMPLES),
     (_data, "augment", data_augment.augment_file, data_augment.EXAMPLES),
+    (_data, "starter", data_starter.write_starter, data_starter.EXAMPLES),
     *((_import, name, command, data_import.EXAMPLES[name]) for name, command in data_import.COMMANDS.items()),
     *((_report, name, command, report.EXAMPLES[name]) for name, command in report.COMMANDS.items()),
     *((_local, name, command, local.EXAMPLES[name]) for name, command in local.COMMANDS.items()),

@@ -61,6 +61,14 @@ def deploy(
             help="Deploy a model that nobody trained: id, folder or s3:// URI.", metavar="MODEL", show_default=False
         ),
     ] = None,
+    shortlist: Annotated[
+        str | None,
+        typer.Option(
+            help="Training job of an encoder router, which shortens long task lists for this one.",
+            metavar="JOB",
+            show_default=False,
+        ),
+    ] = None,
     instance_type: Annotated[
         str, typer.Option(help="SageMaker's; the local cloud uses this machine.", metavar="TYPE")
     ] = "ml.g5.xlarge",
@@ -96,6 +104,7 @@ def deploy(
         "job": job,
         "model_data": model_data,
         "base_model": base_model,
+        "shortlist": shortlist,
         "image_uri": image_uri,
         "environment": pairs(environment, option="--environment"),
         "request_overrides": json_file(request_overrides, option="--request-overrides"),

@@ -38,6 +38,9 @@ if TYPE_CHECKING:
     from mojo_toolbox.data.augmentation import Augmentation
 
 EXAMPLES = """
+mojo train --cloud local --recipe encoder-router \\
+    --product mojodex --task routing --model-id encoder \\
+    --train-data train.jsonl --validation-data dev.jsonl
 mojo train --cloud local --product mojodex --task routing --model-id router \\
     --base-model HuggingFaceTB/SmolLM2-135M-Instruct \\
     --train-data train.jsonl --validation-data dev.jsonl -H num_train_epochs=2
@@ -49,9 +52,6 @@ mojo train ... --instance-type ml.g5.2xlarge --no-wait --yes --json
 
 def train(
     *,
-    base_model: Annotated[
-        str, typer.Option(help="Hugging Face model id, a folder, or the s3:// URI of one.", metavar="MODEL")
-    ],
     train_data: Annotated[
         str,
         typer.Option(
@@ -61,6 +61,17 @@ def train(
     product: Product,
     task: TaskName,
     model_id: ModelId,
+    recipe: Annotated[
+        str, typer.Option(help="What to train and how: plain, router, encoder-router.", metavar="NAME")
+    ] = "plain",
+    base_model: Annotated[
+        str | None,
+        typer.Option(
+            help="Hugging Face model id, a folder, or the s3:// URI of one; unset: the recipe's.",
+            metavar="MODEL",
+            show_default=False,
+        ),
+    ] = None,
     validation_data: Annotated[
         str | None,
         typer.Option(help="The same, held out: the best epoch on it is kept.", metavar="FILE", show_default=False),
@@ -99,6 +110,15 @@ def train(
     copies: Annotated[
         int, typer.Option(min=1, help="Augmented examples of each conversation in an epoch.", metavar="N")
     ] = 1,
+    starter_conversations: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            help="Conversations of mojo data starter that an epoch reads beside yours; unset: the recipe's number.",
+            metavar="N",
+            show_default=False,
+        ),
+    ] = None,
     resume: Annotated[
         str | None,
         typer.Option(
@@ -138,7 +158,10 @@ def train(
     """
     from mojo_toolbox.data.task_pool import read_pool
 
+    if base_model is None and recipe == "plain":
+        raise UsageError("Give --base-model, or a --recipe that brings one: router or encoder-router.")
     options: dict[str, Any] = {
+        "recipe": recipe,
         "base_model": base_model,
         "train_data": train_data,
         "validation_data": validation_data,
@@ -151,6 +174,7 @@ def train(
         "augmentation": _augmentation(augmentation, as_it_stands=as_it_stands),
         "pool": None if pool is alternatives is None else read_pool(pool, alternatives=alternatives),
         "copies": copies,
+        "starter_conversations": starter_conversations,
         "resume": resume,
         "job_name": job_name,
         "max_runtime_seconds": max_runtime_seconds,

@@ -14,9 +14,10 @@ from mojo_toolbox.data.augmentation import Augmentation
 from mojo_toolbox.data.content_hash import ContentHash
 from mojo_toolbox.data.conversations import Text, describe
 from mojo_toolbox.data.dataset_rows import without_filled_in
+from mojo_toolbox.data.starter import starter_conversation, starter_pool
 from mojo_toolbox.data.task_pool import TaskPool
 from mojo_toolbox.errors import DataError
-from mojo_toolbox.routing.training import training_examples, validation_example
+from mojo_toolbox.routing.training import training_example, training_examples, validation_example
 
 # A path, or records: a list of conversations or of dictionaries, or a datasets.Dataset.
 DataSource = str | Path | Iterable[Conversation | Mapping[str, Any]]
@@ -48,6 +49,7 @@ class _ChatExample(BaseModel):
     """A chat to train on: loss is borne by assistant messages whose `train` is not false."""
 
     messages: list[_ChatMessage] = Field(min_length=2)
+    choices: list[Text] | None = None
 
 
 def prepare_training_data(
@@ -58,10 +60,12 @@ def prepare_training_data(
     copies: int = 1,
     augmentation: Augmentation | None = None,
     pool: TaskPool | None = None,
+    starter: int = 0,
 ) -> PreparedData:
     """Write the training examples of `source` to `target`: `copies` augmented ones of each routing conversation in turn.
 
-    Chat examples (`{"messages": […]}` without `tasks`) pass as they are, once.
+    Chat examples (`{"messages": […]}` without `tasks`) pass as they are, once. Behind routing conversations stand `starter`
+    of those that ship with the library, each as `copies` different ones.
 
     Raises:
         DataError: a record that cannot be used (file and line are named), or nothing to learn from.
@@ -70,7 +74,14 @@ def prepare_training_data(
     def render(conversation: Conversation) -> Iterator[dict[str, Any]]:
         return training_examples([conversation], seed=seed, copies=copies, augmentation=augmentation, pool=pool)
 
-    return _Preparation(source, render).write(target)
+    def beside() -> Iterator[dict[str, Any]]:
+        known = starter_pool()
+        for number in range(starter):
+            for copy in range(copies):
+                conversation = starter_conversation(number, seed=copy)
+                yield training_example(conversation, seed=seed, augmentation=augmentation, pool=known)
+
+    return _Preparation(source, render, beside).write(target)
 
 
 def prepare_validation_data(source: DataSource, target: Path) -> PreparedData:
@@ -85,9 +96,15 @@ def prepare_validation_data(source: DataSource, target: Path) -> PreparedData:
 class _Preparation:
     """One pass over what was given: rendered, written and hashed as it comes."""
 
-    def __init__(self, source: DataSource, render: Callable[[Conversation], Iterable[dict[str, Any]]]) -> None:
+    def __init__(
+        self,
+        source: DataSource,
+        render: Callable[[Conversation], Iterable[dict[str, Any]]],
+        beside: Callable[[], Iterable[dict[str, Any]]] = tuple,
+    ) -> None:
         self._source = source
         self._render = render
+        self._beside = beside
         self._kind: str | None = None
         self._hash = ContentHash()
 
@@ -117,6 +134,8 @@ class _Preparation:
                 example = _chat_example(record, path=path, line=line)
                 self._hash.add(record)
                 yield example
+        if self._kind == _ROUTING:
+            yield from self._beside()
 
 
 def _records(source: DataSource) -> Iterator[tuple[str | None, int | None, Any]]:

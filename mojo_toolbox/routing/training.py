@@ -21,7 +21,8 @@ WRONG_DECISIONS = 0.05
 
 def validation_example(conversation: Conversation) -> dict[str, Any]:
     """Render a conversation as it stands: every labelled decision is asked, the earlier ones are as labelled."""
-    return {"messages": _up_to_last_decision(decision_chat(conversation.messages, conversation.tasks))}
+    chat = _up_to_last_decision(decision_chat(conversation.messages, conversation.tasks))
+    return {"messages": chat, "choices": choices(conversation.tasks)}
 
 
 def training_example(
@@ -33,7 +34,7 @@ def training_example(
     pool: TaskPool | None = None,
     wrong_decisions: float = WRONG_DECISIONS,
 ) -> dict[str, Any]:
-    """Render a conversation, augmented, as `{"messages": […]}`; `"train": false` marks what bears no loss.
+    """Render a conversation, augmented, as `{"messages": […], "choices": […]}`; `"train": false` marks what bears no loss.
 
     Args:
         conversation: one with a labelled turn.
@@ -46,7 +47,10 @@ def training_example(
     varied = augment(conversation, seed=seed, copy=copy, augmentation=augmentation, pool=pool)
     chat = _up_to_last_decision(decision_chat(varied.messages, varied.tasks))
     rng = random.Random(f"wrong decisions of {varied.id}")
-    return {"messages": _with_mistakes(chat, varied.tasks, rng, share=wrong_decisions)}
+    return {
+        "messages": _with_mistakes(chat, varied.tasks, rng, share=wrong_decisions),
+        "choices": choices(varied.tasks),
+    }
 
 
 def training_examples(

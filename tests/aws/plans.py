@@ -19,6 +19,7 @@ def training_plan(version="20260101-000000-aaaa", **changes):
         "instance_count": 1,
         "volume_size_gb": 100,
         "max_runtime_seconds": 3600,
+        "program": "train_qlora.py",
         "hyperparameters": {"learning_rate": 2e-4, "load_in_4bit": True, "target_modules": "all-linear"},
         "channels": {"train": f"{BUCKET}/train", "validation": f"{BUCKET}/validation"},
         "source_uri": f"{BUCKET}/sourcedir.tar.gz",
@@ -38,7 +39,7 @@ def deployment_plan(version="20260101-000000-aaaa", stage="dev", **changes):
         "image_uri": serving_image("us-east-1", "ml.m5.xlarge"),
         "role_arn": ROLE,
         "model_data_uri": f"{BUCKET}/model.tar.gz",
-        "base_model_uri": None,
+        "staged": {},
         "environment": {"MOJO_BASE_MODEL": "owner/base"},
         # moto 5.2 has an old list of its own, without ml.g5 for endpoints.
         "instance_type": "ml.m5.xlarge",

@@ -55,10 +55,10 @@ def test_an_update_changes_the_endpoint_that_is_there():
 
 
 def test_a_staged_base_model_is_mounted_where_the_container_looks():
-    plan = deployment_plan(base_model_uri=f"{BUCKET}/base/")
+    plan = deployment_plan(staged={contract.BASE_MODEL_CHANNEL: f"{BUCKET}/base/"})
     container = deployment_requests(plan, update=False)[0].parameters["PrimaryContainer"]
     (source,) = container["AdditionalModelDataSources"]
-    assert contract.STAGED_BASE_MODEL_DIR.endswith(f"/{source['ChannelName']}")
+    assert source["ChannelName"] == contract.BASE_MODEL_CHANNEL
     assert source["S3DataSource"]["S3Uri"] == f"{BUCKET}/base/"
 
 

@@ -27,7 +27,8 @@ def with_data(mojo):
     ("arguments", "named"),
     [
         (["trian"], "No such command 'trian'. Did you mean 'train'?"),
-        (["train"], "--base-model"),
+        (["train"], "--train-data"),
+        (["train", *NAMES, "--train-data", "train.jsonl"], "Give --base-model, or a --recipe"),
         (["ls", "buckets"], "'buckets' is not one of"),
         (["ls", "--cloud", "azure"], "azure"),
         ([*TRAIN, "-H", "lora_r"], "--hyperparameter takes NAME=VALUE, not 'lora_r'"),

@@ -1,9 +1,10 @@
-"""The training script, imported by tests of its functions and run by tests of jobs, on a tiny base model."""
+"""The training scripts, imported by tests of their functions and run by tests of jobs, on tiny base models."""
 
 import sys
 
 import pytest
 from shipped_script import SCRIPTS, Outcome, start_script
+from tiny_encoder import save_tiny_encoder
 
 sys.path.insert(0, str(SCRIPTS))
 
@@ -23,3 +24,8 @@ def run_script(tiny_base):
         return Outcome(process.returncode, stdout, stderr)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def tiny_encoder(tmp_path_factory):
+    return save_tiny_encoder(tmp_path_factory.mktemp("encoder"), longest=256)

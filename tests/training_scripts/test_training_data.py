@@ -2,10 +2,13 @@
 
 from types import SimpleNamespace
 
+import job
 import pytest
 import train_qlora
+from chat_examples import IGNORED, encode_example, load_examples, pad_batch
+from job import TrainingInputError
 from tiny_base import SYSTEM, conversation, conversations, write_channel
-from train_qlora import IGNORED, NextVersion, TrainingInputError, encode_example, load_examples, pad_batch
+from train_qlora import NextVersion
 
 
 def texts_that_bear_loss(tokenizer, record):
@@ -109,18 +112,13 @@ def test_lines_that_are_not_so_many_versions_are_refused(tokenizer, tmp_path, ve
 def test_a_job_without_a_train_channel_is_refused(monkeypatch):
     monkeypatch.delenv("SM_CHANNEL_TRAIN", raising=False)
     with pytest.raises(TrainingInputError, match="no train channel"):
-        train_qlora.read_environment()
+        job.read_environment()
 
 
 def test_hyperparameters_come_as_flags_in_any_spelling_of_true_and_false():
-    settings = train_qlora.read_arguments(["--load_in_4bit", "False", "--merge_weights", "true", "--lora_r", "8"])
+    def read(*flags):
+        return job.read_settings(train_qlora.Settings, flags, description="")
+
+    settings = read("--load_in_4bit", "False", "--merge_weights", "true", "--lora_r", "8")
     assert (settings.load_in_4bit, settings.merge_weights, settings.lora_r) == (False, True, 8)
-    assert train_qlora.read_arguments([]) == train_qlora.Settings()
-
-
-def test_hyperparameters_are_those_that_the_library_checks():
-    from mojo_toolbox.contract import TrainingHyperparameters
-
-    from_library = TrainingHyperparameters().model_dump()
-    in_script = {name: getattr(train_qlora.Settings(), name) for name in from_library}
-    assert in_script == from_library
+    assert read() == train_qlora.Settings()

@@ -9,6 +9,9 @@ import sys
 
 import pytest
 import train_qlora
+from checkpoints import Checkpoints, by_step, seal
+from job import TrainingInputError
+from run_callbacks import Progress, StopSignal
 from shipped_script import SCRIPTS, start_script
 from tiny_base import conversation, conversations, write_channel
 
@@ -96,7 +99,7 @@ def test_a_stopped_job_goes_on_from_its_newest_whole_checkpoint(run_script, tiny
     assert process.returncode == 128 + signal.SIGTERM, stderr
     assert not job["SM_MODEL_DIR"].exists()
 
-    checkpoints = train_qlora.by_step(job["SM_CHECKPOINT_DIR"], "checkpoint-*")
+    checkpoints = by_step(job["SM_CHECKPOINT_DIR"], "checkpoint-*")
     assert len(checkpoints) == 2
     newest = int(checkpoints[0].name.split("-")[1])
     half_written = job["SM_CHECKPOINT_DIR"] / f"checkpoint-{newest + 1}"
@@ -124,33 +127,34 @@ def test_the_best_epoch_is_remembered_over_a_resume(tmp_path, job, tiny_base, to
             if "lora_B" in name:
                 weight.fill_(0.5)
     model.save_pretrained(str(folder))
-    train_qlora.seal(folder, {"eval_loss": 0.1, "eval_decision_accuracy": 1.0, "epoch": 1.0})
+    seal(folder, {"eval_loss": 0.1, "eval_decision_accuracy": 1.0, "epoch": 1.0})
     with torch.no_grad():
         for name, weight in model.named_parameters():
             if "lora_B" in name:
                 weight.zero_()
 
     validation = train_qlora.load_examples(job["SM_CHANNEL_VALIDATION"], tokenizer, 512)
-    progress = train_qlora.Progress(sys.stderr, is_printer=False)
-    stop = train_qlora.StopSignal()
+    progress = Progress(sys.stderr, is_printer=False)
+    stop = StopSignal()
+    best = train_qlora.best_adapter(model, tmp_path / "best", forget=False)
     try:
-        best = train_qlora.BestEpoch(tmp_path / "best", validation, settings, progress, stop, forget=False)
+        epochs = train_qlora.Epochs(best, validation, 4, progress, stop)
     finally:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
     args = train_qlora.training_arguments(settings, tmp_path, saves=False)
     from transformers import TrainerState
 
-    best.measure_if_not_yet(model, args, TrainerState(global_step=8, epoch=2.0))
-    assert best.restore(model) == {"eval_loss": 0.1, "eval_decision_accuracy": 1.0, "best_epoch": 1.0}
+    epochs.measure_if_not_yet(model, args, TrainerState(global_step=8, epoch=2.0))
+    assert best.restore() == {"eval_loss": 0.1, "eval_decision_accuracy": 1.0, "best_epoch": 1.0}
     assert all((w == 0.5).all() for name, w in model.named_parameters() if "lora_B" in name)
 
 
 def test_checkpoints_of_another_run_are_refused_and_kept(tmp_path):
     folder = tmp_path / "checkpoint-7"
     folder.mkdir()
-    train_qlora.seal(folder, {"fingerprint": "another"})
-    with pytest.raises(train_qlora.TrainingInputError, match="of a run with other data"):
-        train_qlora.Checkpoints(tmp_path, "ours", limit=2).newest()
+    seal(folder, {"fingerprint": "another"})
+    with pytest.raises(TrainingInputError, match="of a run with other data"):
+        Checkpoints(tmp_path, "ours", limit=2).newest()
     assert folder.exists()
 
 

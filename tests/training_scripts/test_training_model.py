@@ -3,8 +3,9 @@
 import pytest
 import torch
 import train_qlora
+from job import TrainingInputError
 from tiny_base import conversations, write_channel
-from train_qlora import IGNORED, Settings, TrainingInputError
+from train_qlora import IGNORED, Settings
 
 # peft 0.21 asks transformers 5.23 by a name that transformers 6 will drop.
 pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning")

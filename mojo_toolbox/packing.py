@@ -1,0 +1,131 @@
+"""What an endpoint runs: a trained artifact, or a base model that nobody trained, with the code that serves it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from mojo_toolbox import contract
+from mojo_toolbox.artifacts import Trained, base_only_artifact, deployable_artifact
+from mojo_toolbox.aws.storage import Storage
+from mojo_toolbox.contract import Manifest
+from mojo_toolbox.errors import ArtifactError, ConfigurationError
+from mojo_toolbox.shipped import inference_code_dir
+from mojo_toolbox.staging import BaseModel
+
+# Where the container is told that the base model of each channel lies.
+_VARIABLES = {
+    contract.BASE_MODEL_CHANNEL: "MOJO_BASE_MODEL",
+    contract.ENCODER_BASE_MODEL_CHANNEL: "MOJO_ENCODER_BASE_MODEL",
+}
+
+
+@dataclass(frozen=True)
+class TrainedArtifact:
+    """What a training job left in S3, and where its base model was staged, when it was."""
+
+    uri: str
+    staged_base_uri: str | None = None
+
+
+@dataclass(frozen=True)
+class Packed:
+    """The base models, by channel, that a packed artifact stands on."""
+
+    bases: Mapping[str, BaseModel]
+
+    @property
+    def staged(self) -> dict[str, str]:
+        """The `s3://` folders to mount, by channel."""
+        return {channel: base.uri for channel, base in self.bases.items() if base.uri}
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Variables that tell the container where each base model lies: where it is mounted, or its name on the hub."""
+        told = {}
+        for channel, base in self.bases.items():
+            variable = _VARIABLES[channel]
+            told[variable] = f"{contract.STAGED_DIR}/{channel}" if base.uri else base.reference.id
+            told[f"{variable}_REVISION"] = base.reference.revision or ""
+        return told
+
+    def stage(self, storage: Storage) -> None:
+        """Upload the base models that come from folders of this machine."""
+        for base in self.bases.values():
+            base.stage(storage)
+
+
+def pack(
+    trained: TrainedArtifact | None,
+    target: Path,
+    storage: Storage,
+    *,
+    find_base: Callable[[str], BaseModel],
+    base_model: str | Path | None = None,
+    encoder: TrainedArtifact | None = None,
+    prompt_version: str | None = None,
+) -> Packed:
+    """Write the artifact to deploy to `target`.
+
+    Args:
+        trained: what to serve; None for `base_model` as it is.
+        target: the model.tar.gz to write; its folder is used as scratch.
+        storage: where trained artifacts lie.
+        find_base: looks a base model up by its name.
+        base_model: what to serve, or another place of the trained one's base model.
+        encoder: of an encoder router that shortens long lists for a language model.
+        prompt_version: which prompt it must have been trained on; None where any will do.
+
+    Raises:
+        ArtifactError: an artifact, or a prompt, that this library does not know.
+        ConfigurationError: things that do not go together.
+    """
+    if trained is None:
+        if encoder is not None:
+            raise ConfigurationError("shortlist shortens lists for a trained router: leave it out with base_model.")
+        base = find_base(str(base_model))
+        base_only_artifact(base.reference, inference_code_dir(), target)
+        return Packed({contract.BASE_MODEL_CHANNEL: base})
+    manifest, encoder_manifest = deployable_artifact(
+        _downloaded(trained, target.with_name("trained.tar.gz"), storage),
+        inference_code_dir(),
+        target,
+        encoder=None if encoder is None else _downloaded(encoder, target.with_name("encoder.tar.gz"), storage),
+    )
+    _require_prompt(manifest, trained.uri, prompt_version)
+    bases = {contract.BASE_MODEL_CHANNEL: _base_of(trained, manifest, base_model, find_base)}
+    if encoder is not None and encoder_manifest is not None:
+        if encoder_manifest.kind != "encoder" or manifest.kind != "language_model":
+            raise ConfigurationError(
+                "shortlist takes the training job of an encoder router, for the endpoint of a language model."
+            )
+        _require_prompt(encoder_manifest, encoder.uri, prompt_version)
+        bases[contract.ENCODER_BASE_MODEL_CHANNEL] = _base_of(encoder, encoder_manifest, None, find_base)
+    return Packed(bases)
+
+
+def _downloaded(trained: TrainedArtifact, path: Path, storage: Storage) -> Trained:
+    storage.download(trained.uri, path)
+    return Trained(path, source=trained.uri)
+
+
+def _require_prompt(manifest: Manifest, uri: str, prompt_version: str | None) -> None:
+    if prompt_version is not None and manifest.prompt_version != prompt_version:
+        raise ArtifactError(
+            f"{uri} was trained on the prompt {manifest.prompt_version!r}; this library asks with {prompt_version!r}. "
+            "Install the library version that trained it, or train again."
+        )
+
+
+def _base_of(
+    trained: TrainedArtifact,
+    manifest: Manifest,
+    base_model: str | Path | None,
+    find_base: Callable[[str], BaseModel],
+) -> BaseModel:
+    """Find the base model of a trained one: staged where its job read it, where the caller says, or on the hub."""
+    if base_model is None and trained.staged_base_uri is not None:
+        return BaseModel(reference=manifest.base_model, uri=trained.staged_base_uri)
+    found = find_base(str(base_model or manifest.base_model.id))
+    return BaseModel(reference=manifest.base_model, uri=found.uri, folder=found.folder)

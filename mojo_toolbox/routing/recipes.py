@@ -1,0 +1,63 @@
+"""Recipes: what to train, on which mix of data, with which hyperparameters. docs/lab-notebook.md has why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from mojo_toolbox.base_models import MINILM, SMOLLM2
+from mojo_toolbox.contract import ModelKind
+from mojo_toolbox.data.augmentation import Augmentation
+from mojo_toolbox.errors import ConfigurationError
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A way of training that was measured; whatever `Hub.train()` is told beside it wins."""
+
+    name: str
+    kind: ModelKind
+    """A language model with an adapter, or a sentence encoder that chooses."""
+    base_model: str | None = None
+    """What is trained when no base model is named."""
+    hyperparameters: Mapping[str, Any] = field(default_factory=dict)
+    augmentation: Augmentation | None = None
+    starter_conversations: int = 0
+    """How many of the conversations that ship with the library are read beside one's own in each epoch."""
+
+
+PLAIN = Recipe(name="plain", kind="language_model")
+_AUGMENTATION = Augmentation(withheld_task=0.12, fewer_tasks=0.3, obscured_names=0.2)
+RECIPES = {
+    recipe.name: recipe
+    for recipe in (
+        PLAIN,
+        Recipe(
+            name="router",
+            kind="language_model",
+            base_model=SMOLLM2,
+            hyperparameters={"learning_rate": 5e-4, "num_train_epochs": 1},
+            augmentation=_AUGMENTATION,
+            starter_conversations=1500,
+        ),
+        Recipe(
+            name="encoder-router",
+            kind="encoder",
+            base_model=MINILM,
+            augmentation=_AUGMENTATION,
+            starter_conversations=2500,
+        ),
+    )
+}
+
+
+def find_recipe(name: str) -> Recipe:
+    """Return the recipe of this name.
+
+    Raises:
+        ConfigurationError: there is none.
+    """
+    if name not in RECIPES:
+        raise ConfigurationError(f"There is no recipe {name!r}. Known: {', '.join(RECIPES)}.")
+    return RECIPES[name]

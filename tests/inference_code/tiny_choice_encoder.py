@@ -1,0 +1,29 @@
+"""A random choice encoder on a random BERT, saved as an artifact in a second."""
+
+from tiny_encoder import save_tiny_encoder
+from tiny_model import write_manifest
+
+
+def save_bert(folder):
+    return save_tiny_encoder(folder, longest=512)
+
+
+def save_choice_encoder(folder, base, *, running=1.0, seed=0, broken=False, **manifest):
+    """Save random weights; `running` is what the running choice's logit gets on top of its likeness to the words."""
+    import torch
+    from choice_encoder import ChoiceEncoder
+
+    torch.manual_seed(seed)
+    encoder = ChoiceEncoder.from_base(str(base))
+    with torch.no_grad():
+        encoder.comparing.out.weight.normal_(std=0.5)
+        # The fallback's, which is a little less likely than what the words are like.
+        encoder.state[2].bias.data = torch.tensor([float("nan") if broken else 2.0, running])
+    encoder.save(folder)
+    write_manifest(folder, **{"kind": "encoder", "base_model": {"id": str(base)}, **manifest})
+    return folder
+
+
+def tasks_message(tasks):
+    lines = [f"{description}: {name}" if description else name for name, description in tasks.items()]
+    return {"role": "system", "content": "\n".join(["Name the task. Tasks:", *lines, "Nothing fits: none"])}

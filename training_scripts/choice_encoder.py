@@ -1,0 +1,1 @@
+../inference_code/choice_encoder.py

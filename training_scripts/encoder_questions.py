@@ -1,0 +1,1 @@
+../inference_code/encoder_questions.py

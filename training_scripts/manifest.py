@@ -1,0 +1,74 @@
+"""manifest.json, which the library reads on deploy: what was trained, on which base model, how, and how well it went."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.metadata
+import json
+import os
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+from job import Job
+from records import channel_sha256
+
+CONTRACT_VERSION = 1
+# Settings that say what was trained, not how: they stand elsewhere in the manifest than among the hyperparameters.
+_ABOUT_THE_MODEL = {
+    "base_model",
+    "base_model_id",
+    "base_model_revision",
+    "prompt_version",
+    "answers",
+    "fallback",
+    "data_versions",
+    "dataset_sha256",
+    "validation_sha256",
+}
+
+
+def write_manifest(
+    path: Path,
+    settings: Any,
+    job: Job,
+    *,
+    of_the_model: dict[str, Any],
+    of_the_training: dict[str, Any],
+    packages: Collection[str],
+    metrics: dict[str, Any],
+) -> None:
+    """Write the manifest from a script's settings.
+
+    Args:
+        path: where to.
+        settings: the script's dataclass; what base model and data are called stands in it under the same names everywhere.
+        job: what SageMaker said.
+        of_the_model: facts that this kind of model has beside every model's.
+        of_the_training: the same for its training: how much was read, how long it took.
+        packages: whose versions may matter to who trains it again.
+        metrics: how well it went.
+    """
+    hyperparameters = {k: v for k, v in dataclasses.asdict(settings).items() if k not in _ABOUT_THE_MODEL}
+    manifest = {
+        "contract_version": CONTRACT_VERSION,
+        "prompt_version": settings.prompt_version,
+        "base_model": {
+            "id": settings.base_model_id or settings.base_model,
+            "revision": settings.base_model_revision or None,
+        },
+        **of_the_model,
+        "training": {
+            "job_name": job.name,
+            "hyperparameters": hyperparameters,
+            "dataset_sha256": settings.dataset_sha256 or channel_sha256(job.train),
+            "validation_sha256": settings.validation_sha256 or (job.validation and channel_sha256(job.validation)),
+            "data_versions": settings.data_versions,
+            "data_recipe": json.loads(os.environ.get("MOJO_DATA_RECIPE") or "null"),
+            "library_versions": {name: importlib.metadata.version(name) for name in packages},
+            "git_commit": os.environ.get("MOJO_GIT_COMMIT") or None,
+            **of_the_training,
+        },
+        "metrics": metrics,
+    }
+    path.write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
