@@ -6,7 +6,7 @@ adapters/<name>/         several adapters: kept unmerged beside each other, each
 none of these            the base model as it is, or the folder itself where it holds a whole model (config.json)
 
 Where manifest.json says `"kind": "encoder"`, it holds what was trained of an encoder (choice_encoder.safetensors and .json).
-encoder/                 the same beside a language model: shortens long lists of choices for it
+encoder/                 the same beside a language model: answers with it, and shortens long lists for it
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 CONTRACT_VERSIONS = (1,)
 LANGUAGE_MODEL, ENCODER = KINDS = ("language_model", "encoder")
-_SHORTLIST_FOLDER = "encoder"
+_ENCODER_FOLDER = "encoder"
 _DTYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16, "float32": torch.float32}
 _SHORT_DTYPES = {"bf16": "bfloat16", "fp16": "float16", "half": "float16", "fp32": "float32"}
 # A configuration that names no limit: as far as most current models go.
@@ -88,7 +88,7 @@ def load_encoder(model_dir: Path) -> LoadedEncoder:
     return LoadedEncoder(encoder, base_model, _trained_names(manifest))
 
 
-def load_shortlist_encoder(model_dir: Path) -> LoadedEncoder | None:
+def load_encoder_beside(model_dir: Path) -> LoadedEncoder | None:
     """Load the encoder that an artifact holds in `encoder/` beside its language model, None where it holds none.
 
     The folder is an artifact of its own; MOJO_ENCODER_BASE_MODEL names another place of the encoder's base model.
@@ -96,7 +96,7 @@ def load_shortlist_encoder(model_dir: Path) -> LoadedEncoder | None:
     Raises:
         ArtifactError: as in `load_encoder()`.
     """
-    folder = model_dir / _SHORTLIST_FOLDER
+    folder = model_dir / _ENCODER_FOLDER
     if not (folder / WEIGHTS_FILE).is_file():
         return None
     weights, revision = _weights(folder, _manifest(folder), variable="MOJO_ENCODER_BASE_MODEL")

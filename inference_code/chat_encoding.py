@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import functools
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -110,23 +111,31 @@ def _split_markers(text: str, markers: tuple[str, ...]) -> list[str]:
     return [part for part in parts if part]
 
 
-def encode_chat(tokenizer: Any, messages: list[dict[str, Any]], *, add_generation_prompt: bool) -> EncodedChat:
+def encode_chat(
+    tokenizer: Any,
+    messages: list[dict[str, Any]],
+    *,
+    add_generation_prompt: bool,
+    encode: Callable[[Any, str], list[int]] = encode_content,
+) -> EncodedChat:
     """Encode `messages` (each with `role` and `content`) by the tokenizer's chat template.
 
-    With `add_generation_prompt` the ids end where the assistant's next answer begins.
+    With `add_generation_prompt` the ids end where the assistant's next answer begins. `encode` may remember contents.
 
     Raises:
         ChatTemplateError: the template rewrites earlier turns or refuses a role.
     """
     pieces = _template_pieces(tokenizer, [m["role"] for m in messages], add_generation_prompt=add_generation_prompt)
+    # The template writes the same few texts again and again.
+    encoded: dict[str, list[int]] = {piece: tokenizer.encode(piece, add_special_tokens=False) for piece in set(pieces)}
     ids: list[int] = []
     spans = []
     for piece, message in zip(pieces, messages, strict=False):
-        ids += tokenizer.encode(piece, add_special_tokens=False)
+        ids += encoded[piece]
         start = len(ids)
-        ids += encode_content(tokenizer, message["content"])
+        ids += encode(tokenizer, message["content"])
         spans.append((start, len(ids)))
-    ids += tokenizer.encode(pieces[-1], add_special_tokens=False)
+    ids += encoded[pieces[-1]]
     return EncodedChat(ids=ids, content_spans=spans)
 
 

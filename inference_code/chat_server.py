@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import math
-import threading
 import time
 import uuid
 from typing import Any
 
 from artifact import Loaded
-from chat_encoding import ChatTemplateError, encode_chat, encode_content, end_of_turn_id
+from chat_encoding import end_of_turn_id
+from chat_prompt import ChatPrompts
 from chat_request import ChatRequest, InvalidRequestError
 from choice_trie import AmbiguousChoicesError, ChoiceTrie
 from decision import decide
@@ -21,20 +22,27 @@ from prefix_cache import PrefixCache
 MAX_SHARED_NODES = 8192
 # Of all choices together: a trie of so many takes about 100 MB.
 MAX_CHOICE_TOKENS = 250_000
-# Longer texts than this share of the context (in characters a token) are counted piece by piece before they are encoded.
+# A trie of so many characters in all takes some 10 MB.
+_KEPT_TRIE_CHARACTERS = 100_000
 _CHARACTERS_A_TOKEN = 4
-_PIECE = 32_768
+# The choice as the reply has it, the answer's tokens with their log-probabilities, how many of the prompt were cached.
+_Answer = tuple[dict[str, Any], list[tuple[int, float]], int]
 
 
 class ChatServer:
-    """Answers requests from any number of threads; the model runs one pass at a time."""
+    """Answers requests from any number of threads; the model runs one pass at a time.
+
+    Passes are run in the order in which they were asked for, with no limit to the waiting (SageMaker's callers give up after
+    60 s). A decision is one pass as a rule, so it waits for one pass at most of each request before it, however long the
+    answers are that those write.
+    """
 
     def __init__(self, loaded: Loaded, *, prefix_cache_bytes: int) -> None:
         self._loaded = loaded
         self._model = loaded.model
         self._tokenizer = loaded.tokenizer
-        # Encoding sets options on the tokenizer itself, so two threads would see each other's.
-        self._tokenizer_lock = threading.Lock()
+        self._prompts = ChatPrompts(self._tokenizer, self._model.context_length)
+        self._kept_trie = functools.lru_cache(maxsize=16)(self._new_trie)
         self.prefixes = PrefixCache(prefix_cache_bytes)
         self._end_id = end_of_turn_id(self._tokenizer)
         self._end_ids = frozenset({self._end_id, *_end_of_text_ids(loaded)})
@@ -52,9 +60,13 @@ class ChatServer:
                 f"'max_tokens' is {str(request.max_tokens)[:20]}, more than the model's context of "
                 f"{self._model.context_length} tokens. Ask for fewer."
             )
-        prompt = self._prompt(request)
-        choose = self._chosen if request.choices is not None else self._generated
-        choice, tokens, cached = choose(request, prompt, adapter)
+        if request.choices is None:
+            prompt = self._prompts.prompt(request.messages)
+            choice, tokens, cached = self._generated(request, prompt.ids, adapter)
+        else:
+            trie = self._trie(request.choices)
+            prompt = self._prompts.prompt(request.messages, answer_tokens=max(1, trie.depth), fold=True)
+            choice, tokens, cached = self._chosen(request.choices, trie, prompt.ids, adapter)
         if request.logprobs:
             choice["logprobs"] = {"content": [self._token_entry(token, value) for token, value in tokens]}
         return {
@@ -64,10 +76,10 @@ class ChatServer:
             "model": adapter or request.adapter or self._loaded.base_model,
             "choices": [choice],
             "usage": {
-                "prompt_tokens": len(prompt),
+                "prompt_tokens": len(prompt.ids),
                 "completion_tokens": len(tokens),
-                "total_tokens": len(prompt) + len(tokens),
-                "prompt_tokens_details": {"cached_tokens": cached},
+                "total_tokens": len(prompt.ids) + len(tokens),
+                "prompt_tokens_details": {"cached_tokens": cached, "dropped_messages": prompt.dropped_messages},
             },
         }
 
@@ -84,46 +96,19 @@ class ChatServer:
             raise InvalidRequestError(f"This endpoint holds several adapters. Name one as 'model': {known}.")
         raise InvalidRequestError(f"There is no adapter {name[:80]!r} on this endpoint. Known: {known}.")
 
-    def _prompt(self, request: ChatRequest) -> list[int]:
-        limit = self._model.context_length
-        if len(request.messages) > limit:  # each takes a token or more
-            count = len(request.messages)
-            raise InvalidRequestError(_too_long("The messages", f"at least {count}", count - limit, limit))
-        with self._tokenizer_lock:
-            least = self._least_tokens([message["content"] for message in request.messages], limit)
-            if least > limit:
-                raise InvalidRequestError(_too_long("The messages", f"at least {least}", least - limit, limit))
-            try:
-                ids = encode_chat(self._tokenizer, request.messages, add_generation_prompt=True).ids
-            except ChatTemplateError as error:
-                raise InvalidRequestError(f"{error}".splitlines()[0]) from error
-        # One place is left for the answer.
-        if len(ids) >= limit:
-            raise InvalidRequestError(_too_long("The messages", str(len(ids)), len(ids) - limit + 1, limit))
-        return ids
-
-    def _least_tokens(self, texts: list[str], limit: int) -> int:
-        """Count tokens only as far as needed to know that texts of megabytes do not fit; 0 when they may."""
-        if sum(map(len, texts)) <= limit * _CHARACTERS_A_TOKEN:
-            return 0
-        count = 0
-        for text in texts:
-            for start in range(0, len(text), _PIECE):
-                # A cut adds one token at most where it splits a word; fewer tokens are counted, never more.
-                count += max(0, len(encode_content(self._tokenizer, text[start : start + _PIECE])) - 1)
-                if count > limit:
-                    return count
-        return 0
-
-    def _trie(self, choices: list[str], prompt: list[int]) -> ChoiceTrie:
+    def _trie(self, choices: list[str]) -> ChoiceTrie:
         where = "structured_outputs.choice"
-        limit = self._model.context_length
         # No name is that long: refused before it is encoded.
         for i, choice in enumerate(choices):
-            if len(choice) > limit * _CHARACTERS_A_TOKEN:
+            if len(choice) > self._model.context_length * _CHARACTERS_A_TOKEN:
                 raise InvalidRequestError(f"{where}[{i}] has {len(choice)} characters. Shorten it.")
-        with self._tokenizer_lock:
-            sequences = [encode_content(self._tokenizer, choice) for choice in choices]
+        # Callers ask with the same list turn after turn.
+        small = sum(map(len, choices)) <= _KEPT_TRIE_CHARACTERS
+        return self._kept_trie(tuple(choices)) if small else self._new_trie(tuple(choices))
+
+    def _new_trie(self, choices: tuple[str, ...]) -> ChoiceTrie:
+        where = "structured_outputs.choice"
+        sequences = [self._prompts.name(choice) for choice in choices]
         total = sum(map(len, sequences))
         if total > MAX_CHOICE_TOKENS:
             raise InvalidRequestError(
@@ -141,25 +126,16 @@ class ChatServer:
                 f"{where} needs {len(trie.shared)} tokens to tell the choices apart, more than {MAX_SHARED_NODES}. "
                 "List fewer, or names that differ earlier."
             )
-        needed = len(prompt) + trie.depth
-        if needed > limit:
-            raise InvalidRequestError(_too_long("Messages and choices", str(needed), needed - limit, limit))
         return trie
 
-    def _chosen(
-        self, request: ChatRequest, prompt: list[int], adapter: str
-    ) -> tuple[dict[str, Any], list[tuple[int, float]], int]:
-        choices = request.choices or []
-        trie = self._trie(choices, prompt)
+    def _chosen(self, choices: list[str], trie: ChoiceTrie, prompt: list[int], adapter: str) -> _Answer:
         decision = decide(self._model, prompt, trie, prefixes=self.prefixes, adapter=adapter)
         probabilities = [math.exp(value) for value in decision.log_probabilities]
         choice = _choice(choices[decision.best], "stop")
         choice["choice_probabilities"] = dict(zip(choices, probabilities, strict=True))
         return choice, decision.best_tokens, decision.cached_tokens
 
-    def _generated(
-        self, request: ChatRequest, prompt: list[int], adapter: str
-    ) -> tuple[dict[str, Any], list[tuple[int, float]], int]:
+    def _generated(self, request: ChatRequest, prompt: list[int], adapter: str) -> _Answer:
         found = generate(
             self._model,
             self._tokenizer,
@@ -179,10 +155,6 @@ class ChatServer:
 def _choice(content: str, finish_reason: str) -> dict[str, Any]:
     message = {"role": "assistant", "content": content}
     return {"index": 0, "message": message, "finish_reason": finish_reason, "logprobs": None}
-
-
-def _too_long(what: str, tokens: str, excess: int, limit: int) -> str:
-    return f"{what} are {tokens} tokens, {excess} too many for the model's context of {limit}. Shorten them."
 
 
 def _end_of_text_ids(loaded: Loaded) -> list[int]:

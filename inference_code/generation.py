@@ -41,6 +41,7 @@ def generate(
     cached = layers[0][0].shape[-2] if layers else 0
     sequence = TokenSequence(model, adapter=adapter, ids=prompt[:cached], layers=layers)
     logits = sequence.feed(prompt[cached:])
+    require_numbers(logits)  # before anything is kept: keys and values of a failed pass would fail others
     prefixes.store(adapter, prompt, sequence.layers(len(prompt)))
     randomness = _generator(request.seed)
     tokens: list[tuple[int, float]] = []
@@ -70,10 +71,7 @@ def sample(
     """
     scores = logits.float().cpu()
     log_probabilities = scores.log_softmax(-1)
-    if math.isnan(float(log_probabilities.max())):
-        raise ModelFailureError(
-            "The model computes NaN, so it cannot answer. Deploy another version of it, or set MOJO_DTYPE=float32."
-        )
+    require_numbers(log_probabilities)
     # OpenAI's top_p 0 and temperatures that overflow the division mean the likeliest token too.
     if temperature < 1e-4 or top_p == 0:  # noqa: PLR2004
         token = int(scores.argmax())
@@ -82,6 +80,18 @@ def sample(
         probabilities[probabilities.cumsum(-1) - probabilities >= top_p] = 0
         token = int(order[torch.multinomial(probabilities, 1, generator=randomness)])
     return token, float(log_probabilities[token])
+
+
+def require_numbers(logits: torch.Tensor) -> None:
+    """Refuse logits that hold NaN.
+
+    Raises:
+        ModelFailureError: they do.
+    """
+    if math.isnan(float(logits.max())):
+        raise ModelFailureError(
+            "The model computes NaN, so it cannot answer. Deploy another version of it, or set MOJO_DTYPE=float32."
+        )
 
 
 def _generator(seed: int | None) -> torch.Generator | None:

@@ -11,18 +11,20 @@ import os
 from pathlib import Path
 from typing import Any, Protocol
 
-from artifact import ENCODER, artifact_kind, load_artifact, load_encoder, load_shortlist_encoder
+from artifact import ENCODER, artifact_kind, load_artifact, load_encoder, load_encoder_beside
 from chat_request import ChatRequest, parse_chat_request
 from chat_server import ChatServer
 from encoder_decision import EncoderDecider
 from encoder_server import EncoderServer
-from shortlist import Shortlist, ShortlistServer
+from paired_server import PairedServer
 
 # SageMaker's adapter components set it; a plain InvokeEndpoint cannot, so the body's `model` means the same.
 ADAPTER_HEADER = "X-Amzn-SageMaker-Adapter-Identifier"
 DEFAULT_PREFIX_CACHE_BYTES = 512 * 2**20
 # Choices that a language model reads at most, where an encoder is there to choose them.
 DEFAULT_SHORTLIST = 20
+# Of the encoder's probabilities where both models answer; docs/lab-notebook.md has what it gains.
+DEFAULT_ENCODER_WEIGHT = 0.7
 
 
 class Server(Protocol):
@@ -39,9 +41,12 @@ def model_fn(model_dir: str, context: Any = None) -> Server:  # noqa: ARG001 - t
         return EncoderServer(load_encoder(folder))
     cache_bytes = _whole_number("MOJO_PREFIX_CACHE_BYTES", DEFAULT_PREFIX_CACHE_BYTES, "bytes; 0 keeps nothing")
     most = _whole_number("MOJO_SHORTLIST", DEFAULT_SHORTLIST, "choices; 0 asks with the whole list")
+    weight = _encoder_weight()
     server = ChatServer(load_artifact(folder), prefix_cache_bytes=cache_bytes)
-    loaded = load_shortlist_encoder(folder) if most else None
-    return server if loaded is None else ShortlistServer(server, Shortlist(EncoderDecider(loaded.encoder), most))
+    loaded = load_encoder_beside(folder)
+    if loaded is None:
+        return server
+    return PairedServer(server, EncoderDecider(loaded.encoder), most=most, encoder_weight=weight)
 
 
 def input_fn(data: bytes | str, content_type: str = "application/json", context: Any = None) -> ChatRequest:  # noqa: ARG001
@@ -77,6 +82,17 @@ def _whole_number(variable: str, default: int, what: str) -> int:
     if not given.isdecimal():
         raise ValueError(f"{variable} is {given!r}. Set it to a number of {what}.")
     return int(given)
+
+
+def _encoder_weight() -> float:
+    given = os.environ.get("MOJO_ENCODER_WEIGHT", "") or str(DEFAULT_ENCODER_WEIGHT)
+    try:
+        weight = float(given)
+    except ValueError:
+        weight = -1.0
+    if not 0 <= weight <= 1:
+        raise ValueError(f"MOJO_ENCODER_WEIGHT is {given!r}. Set it to a number from 0 to 1.")
+    return weight
 
 
 def _adapter_header(context: Any) -> str | None:

@@ -9,11 +9,12 @@ from __future__ import annotations
 import contextlib
 import inspect
 import logging
-import threading
 from collections.abc import Iterator
 from typing import Any
 
+import few_query_attention
 import torch
+from fair_lock import FairLock
 from prefix_cache import LayerStates
 from transformers import DynamicCache
 
@@ -25,7 +26,7 @@ _log = logging.getLogger(__name__)
 
 
 class LanguageModel:
-    """A causal language model behind a lock: any thread may call it, one pass runs at a time.
+    """A causal language model behind a lock: any thread may call it, one pass runs at a time, first come, first served.
 
     `adapters` are names of peft adapters that are loaded unmerged; each pass says which it wants.
     """
@@ -33,7 +34,7 @@ class LanguageModel:
     def __init__(self, model: Any, *, adapters: tuple[str, ...] = (), context_length: int) -> None:
         self._model = model
         self._network = model.get_base_model() if adapters else model
-        self._lock = threading.Lock()
+        self._lock = FairLock()
         self._parameters = inspect.signature(self._network.forward).parameters
         self.adapters = adapters
         self.context_length = context_length
@@ -42,6 +43,8 @@ class LanguageModel:
         # Beyond this many tokens some layers see a window only, which a mask of ours would widen.
         self.window = _attention_window(self._network.config, context_length)
         self.has_cache = "past_key_values" in self._parameters and self._try("KV cache", self._cache_error)
+        if self.has_cache:
+            self._use_few_query_attention()
         self.has_tree_mask = self.has_cache and self._try("tree attention mask", self._tree_error)
 
     def logits(
@@ -100,15 +103,31 @@ class LanguageModel:
             return False
         return True
 
+    def _use_few_query_attention(self) -> None:
+        expected = self._few_queries()
+        if not few_query_attention.switch_on(self._network):
+            return
+        if not self._try("attention of our own", lambda: _relative_error(self._few_queries(), expected)):
+            few_query_attention.switch_off(self._network)
+
+    def _few_queries(self) -> torch.Tensor:
+        """Logits of four tokens after eight kept ones."""
+        ids = self._probe()
+        sequence = TokenSequence(self, cached=True)
+        sequence.feed(ids[:8])
+        return self.logits(ids[8:], cache=sequence.cache, keep=[0, 1, 2, 3])
+
     def _probe(self) -> list[int]:
         return [(7 * i + 3) % min(self._network.config.get_text_config().vocab_size, 997) for i in range(1, 13)]
 
     def _cache_error(self) -> float:
         ids = self._probe()
-        sequence = TokenSequence(self, cached=True)
-        sequence.feed(ids[:8])
-        copy = TokenSequence(self, cached=True, ids=ids[:6], layers=sequence.layers(6))
-        return _relative_error(copy.feed(ids[6:]), self.logits(ids))
+        first = TokenSequence(self, cached=True)
+        first.feed(ids[:8])
+        second, third = (TokenSequence(self, cached=True, ids=ids[:6], layers=first.layers(6)) for _ in range(2))
+        # Both go on from the same keys and values: a model that writes into them would spoil the other's.
+        second.feed(ids[2:10])
+        return _relative_error(third.feed(ids[6:]), self.logits(ids))
 
     def _tree_error(self) -> float:
         # Two branches of two tokens below a prompt of eight: 8-9 and 10-11, both after token 7.
@@ -132,14 +151,16 @@ class TokenSequence:
         layers: LayerStates | None = None,
         cached: bool | None = None,
     ) -> None:
-        """Start with `ids`, whose keys and values are `layers`."""
+        """Start with `ids`, whose keys and values are `layers`; these are never written to, so they may be shared."""
         self.ids = list(ids or [])
         self._model = model
         self._adapter = adapter
         self.cache = DynamicCache() if (model.has_cache if cached is None else cached) else None
         for i, (keys, values) in enumerate(layers or []):
             assert self.cache is not None
-            self.cache.update(keys, values, i)
+            # Given to update(), they would be copied here, and once more with the first new tokens.
+            self.cache.update(keys[..., :0, :], values[..., :0, :], i)
+            self.cache.layers[i].keys, self.cache.layers[i].values = keys, values
 
     def feed(self, ids: list[int]) -> torch.Tensor:
         """Append at least one token; return the logits after the last, of shape (1, vocabulary)."""

@@ -297,7 +297,7 @@ class Hub:
         job: TrainingJob | str | None = None,
         model_data: str | None = None,
         base_model: str | Path | None = None,
-        shortlist: TrainingJob | str | None = None,
+        encoder: TrainingJob | str | None = None,
         image_uri: str | None = None,
         environment: dict[str, str] | None = None,
         request_overrides: Overrides | None = None,
@@ -319,7 +319,7 @@ class Hub:
         job: TrainingJob | str | None = None,
         model_data: str | None = None,
         base_model: str | Path | None = None,
-        shortlist: TrainingJob | str | None = None,
+        encoder: TrainingJob | str | None = None,
         image_uri: str | None = None,
         environment: dict[str, str] | None = None,
         request_overrides: Overrides | None = None,
@@ -341,8 +341,8 @@ class Hub:
             job: the training job, or its name, whose artifact is deployed.
             model_data: the `s3://` URI of an artifact.
             base_model: as in `train()`. Beside `model_data` or `job`, where the artifact's base model is read from.
-            shortlist: the training job of an encoder router, or its name: of lists of more than 20 tasks (MOJO_SHORTLIST in
-                `environment`) the language model is then shown those that the encoder finds likeliest.
+            encoder: the training job of an encoder router, or its name, that answers together with this language model, and
+                shortens lists of more than 20 tasks for it (MOJO_ENCODER_WEIGHT and MOJO_SHORTLIST in `environment`).
             image_uri: another serving image than the pinned one.
             environment: variables for the container.
             request_overrides: fields to merge into a request by operation, as in `train()`.
@@ -367,12 +367,12 @@ class Hub:
         with tempfile.TemporaryDirectory() as scratch:
             artifact = Path(scratch) / "model.tar.gz"
             trained = self._trained_artifact(key, job=job, model_data=model_data, base_model=base_model)
-            encoder = None if shortlist is None else self._artifact_of(self._as_job(shortlist))
+            beside = None if encoder is None else self._artifact_of(self._as_job(encoder))
             packed = pack(
                 trained,
                 artifact,
                 storage,
-                encoder=encoder,
+                encoder=beside,
                 base_model=base_model,
                 find_base=lambda name: self._find_base(name, storage),
                 prompt_version=PROMPT_VERSION if task == ROUTING else None,

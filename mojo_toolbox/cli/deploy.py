@@ -35,6 +35,8 @@ EXAMPLES = """
 mojo deploy --cloud local --product mojodex --task routing --model-id router
 mojo deploy --product mojodex --task routing --model-id router --stage prod \\
     --instance-type ml.g5.xlarge --yes
+mojo deploy --cloud local --product mojodex --task routing --model-id router \\
+    --encoder JOB_OF_AN_ENCODER_ROUTER
 mojo deploy --cloud local --product mojodex --task chat --model-id plain \\
     --base-model HuggingFaceTB/SmolLM2-135M-Instruct
 """
@@ -61,10 +63,10 @@ def deploy(
             help="Deploy a model that nobody trained: id, folder or s3:// URI.", metavar="MODEL", show_default=False
         ),
     ] = None,
-    shortlist: Annotated[
+    encoder: Annotated[
         str | None,
         typer.Option(
-            help="Training job of an encoder router, which shortens long task lists for this one.",
+            help="Training job of an encoder router that answers together with this language model.",
             metavar="JOB",
             show_default=False,
         ),
@@ -104,7 +106,7 @@ def deploy(
         "job": job,
         "model_data": model_data,
         "base_model": base_model,
-        "shortlist": shortlist,
+        "encoder": encoder,
         "image_uri": image_uri,
         "environment": pairs(environment, option="--environment"),
         "request_overrides": json_file(request_overrides, option="--request-overrides"),

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from artifact import ArtifactError, artifact_kind, load_shortlist_encoder
+from artifact import ArtifactError, artifact_kind, load_encoder_beside
 from tiny_choice_encoder import save_bert, save_choice_encoder, tasks_message
 from tiny_model import write_manifest
 
@@ -96,20 +96,20 @@ def test_a_wrong_dtype_is_refused(folder, monkeypatch):
 
 
 def test_an_encoder_beside_a_language_model_is_an_artifact_of_its_own(tmp_path, bert, monkeypatch):
-    assert load_shortlist_encoder(tmp_path) is None
+    assert load_encoder_beside(tmp_path) is None
     save_choice_encoder(tmp_path / "encoder", bert)
-    assert load_shortlist_encoder(tmp_path).base_model == str(bert)
+    assert load_encoder_beside(tmp_path).base_model == str(bert)
     # The language model's base is not the encoder's.
     monkeypatch.setenv("MOJO_BASE_MODEL", "nowhere/at-all")
-    assert load_shortlist_encoder(tmp_path).base_model == str(bert)
+    assert load_encoder_beside(tmp_path).base_model == str(bert)
     (tmp_path / "encoder" / "manifest.json").unlink()
     with pytest.raises(ArtifactError, match="Set MOJO_ENCODER_BASE_MODEL"):
-        load_shortlist_encoder(tmp_path)
+        load_encoder_beside(tmp_path)
     monkeypatch.setenv("MOJO_ENCODER_BASE_MODEL", str(bert))
-    assert load_shortlist_encoder(tmp_path).base_model == str(bert)
+    assert load_encoder_beside(tmp_path).base_model == str(bert)
 
 
 def test_an_encoders_base_model_can_lie_beside_its_weights(tmp_path):
     save_bert(tmp_path / "encoder")
     save_choice_encoder(tmp_path / "encoder", tmp_path / "encoder", base_model=None)
-    assert load_shortlist_encoder(tmp_path).base_model == str(tmp_path / "encoder")
+    assert load_encoder_beside(tmp_path).base_model == str(tmp_path / "encoder")

@@ -1,4 +1,4 @@
-"""A long list is shortened by an encoder before a language model reads it; the reply is about the whole list."""
+"""A language model and an encoder answer together; long lists are shortened first, and the reply is about the whole one."""
 
 import json
 import math
@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 
 import pytest
 from chat_request import ChatRequest, InvalidRequestError
-from shortlist import Shortlist, ShortlistServer
+from paired_server import PairedServer
+from shortlist import Shortlist
 from tiny_base import save_tiny_base
 from tiny_choice_encoder import save_bert, save_choice_encoder, tasks_message
 
@@ -40,6 +41,8 @@ class FirstChoice:
 
     def answer(self, request):
         self.request = request
+        if request.choices is None:
+            return {"choices": [{"message": {"content": "written"}}]}
         weights = {choice: float(place == 0) for place, choice in enumerate(request.choices)}
         return {"choices": [{"message": {"content": request.choices[0]}, "choice_probabilities": weights}]}
 
@@ -57,8 +60,13 @@ def request(*messages, choices=CHOICES, system=None, **fields):
 
 
 def shortened(asked, most=2, **weights):
-    shortlist = Shortlist(FixedWeights(**weights), most)
-    return shortlist.shortened(asked, shortlist.kept(asked))
+    shortlist = Shortlist(most, "none")
+    decision = FixedWeights(**weights).decide(asked.messages, asked.choices)
+    return shortlist.shortened(asked, shortlist.kept(asked, decision))
+
+
+def paired(server, most=2, encoder_weight=0.0):
+    return PairedServer(server, FixedWeights(), most=most, encoder_weight=encoder_weight)
 
 
 def test_the_likeliest_the_running_one_and_the_fallback_stay_in_the_lists_order():
@@ -95,18 +103,16 @@ def test_a_fallback_that_is_not_listed_is_not_added():
         ([user("x")], CHOICES, 8),
         ([user("x")], list(TASKS), 8),
         ([user("x")], None, 2),
+        ([user("x")], CHOICES, 0),
         ([user("x"), answer("task_a")], CHOICES, 2),
     ],
-    ids=["as many as are read", "without fallback", "no choices", "no turn to decide"],
+    ids=["as many as are read", "without fallback", "no choices", "all shown", "no turn to decide"],
 )
 def test_nothing_is_left_out_where_nothing_needs_to_be(messages, choices, most):
-    weigher, server = FixedWeights(), FirstChoice()
+    server = FirstChoice()
     asked = request(*messages, choices=choices)
-    assert Shortlist(weigher, most).kept(asked) is None
-    assert weigher.asked == []
-    if choices:
-        assert "shortlist" not in ShortlistServer(server, Shortlist(weigher, most)).answer(asked)["choices"][0]
-        assert server.request is asked
+    assert "shortlist" not in paired(server, most).answer(asked)["choices"][0]
+    assert server.request is asked
 
 
 def test_lines_that_list_no_choice_and_other_system_messages_stay():
@@ -125,11 +131,60 @@ def test_a_list_that_the_system_message_does_not_spell_is_shortened_all_the_same
 
 def test_the_reply_is_about_the_whole_list():
     server = FirstChoice()
-    reply = ShortlistServer(server, Shortlist(FixedWeights(), 2)).answer(request(user("x")))
+    reply = paired(server).answer(request(user("x")))
     (choice,) = reply["choices"]
     assert server.request.choices == choice["shortlist"] == ["task_c", "task_e", "none"]
     assert list(choice["choice_probabilities"]) == CHOICES
-    assert {name for name, weight in choice["choice_probabilities"].items() if weight} == {"task_c"}
+    assert {name for name, weight in choice["choice_probabilities"].items() if weight > 1e-8} == {"task_c"}
+    assert sum(choice["choice_probabilities"].values()) == pytest.approx(1)
+
+
+@dataclass(frozen=True)
+class Says:
+    """A language model that weighs as told."""
+
+    weights: dict
+
+    def answer(self, request):
+        best = max(self.weights, key=self.weights.get)
+        entries = (
+            {"content": [{"token": part, "logprob": -0.1} for part in best.split("_")]} if request.logprobs else None
+        )
+        choice = {"message": {"content": best}, "logprobs": entries, "choice_probabilities": dict(self.weights)}
+        return {"choices": [choice]}
+
+
+def test_both_models_probabilities_are_mixed():
+    names = ["task_c", "task_e", "none"]
+    server = Says({"task_c": 0.5, "task_e": 0.3, "none": 0.2})
+    asked = request(user("x"), choices=names, logprobs=True)
+    choice = paired(server, most=9, encoder_weight=0.7).answer(asked)["choices"][0]
+    expected = {n: server.weights[n] ** 0.3 * WEIGHTS.get(n, 0.01) ** 0.7 for n in names}
+    total = sum(expected.values())
+    assert choice["choice_probabilities"] == pytest.approx({n: value / total for n, value in expected.items()})
+    assert choice["message"]["content"] == "task_e"
+    (entry,) = choice["logprobs"]["content"]
+    assert entry["token"] == "task_e"
+    assert math.exp(entry["logprob"]) == pytest.approx(choice["choice_probabilities"]["task_e"])
+
+
+@pytest.mark.parametrize(("encoder_weight", "best"), [(0.0, "task_c"), (1.0, "task_e")])
+def test_at_the_ends_of_the_scale_one_model_decides(encoder_weight, best):
+    server = Says({"task_c": 0.9, "task_e": 0.0, "none": 0.1})
+    asked = request(user("x"), choices=list(server.weights))
+    assert (
+        paired(server, most=9, encoder_weight=encoder_weight).answer(asked)["choices"][0]["message"]["content"] == best
+    )
+
+
+@pytest.mark.parametrize("given", ["half", "1.5", "-0.1", "nan"])
+def test_a_weight_that_is_none_is_refused_before_anything_is_loaded(given, monkeypatch, tmp_path):
+    import inference
+
+    (tmp_path / "manifest.json").write_text('{"contract_version": 1}')
+    monkeypatch.setenv("MOJO_ENCODER_WEIGHT", given)
+    with pytest.raises(ValueError, match=f"MOJO_ENCODER_WEIGHT is '{given}'"):
+        inference.model_fn(str(tmp_path))
 
 
 @pytest.fixture(scope="module")

@@ -1,10 +1,23 @@
-"""Prefixes are copied, bounded, and safe to use from many threads."""
+"""Prefixes are shared without being written to, bounded, and safe to use from many threads."""
 
 import json
+import math
+import random
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
+from chat_request import ModelFailureError
+from tiny_base import CONTEXT_LENGTH, make_network
+
+PROMPT = list(range(40, 90))
+
+
+@pytest.fixture(scope="module")
+def model():
+    from language_model import LanguageModel
+
+    return LanguageModel(make_network(), context_length=CONTEXT_LENGTH)
 
 
 def states(*ids):
@@ -37,17 +50,112 @@ def test_the_longest_common_prefix_is_found_but_never_the_last_token():
     assert found(cache, [1, 2, 3, 4], model="adapter") == []
 
 
-def test_what_is_handed_out_or_stored_is_a_copy():
-    given = states(1, 2, 3)
+def test_conversations_that_go_on_from_one_entry_leave_it_as_it_is(model):
+    from language_model import TokenSequence
+    from prefix_cache import PrefixCache
+
+    cache = PrefixCache(2**24)
+    first = TokenSequence(model)
+    first.feed(PROMPT)
+    cache.store("", PROMPT, first.layers(len(PROMPT)))
+    stored = [(keys.clone(), values.clone()) for keys, values in cache.longest_prefix("", [*PROMPT, 0])]
+    first.feed([5, 6])
+    first.rewind(3)
+    first.feed([7, 8, 9])
+    for ids in ([*PROMPT, 7, 8], [*PROMPT[:20], 9, 9, 9], [*PROMPT, 9]):
+        layers = cache.longest_prefix("", ids)
+        length = layers[0][0].shape[-2]
+        sequence = TokenSequence(model, ids=ids[:length], layers=layers)
+        torch.testing.assert_close(sequence.feed(ids[length:]), model.logits(ids), atol=1e-5, rtol=1e-5)
+        sequence.rewind(10)
+        sequence.feed([1, 2, 3])
+    for expected, found in zip(stored, cache.longest_prefix("", [*PROMPT, 0]), strict=True):
+        assert torch.equal(expected[0], found[0])
+        assert torch.equal(expected[1], found[1])
+
+
+def test_random_conversations_that_grow_and_fork_get_the_logits_of_a_full_pass(model):
+    from language_model import TokenSequence
+    from prefix_cache import PrefixCache
+
+    randomness = random.Random(5)
+    # Keys and values of some 300 tokens: less than the conversations have together.
+    cache = PrefixCache(300 * 2 * 2 * 32 * 4)
+    conversations = [[randomness.randrange(2, 400) for _ in range(30)] for _ in range(4)]
+    hits = []
+    for _ in range(60):
+        ids = randomness.choice(conversations)
+        if randomness.random() < 0.2:  # another conversation with the same beginning
+            conversations.append(ids := ids[: randomness.randrange(5, len(ids))])
+        ids += [randomness.randrange(2, 400) for _ in range(randomness.randint(1, 12))]
+        layers = cache.longest_prefix("", ids)
+        cached = layers[0][0].shape[-2] if layers else 0
+        hits.append(cached)
+        sequence = TokenSequence(model, ids=ids[:cached], layers=layers)
+        torch.testing.assert_close(sequence.feed(ids[cached:]), model.logits(ids), atol=1e-4, rtol=1e-4)
+        cache.store("", ids, sequence.layers(len(ids)))
+        assert cache.size <= cache.max_bytes
+    assert sum(hit > 0 for hit in hits) > 10
+    assert 0 in hits
+
+
+def test_adapters_with_the_same_tokens_have_entries_of_their_own():
     cache = cache_of([])
-    cache.store("", [1, 2, 3], given)
-    given[0][0].zero_()
-    for _ in range(2):
-        layers = cache.longest_prefix("", [1, 2, 3, 4])
-        assert layers[0][0].flatten().tolist() == [1, 2, 3]
-        assert layers[0][1].flatten().tolist() == [-1, -2, -3]
-        layers[0][0].zero_()
-        layers[0][1].zero_()
+    cache.store("a", [1, 2, 3], states(1, 2, 3))
+    cache.store("b", [1, 2, 3], states(4, 5, 6))
+    cache.store("b", [1, 2, 3, 4], states(4, 5, 6, 7))
+    assert len(cache) == 2
+    assert found(cache, [1, 2, 3, 9], "a") == [1, 2, 3]
+    assert found(cache, [1, 2, 3, 9], "b") == [4, 5, 6]
+    assert found(cache, [1, 2, 3, 9]) == []
+
+
+def test_bytes_are_those_that_the_tensors_keep_alive():
+    cache = cache_of([], max_bytes=10**6)
+    whole = torch.zeros(1, 1, 1000, 4)
+    # A part of a larger tensor is copied, nearly all of one is kept as it is and counted whole.
+    cache.store("", [1] * 10, [(whole[..., :10, :], whole[..., :10, :])])
+    assert cache.size == 2 * 10 * 16
+    large, larger = torch.zeros(1, 1, 100, 4), torch.zeros(1, 1, 110, 6)  # values may be wider than keys
+    cache.store("", [2] * 100, [(large, larger)])
+    assert cache.size == 2 * 10 * 16 + 100 * 16 + 110 * 24
+    held = {id(t.untyped_storage()): t.untyped_storage().nbytes() for t in cache.longest_prefix("", [1] * 11)[0]}
+    assert sum(held.values()) == 2 * 10 * 16
+
+
+def test_a_conversation_that_outgrows_the_budget_keeps_its_earlier_turn():
+    cache = cache_of([[1, 2], [3, 4], [1, 2, 3, 4, 5, 6]], max_bytes=8 * 4)
+    assert found(cache, [1, 2, 3, 4, 5, 6, 7]) == [1, 2]
+    assert found(cache, [3, 4, 0]) == [3, 4]
+    assert cache.size == 8 * 4
+
+
+@pytest.mark.parametrize("options", [{"structured_outputs": {"choice": ["none", "email"]}}, {"max_tokens": 3}])
+@pytest.mark.parametrize("failure", [math.nan, RuntimeError("out of memory")])
+def test_a_request_that_fails_midway_leaves_nothing_behind(server, ask, options, failure):
+    layer = server._model._network.model.layers[1]
+
+    def fail(module, arguments, output):
+        if isinstance(failure, Exception):
+            raise failure
+        return output * failure
+
+    messages = [{"role": "user", "content": "help me with my meeting"}]
+    hook = layer.register_forward_hook(fail)
+    with pytest.raises((ModelFailureError, RuntimeError)):
+        ask(messages=messages, **options)
+    hook.remove()
+    assert (len(server.prefixes), server.prefixes.size) == (0, 0)
+    reply = ask(messages=messages, **options, temperature=0)
+    assert reply["usage"]["prompt_tokens_details"]["cached_tokens"] == 0
+    assert ask(messages=messages, **options, temperature=0)["choices"] == approximately(reply["choices"])
+
+
+def approximately(choices):
+    """The same answer, its probabilities but for rounding."""
+    [choice] = choices
+    probabilities = choice.get("choice_probabilities")
+    return [choice | ({"choice_probabilities": pytest.approx(probabilities, abs=1e-4)} if probabilities else {})]
 
 
 def test_a_conversations_next_turn_replaces_its_last():
@@ -72,30 +180,41 @@ def test_only_as_many_positions_as_tokens_are_kept():
     assert (found(cache, [1, 2, 3]), cache.size) == ([1, 2], 16)
 
 
-@pytest.mark.parametrize("budget", ["536870912", "60000", "0"])
+@pytest.mark.parametrize("budget", ["536870912", "300000", "60000", "0"])
 def test_conversations_at_once_get_what_they_get_alone(base_folder, full_precision, monkeypatch, budget):
+    """Each in a thread of its own, turn by turn, some beyond the context, while the cache drops entries all the time."""
     import inference
 
     monkeypatch.setenv("MOJO_PREFIX_CACHE_BYTES", budget)
     server = inference.model_fn(str(base_folder))
-    system = {"role": "system", "content": "meeting_recap: notes of a meeting, none"}
-    conversations = [
-        [system] + [{"role": "user", "content": f"user {i} turn {j} " * 3} for j in range(turns)]
-        for i in range(6)
-        for turns in (1, 2, 3)
-    ]
-
-    def probabilities(answering, messages):
-        body = json.dumps(
-            {"messages": messages, "structured_outputs": {"choice": ["meeting_recap", "meeting", "none"]}}
-        )
-        reply = inference.predict_fn(inference.input_fn(body), answering)
-        return list(reply["choices"][0]["choice_probabilities"].values())
-
     monkeypatch.setenv("MOJO_PREFIX_CACHE_BYTES", "0")
-    alone = [probabilities(inference.model_fn(str(base_folder)), messages) for messages in conversations]
-    with ThreadPoolExecutor(8) as pool:
-        together = list(pool.map(lambda messages: probabilities(server, messages), conversations * 3))
-    for expected, got in zip(alone * 3, together, strict=True):
-        assert got == pytest.approx(expected, abs=1e-4)
+    forgetful = inference.model_fn(str(base_folder))
+
+    def answers(answering, number):
+        """Probabilities at each decision and the text of each chat."""
+        messages = [{"role": "system", "content": "meeting_recap: notes of a meeting, none"}]
+        given = []
+        for turn in range(7 + 5 * (number % 3)):
+            messages.append({"role": "user", "content": f"user {number % 5} turn {turn} " * 3})
+            choices = {"structured_outputs": {"choice": ["meeting_recap", "meeting", "none"]}}
+            choice = asked(answering, messages=messages, **choices)["choices"][0]
+            given.append(pytest.approx(list(choice["choice_probabilities"].values()), abs=1e-4))
+            if turn == number % 4:
+                text = asked(answering, messages=messages, max_tokens=3, temperature=0)["choices"][0]["message"]
+                given.append(text["content"])
+            messages.append({"role": "assistant", "content": ["none", "meeting_recap"][turn % 2]})
+        return given
+
+    def asked(answering, **body):
+        return inference.predict_fn(inference.input_fn(json.dumps(body)), answering)
+
+    alone = [answers(forgetful, number) for number in range(9)]
+    with ThreadPoolExecutor(9) as pool:
+        together = list(pool.map(lambda number: answers(server, number), range(9)))
+    for expected, got in zip(alone, together, strict=True):
+        assert [getattr(found, "expected", found) for found in got] == expected
     assert server.prefixes.size <= int(budget)
+    held = {
+        t.data_ptr(): t.nbytes for entry in server.prefixes._entries.values() for pair in entry.layers for t in pair
+    }
+    assert sum(held.values()) <= server.prefixes.size

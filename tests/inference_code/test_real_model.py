@@ -4,7 +4,6 @@ import json
 import math
 
 import pytest
-from chat_request import ChatRequest
 
 from mojo_toolbox.base_models import smollm2_folder
 from mojo_toolbox.settings import load_settings
@@ -74,8 +73,8 @@ def test_decisions_agree_between_one_pass_and_step_by_step_on_every_turn(serve):
         cached = reply["usage"]["prompt_tokens_details"]["cached_tokens"]
         assert (cached > 200) == (number > 0)
 
-        prompt = server._prompt(ChatRequest(messages=messages))
-        trie = server._trie(choices, prompt)
+        prompt = server._prompts.prompt(messages).ids
+        trie = server._trie(choices)
         tree = tree_log_probabilities(server._model, TokenSequence(server._model), prompt, trie)
         steps = stepwise_log_probabilities(TokenSequence(server._model), prompt, trie)
         assert tree == pytest.approx(steps, abs=1e-4)

@@ -79,7 +79,7 @@ def test_an_answer_is_one_of_the_choices_with_the_probability_of_each(ask):
     assert total == pytest.approx(math.log(choice["choice_probabilities"][choice["message"]["content"]]))
     usage = reply["usage"]
     assert usage["total_tokens"] == usage["prompt_tokens"] + usage["completion_tokens"]
-    assert usage["prompt_tokens_details"] == {"cached_tokens": 0}
+    assert usage["prompt_tokens_details"] == {"cached_tokens": 0, "dropped_messages": 0}
 
 
 def test_a_growing_conversation_pays_for_its_new_turn_only(ask):
@@ -98,6 +98,10 @@ def test_a_growing_conversation_pays_for_its_new_turn_only(ask):
         ["Краткий итог встречи", "Краткий итог", "нет"],
         ["🎉", "🎉🎉", "👩‍👩‍👧", "👩"],
         ["none", "None", "NONE"],
+        ["תזכורת לפגישה", "תזכורת", "ملخص الاجتماع", "ملخص"],
+        ["café", "cafe\u0301", "cafe", "ne\u0301e", "née"],
+        ["buses_find_bus", "buses_find_bus_ticket", "buses", "Buses", "none"],
+        ["संक्षेप", "สรุปการประชุม", "🏳️‍🌈", "🏳️", "\u200fnone"],
         ["a\nb", "a b", 'a"b', "<|im_end|>"],
         [f"task_{i:03}_of_a_very_long_list_of_tasks_that_somebody_wrote" for i in range(1000)],
     ],
@@ -108,6 +112,22 @@ def test_names_in_any_script_and_number_can_be_chosen(ask, choices):
     assert choice["message"]["content"] in choices
     assert list(choice["choice_probabilities"]) == choices
     assert sum(choice["choice_probabilities"].values()) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("content", ["", "  \n ", "\u200b"])
+def test_an_empty_last_turn_is_answered(ask, content):
+    messages = [{"role": "system", "content": "name the task"}, {"role": "user", "content": content}]
+    probabilities = ask(messages=messages, structured_outputs={"choice": ["email", "none"]})["choices"][0]["choice_probabilities"]  # fmt: skip
+    assert sum(probabilities.values()) == pytest.approx(1)
+
+
+def test_the_same_list_again_is_weighed_for_the_new_messages(ask):
+    for choices in (["email", "none"], ["none", "email"], ["email", "none"]):
+        for text in ("help me", "thanks, that is all"):
+            messages = [{"role": "user", "content": text}]
+            [choice] = ask(messages=messages, structured_outputs={"choice": choices})["choices"]
+            assert list(choice["choice_probabilities"]) == choices
+            assert choice["message"]["content"] == max(choices, key=choice["choice_probabilities"].get)
 
 
 def test_choices_that_differ_only_in_outer_spaces_are_refused(ask):
@@ -157,7 +177,7 @@ def test_choices_of_many_tokens_in_all_are_refused(ask):
 
 def test_choices_beyond_the_context_are_refused(ask):
     shared = "日" * (CONTEXT_LENGTH // 2)
-    with pytest.raises(InvalidRequestError, match="Messages and choices are"):
+    with pytest.raises(InvalidRequestError, match="The messages with the choices are"):
         ask(structured_outputs={"choice": [shared + "本", shared + "曜"]})
 
 
