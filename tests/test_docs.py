@@ -115,11 +115,18 @@ def test_every_error_is_explained():
 
 
 def test_hyperparameters_are_those_of_the_contract():
-    from mojo_toolbox.contract import TrainingHyperparameters
+    from mojo_toolbox.contract import EncoderHyperparameters, TrainingHyperparameters
 
-    fields = TrainingHyperparameters.model_fields
-    written = {row[0].strip("`"): row[1] for row in table_rows(DOCS / "hyperparameters.md") if row[0].startswith("`")}
-    assert written == {name: str(field.default) for name, field in fields.items()}
+    tables = []
+    for row in table_rows(DOCS / "hyperparameters.md"):
+        if row[0] == "Name":
+            tables.append({})
+        elif row[0].startswith("`"):
+            tables[-1][row[0].strip("`")] = row[1]
+    assert tables == [
+        {name: str(field.default) for name, field in model.model_fields.items()}
+        for model in (TrainingHyperparameters, EncoderHyperparameters)
+    ]
 
 
 def test_every_setting_is_explained():

@@ -69,9 +69,9 @@ def checked_choices(record: Any) -> list[str]:
     names = record.get("choices")
     if not isinstance(names, list) or not names or not all(isinstance(name, str) and name for name in names):
         raise TrainingInputError('expected "choices": the names that answer this chat, such as ["book_table", "none"].')
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise TrainingInputError(f"the choice {twice[0][:80]!r} stands in the list more than once.")
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise TrainingInputError(f"the choice {twice[:80]!r} stands in the list more than once.")
     return names
 
 

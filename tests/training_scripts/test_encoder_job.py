@@ -159,7 +159,8 @@ def test_the_base_models_own_weights_and_the_new_ones_learn_at_their_own_rates(t
     run, _ = made_run(tiny_encoder, job, settings)
     before = {name: weight.detach().clone() for name, weight in run.model.named_parameters()}
     run.step(run.batches_left(0)[0], Progress(io.StringIO(), is_printer=False))
-    changed = {name for name, weight in run.model.named_parameters() if not weight.equal(before[name])}
+    # A rate of 1e-30 still moves what is 0.
+    changed = {n for n, weight in run.model.named_parameters() if (weight - before[n]).abs().max() > 1e-20}
     assert changed
     assert all(name.startswith("encoder.") for name in changed)
     assert "encoder.embeddings.word_embeddings.weight" not in changed
