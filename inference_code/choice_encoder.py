@@ -58,6 +58,8 @@ class ChoiceEncoder(nn.Module):
         # What a fine-tuning of minutes can only spoil: the vectors of words it never meets.
         self.encoder.get_input_embeddings().weight.requires_grad_(False)
         width = trained.config.hidden_size
+        # Some encoders count their positions from 2.
+        self._most_tokens = getattr(trained.config, "max_position_embeddings", 512) - 2
         self.log_scale = nn.Parameter(torch.tensor(20.0).log())
         last = nn.Linear(128, 2)
         nn.init.zeros_(last.weight)
@@ -183,7 +185,8 @@ class ChoiceEncoder(nn.Module):
             self._ids(running)[:_RUNNING],
         ]
         context = [token for part in parts for token in [end, *part]]
-        return [start, *user, *context, end], 1 + len(user)
+        # Of an encoder that reads less than this the user's words come first.
+        return [start, *user, *context, end][: self._most_tokens], min(1 + len(user), self._most_tokens)
 
     def _ids(self, text: str) -> list[int]:
         # Cutting text first: a message may have megabytes.
@@ -214,7 +217,7 @@ class ChoiceEncoder(nn.Module):
         for start in range(0, len(missing), _BATCH):
             batch = missing[start : start + _BATCH]
             sound = [_sound(text) for text in batch]
-            read = self.tokenizer(sound, padding=True, truncation=True, max_length=_CHOICE, return_tensors="pt")
+            read = self.tokenizer(sound, padding=True, truncation=True, max_length=min(_CHOICE, self._most_tokens), return_tensors="pt")
             read = read.to(self.device)
             # Hidden from parameters(), it does not move with them.
             states = self._frozen[0].to(self.device)(**read).last_hidden_state

@@ -28,7 +28,6 @@ class Recipe:
 
 
 PLAIN = Recipe(name="plain", kind="language_model")
-_AUGMENTATION = Augmentation(withheld_task=0.12, fewer_tasks=0.3, obscured_names=0.2)
 RECIPES = {
     recipe.name: recipe
     for recipe in (
@@ -37,16 +36,17 @@ RECIPES = {
             name="router",
             kind="language_model",
             base_model=SMOLLM2,
-            hyperparameters={"learning_rate": 5e-4, "num_train_epochs": 1},
-            augmentation=_AUGMENTATION,
-            starter_conversations=1500,
+            hyperparameters={"learning_rate": 7e-4, "num_train_epochs": 1, "autocast_adapter_dtype": False},
+            augmentation=Augmentation(withheld_task=0.12, fewer_tasks=0.5, obscured_names=0.2, max_tasks=14),
+            starter_conversations=600,
         ),
         Recipe(
             name="encoder-router",
             kind="encoder",
             base_model=MINILM,
-            augmentation=_AUGMENTATION,
-            starter_conversations=2500,
+            hyperparameters={"num_train_epochs": 2},
+            augmentation=Augmentation(withheld_task=0.12, fewer_tasks=0.3, obscured_names=0.2, hidden_decisions=0.1),
+            starter_conversations=3000,
         ),
     )
 }

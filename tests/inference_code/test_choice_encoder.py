@@ -1,0 +1,89 @@
+"""The encoder's network: what it makes of a question does not depend on the list's order, on neighbours or on length."""
+
+import pytest
+import torch
+from encoder_questions import FALLBACK, Question
+from tiny_choice_encoder import save_bert
+from tiny_encoder import save_tiny_encoder
+
+CHOICES = ("book table. a table for dinner", "get weather. the rain tomorrow", "bus. a bus ticket", "recap")
+
+
+@pytest.fixture(scope="module")
+def encoder(tmp_path_factory):
+    from choice_encoder import ChoiceEncoder
+
+    torch.manual_seed(0)
+    model = ChoiceEncoder.from_base(str(save_bert(tmp_path_factory.mktemp("bert")))).eval()
+    with torch.no_grad():
+        model.comparing.out.weight.normal_(std=0.5)
+    return model
+
+
+def asked(user="rain tomorrow", running=None, choices=CHOICES, **parts):
+    return Question(user, parts.get("assistant", ""), parts.get("earlier", ""), choices, running)
+
+
+def probabilities(model, *questions):
+    return [row.exp() for row in model.log_probabilities(questions)]
+
+
+def test_probabilities_of_the_fallback_and_all_choices_sum_to_one(encoder):
+    (row,) = probabilities(encoder, asked())
+    assert row.shape == (1 + len(CHOICES),)
+    assert float(row.sum()) == pytest.approx(1)
+
+
+def test_the_order_of_the_list_changes_nothing(encoder):
+    (row,) = probabilities(encoder, asked(running=1))
+    (turned,) = probabilities(encoder, asked(running=2, choices=CHOICES[::-1]))
+    assert turned.tolist() == pytest.approx([row[0].item(), *row[1:].flip(0).tolist()], abs=1e-5)
+
+
+def test_questions_asked_together_do_not_see_each_other(encoder):
+    alone = [probabilities(encoder, question)[0] for question in (asked(), asked("thanks bye", choices=CHOICES[:2]))]
+    together = probabilities(encoder, asked(), asked("thanks bye", choices=CHOICES[:2]))
+    for one, other in zip(alone, together, strict=True):
+        assert one.tolist() == pytest.approx(other.tolist(), abs=1e-5)
+
+
+def test_what_is_running_and_what_was_said_before_count(encoder):
+    rows = probabilities(
+        encoder, asked(), asked(running=0), asked(assistant="a bus?"), asked(earlier="recap the meeting")
+    )
+    for other in rows[1:]:
+        assert (other - rows[0]).abs().max() > 1e-4
+
+
+def test_a_list_of_one_choice_or_none_can_be_asked_about(encoder):
+    one, none = probabilities(encoder, asked(choices=CHOICES[:1]), asked(choices=()))
+    assert len(one) == 2
+    assert none.tolist() == pytest.approx([1.0])
+
+
+def test_an_encoder_of_few_positions_reads_what_fits(tmp_path):
+    from choice_encoder import ChoiceEncoder
+
+    model = ChoiceEncoder.from_base(str(save_tiny_encoder(tmp_path, longest=64))).eval()
+    (row,) = probabilities(model, asked("rain " * 300, running=0, assistant="bus " * 300, earlier="dinner " * 300))
+    assert float(row.sum()) == pytest.approx(1)
+
+
+def test_a_few_steps_learn_what_is_right(tmp_path):
+    from choice_encoder import ChoiceEncoder
+
+    torch.manual_seed(0)
+    model = ChoiceEncoder.from_base(str(save_bert(tmp_path))).train()
+    questions = [
+        Question("rain tomorrow", "", "", CHOICES, None, 1),
+        Question("thanks bye", "", "", CHOICES, 1, FALLBACK),
+        Question("a bus ticket", "", "", CHOICES, 0, 2),
+    ]
+    optimizer = torch.optim.AdamW([value for value in model.parameters() if value.requires_grad], lr=2e-3)
+    before = model.loss(questions).item()
+    for _ in range(40):
+        optimizer.zero_grad()
+        model.loss(questions).backward()
+        optimizer.step()
+    assert model.loss(questions).item() < before / 4
+    assert [int(row.argmax()) for row in model.eval().log_probabilities(questions)] == [2, 0, 3]
