@@ -81,7 +81,7 @@ def test_a_few_steps_learn_what_is_right(tmp_path):
     ]
     optimizer = torch.optim.AdamW([value for value in model.parameters() if value.requires_grad], lr=2e-3)
     before = model.loss(questions).item()
-    for _ in range(40):
+    for _ in range(100):
         optimizer.zero_grad()
         model.loss(questions).backward()
         optimizer.step()
