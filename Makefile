@@ -20,7 +20,7 @@ PYTEST := $(BIN)/python -m pytest -q -n auto --dist loadfile
 # Two processes with all cores each would only wait for one another.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help install quickstart test quick lint format docs wheel-test sdk-test clean
+.PHONY: help install quickstart test quick lint format docs wheel-test sdk-test bench clean
 
 help:
 	@echo 'make quickstart   install, train a router on this machine, deploy it, ask it'
@@ -30,6 +30,7 @@ help:
 	@echo 'make docs         build the documentation into build/docs'
 	@echo 'make wheel-test   build the wheel and try it in a fresh environment'
 	@echo 'make sdk-test     use the local cloud through the SageMaker SDK (installs 1.2 GB beside .venv)'
+	@echo 'make bench        measure speed and memory against peers, in under 10 minutes on two cores'
 	@echo 'make clean        remove the environment and everything built'
 
 install: $(STAMP)
@@ -71,6 +72,13 @@ wheel-test: $(STAMP)
 sdk-test: $(STAMP)
 	@echo '== SageMaker SDK'
 	@scripts/sdk_test.sh $(VENV) $(VENV)-sagemaker
+
+# Offline the comparison with trl is left out, which benchmarks/training.py then says.
+bench: $(STAMP)
+	@$(BIN)/python -c 'import importlib.util, sys; sys.exit(importlib.util.find_spec("trl") is None)' \
+		|| $(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[bench]' -c constraints.txt \
+		|| echo 'trl could not be installed.' >&2
+	@env -u OMP_NUM_THREADS $(BIN)/python benchmarks/short.py
 
 clean:
 	rm -rf $(VENV) $(VENV)-sagemaker build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -217,7 +217,9 @@ class ChoiceEncoder(nn.Module):
         for start in range(0, len(missing), _BATCH):
             batch = missing[start : start + _BATCH]
             sound = [_sound(text) for text in batch]
-            read = self.tokenizer(sound, padding=True, truncation=True, max_length=min(_CHOICE, self._most_tokens), return_tensors="pt")
+            read = self.tokenizer(
+                sound, padding=True, truncation=True, max_length=min(_CHOICE, self._most_tokens), return_tensors="pt"
+            )
             read = read.to(self.device)
             # Hidden from parameters(), it does not move with them.
             states = self._frozen[0].to(self.device)(**read).last_hidden_state

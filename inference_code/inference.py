@@ -11,6 +11,10 @@ import os
 from pathlib import Path
 from typing import Any, Protocol
 
+# Before torch: on CPUs oneDNN keeps compiled code for the last 1,024 shapes of operands. Prompts come in all lengths, so that
+# grows to gigabytes, and was no faster (docs/lab-notebook.md).
+os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "64")
+
 from artifact import ENCODER, artifact_kind, load_artifact, load_encoder, load_encoder_beside
 from chat_request import ChatRequest, parse_chat_request
 from chat_server import ChatServer

@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 import tomllib
 
 import pytest
@@ -253,7 +254,9 @@ def asked_endpoint(workspace, tiny_model):
     hub = Hub(cloud_service="local")
     endpoint = hub.endpoint(**KEY)
     try:
-        endpoint.describe()
+        # A page that was run before may have deleted it, which takes a moment.
+        while endpoint.status == "Deleting":
+            time.sleep(0.1)
     except NotFoundError:
         endpoint = hub.deploy(**KEY, base_model=tiny_model)
     endpoint.wait(progress=False)

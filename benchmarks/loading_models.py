@@ -1,0 +1,75 @@
+"""Models to measure: base models and artifacts, loaded by the code that serves them, from where they are on this machine."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from transformers import AutoModelForCausalLM
+from transformers.utils.logging import disable_progress_bar
+
+from mojo_toolbox.base_models import SMOLLM2, resolve_base_model
+from mojo_toolbox.settings import load_settings
+from mojo_toolbox.shipped import inference_code_dir
+
+# Its modules import each other by plain name, as in a container; before this folder, which has a decision.py too.
+sys.path.insert(0, str(inference_code_dir()))
+
+from artifact import Loaded, load_artifact
+from inference import Server, model_fn
+
+
+def load_model(name: str | None) -> tuple[Loaded, str]:
+    """Load an artifact's folder, or a base model by folder or name; return it and where its base weights are."""
+    disable_progress_bar()
+    base = _base_model(Path(name)) if name else None
+    source = resolved(base or name or SMOLLM2)
+    with tempfile.TemporaryDirectory() as empty, _variables(MOJO_BASE_MODEL=source):
+        return load_artifact(Path(name) if name and base else Path(empty)), source
+
+
+def load_server(folder: Path) -> Server:
+    """Load whatever an artifact's folder holds as a container does: a language model, an encoder, or both."""
+    disable_progress_bar()
+    bases = {"MOJO_BASE_MODEL": _base_model(folder), "MOJO_ENCODER_BASE_MODEL": _base_model(folder / "encoder")}
+    with _variables(**{variable: resolved(base) for variable, base in bases.items() if base}):
+        return model_fn(str(folder))
+
+
+def peer_network(loaded: Loaded, source: str) -> Any:
+    """Load the base network once more, as transformers does it, in the server's dtype."""
+    network: Any = AutoModelForCausalLM.from_pretrained(source, dtype=loaded.model.dtype)
+    return network.to(loaded.model.device).eval()
+
+
+def resolved(base_model: str) -> str:
+    """Return the folder or the hub's name that a base model is read from."""
+    return str(resolve_base_model(base_model, cache_dir=load_settings().home / "base_models"))
+
+
+def _base_model(artifact: Path) -> str | None:
+    """Return the base model that an artifact's manifest names; None for a folder that is no artifact."""
+    manifest = artifact / "manifest.json"
+    if not manifest.is_file():
+        return None
+    return str(json.loads(manifest.read_text(encoding="utf-8"))["base_model"]["id"])
+
+
+@contextmanager
+def _variables(**values: str) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
