@@ -12,6 +12,7 @@ Shapes: B questions, K choices at most in one of them, T tokens, H the encoder's
 from __future__ import annotations
 
 import json
+import math
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -31,6 +32,7 @@ WEIGHTS_FILE = "choice_encoder.safetensors"
 _USER_HEAD, _USER_TAIL, _ASSISTANT, _EARLIER, _RUNNING, _CHOICE = 64, 32, 40, 32, 32, 64
 _NO_CHOICE = -1e4  # the logit of a place in the batch where no choice stands
 _BATCH = 64
+_LEAST_SHARE = 0.01
 # Vectors kept of choices' texts, 1.5 kB each with MiniLM.
 _MOST_KEPT = 20_000
 
@@ -138,9 +140,21 @@ class ChoiceEncoder(nn.Module):
         masked: Tensor = logits.masked_fill(~functional.pad(listed, (1, 0), value=True), _NO_CHOICE)
         return masked
 
-    def loss(self, questions: Sequence[Question]) -> Tensor:
-        """Return the mean cross entropy of the right answers."""
-        return functional.cross_entropy(self(questions), targets(questions).to(self.device))
+    def loss(self, questions: Sequence[Question], *, running_share: float = 1.0) -> Tensor:
+        """Return the mean cross entropy of the right answers.
+
+        Where only a share of the questions whose right answer is the running choice is read, its logit is lowered by that
+        share's logarithm here, and nowhere else: so the network's own logits are those of all questions (logit adjustment,
+        Menon et al. 2021).
+        """
+        logits = self(questions)
+        if running_share < 1:
+            offsets = torch.zeros_like(logits)
+            for row, asked in enumerate(questions):
+                if asked.running is not None:
+                    offsets[row, 1 + asked.running] = math.log(max(running_share, _LEAST_SHARE))
+            logits = logits + offsets
+        return functional.cross_entropy(logits, targets(questions).to(logits.device))
 
     @torch.inference_mode()
     def log_probabilities(self, questions: Sequence[Question]) -> list[Tensor]:

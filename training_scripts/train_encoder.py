@@ -241,7 +241,7 @@ class Run:
     def step(self, batch: Sequence[Question], progress: Progress) -> None:
         """Learn from one batch; a loss that is no number ends the job."""
         rates = self._set_rates()
-        loss = self.model.loss(batch)
+        loss = self.model.loss(batch, running_share=self.settings.continue_share)
         self.losses.append(loss.item())
         check_loss(self.losses[-1], self.global_step + 1)
         loss.backward()  # type: ignore[no-untyped-call]

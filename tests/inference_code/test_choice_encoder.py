@@ -1,5 +1,7 @@
 """The encoder's network: what it makes of a question does not depend on the list's order, on neighbours or on length."""
 
+import math
+
 import pytest
 import torch
 from encoder_questions import FALLBACK, Question
@@ -67,6 +69,17 @@ def test_an_encoder_of_few_positions_reads_what_fits(tmp_path):
     model = ChoiceEncoder.from_base(str(save_tiny_encoder(tmp_path, longest=64))).eval()
     (row,) = probabilities(model, asked("rain " * 300, running=0, assistant="bus " * 300, earlier="dinner " * 300))
     assert float(row.sum()) == pytest.approx(1)
+
+
+def test_a_share_of_the_questions_that_go_on_moves_the_loss_and_not_the_answer(encoder):
+    going_on = [Question("rain tomorrow", "", "", CHOICES, 1, 0)]
+    started = [Question("rain tomorrow", "", "", CHOICES, None, 1)]
+    (row,) = encoder(going_on)
+    lowered = row + torch.tensor([0, 0, math.log(0.25), 0, 0])
+    expected = torch.nn.functional.cross_entropy(lowered, torch.tensor(1))
+    assert encoder.loss(going_on, running_share=0.25).item() == pytest.approx(expected.item(), abs=1e-5)
+    assert encoder.loss(going_on, running_share=0.25) < encoder.loss(going_on)
+    assert encoder.loss(started, running_share=0.25).item() == pytest.approx(encoder.loss(started).item())
 
 
 def test_a_few_steps_learn_what_is_right(tmp_path):
