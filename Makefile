@@ -78,7 +78,7 @@ bench: $(STAMP)
 	@$(BIN)/python -c 'import importlib.util, sys; sys.exit(importlib.util.find_spec("trl") is None)' \
 		|| $(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[bench]' -c constraints.txt \
 		|| echo 'trl could not be installed.' >&2
-	@env -u OMP_NUM_THREADS $(BIN)/python benchmarks/short.py
+	@env -u OMP_NUM_THREADS $(BIN)/python benchmarks/short.py $(if $(DATA),--data "$(DATA)")
 
 clean:
 	rm -rf $(VENV) $(VENV)-sagemaker build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

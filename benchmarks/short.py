@@ -20,10 +20,13 @@ HERE = Path(__file__).resolve().parent
 # What fits into ten minutes on two cores; the same without arguments takes longer and is steadier.
 SHORT = {
     "evaluation": [],
-    "accuracy": [],
+    "accuracy": ["--limit", "100"],
     "decision": ["--rounds", "4"],
     "training": ["--limit", "200", "--steps", "6", "--rounds", "2"],
 }
+
+
+TAKING_DATA = ("accuracy", "training")
 
 
 def run(name: str, options: list[str], folder: Path) -> dict[str, Any] | None:
@@ -48,10 +51,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", default=",".join(SHORT), help="which, separated by commas (all)")
     parser.add_argument("--out", type=Path, default=HERE / "results.json", help="JSON file to write (results.json)")
+    parser.add_argument("--data", type=Path, help="labelled conversations for training and accuracy (examples/data)")
     given = parser.parse_args()
+    data = ["--data", str(given.data)] if given.data else []
     before = machine()  # its load is that of other programs
     with tempfile.TemporaryDirectory() as folder:
-        found = {name: run(name, SHORT[name], Path(folder)) for name in given.only.split(",")}
+        found = {
+            name: run(name, SHORT[name] + (data if name in TAKING_DATA else []), Path(folder))
+            for name in given.only.split(",")
+        }
     write_json(given.out, merged(found) | {"machine": before})
     print(f"\nAll figures: {given.out}")
     failed = [name for name, document in found.items() if document is None]

@@ -20,7 +20,7 @@ def tokenizer(tiny_base):
 def run_script(tiny_base):
     def run(*launcher, environment, base=tiny_base, **hyperparameters):
         process = start_script(base, *launcher, environment=environment, **hyperparameters)
-        stdout, stderr = process.communicate(timeout=250)
+        stdout, stderr = process.communicate(timeout=600)
         return Outcome(process.returncode, stdout, stderr)
 
     return run

@@ -32,7 +32,7 @@ def test_a_real_model_learns_its_decisions(run_script, tmp_path):
     outcome = run_script(
         base=smollm2_folder(tmp_path / "models"),
         environment={
-            "OMP_NUM_THREADS": 2,
+            "OMP_NUM_THREADS": 1,
             "SM_CHANNEL_TRAIN": channel,
             "SM_CHANNEL_VALIDATION": channel,
             "SM_MODEL_DIR": tmp_path / "model",
