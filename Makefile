@@ -30,7 +30,7 @@ help:
 	@echo 'make docs         build the documentation into build/docs'
 	@echo 'make wheel-test   build the wheel and try it in a fresh environment'
 	@echo 'make sdk-test     use the local cloud through the SageMaker SDK (installs 1.2 GB beside .venv)'
-	@echo 'make bench        measure speed and memory against peers, in under 10 minutes on two cores'
+	@echo 'make bench        measure speed and memory against peers: the short version, minutes'
 	@echo 'make clean        remove the environment and everything built'
 
 install: $(STAMP)

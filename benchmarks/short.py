@@ -17,7 +17,7 @@ from typing import Any
 from measuring import machine, say, write_json
 
 HERE = Path(__file__).resolve().parent
-# What fits into ten minutes on two cores; the same without arguments takes longer and is steadier.
+# Meant for ten minutes on two cores; the same without arguments takes longer and is steadier.
 SHORT = {
     "evaluation": [],
     "accuracy": ["--limit", "100"],

@@ -32,7 +32,7 @@ WEIGHTS_FILE = "choice_encoder.safetensors"
 _USER_HEAD, _USER_TAIL, _ASSISTANT, _EARLIER, _RUNNING, _CHOICE = 64, 32, 40, 32, 32, 64
 _NO_CHOICE = -1e4  # the logit of a place in the batch where no choice stands
 _BATCH = 64
-_LEAST_SHARE = 0.01
+_LEAST_SHARE = 0.01  # none at all would have no logarithm
 # Vectors kept of choices' texts, 1.5 kB each with MiniLM.
 _MOST_KEPT = 20_000
 

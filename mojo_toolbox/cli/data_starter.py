@@ -35,9 +35,9 @@ def write_starter(
     with progress_bar("Composing") as report:
 
         def records() -> Iterator[dict[str, Any]]:
-            for number, conversation in enumerate(starter_conversations(count, seed=seed)):
-                report(done=number, total=count)
+            for number, conversation in enumerate(starter_conversations(count, seed=seed), start=1):
                 yield conversation.as_record()
+                report(done=number, total=count)
 
         written = write_records(output, records())
     if as_json:
