@@ -44,9 +44,7 @@ class EncoderServer:
             "choice_probabilities": dict(zip(request.choices, map(math.exp, decision.log_probabilities), strict=True)),
         }
         if request.logprobs:
-            # The answer is made in one step, so it is one entry.
-            entry = {"token": content, "logprob": value, "bytes": list(content.encode()), "top_logprobs": []}
-            choice["logprobs"] = {"content": [entry]}
+            choice["logprobs"] = whole_answer_logprobs(content, value)
         return {
             "id": f"chatcmpl-{uuid.uuid4().hex}",
             "object": "chat.completion",
@@ -66,3 +64,9 @@ class EncoderServer:
             return
         known = ", ".join(map(repr, sorted(self._loaded.names)))
         raise InvalidRequestError(f"There is no adapter {name[:80]!r} on this endpoint. Known: {known}.")
+
+
+def whole_answer_logprobs(content: str, value: float) -> dict[str, Any]:
+    """Return OpenAI's `logprobs` of an answer that is made in one step: one entry, with the answer's log-probability."""
+    entry = {"token": content, "logprob": value, "bytes": list(content.encode()), "top_logprobs": []}
+    return {"content": [entry]}

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from chat_request import ChatRequest
 from encoder_decision import EncoderDecision
+from encoder_server import whole_answer_logprobs
 from shortlist import Shortlist
 
 # Below it a probability says no more than "never"; its logarithm must not outweigh all that the other model says.
@@ -84,5 +85,4 @@ def _answer_with(choice: dict[str, Any], name: str) -> None:
     choice["message"]["content"] = name
     if choice.get("logprobs"):
         value = math.log(max(choice["choice_probabilities"][name], _LEAST))
-        entry = {"token": name, "logprob": value, "bytes": list(name.encode()), "top_logprobs": []}
-        choice["logprobs"] = {"content": [entry]}
+        choice["logprobs"] = whole_answer_logprobs(name, value)
