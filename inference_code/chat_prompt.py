@@ -1,11 +1,12 @@
 """The messages of a request as prompt tokens that fit the model's context.
 
 A conversation that asks for a choice and is too long loses its oldest turns (see `turn_folding`), never a system message
-and never the last turn. A plain chat is refused instead: an answer to half a chat would be an answer to another question.
+and never the last turn; of a transcript in one message its oldest turns. A plain chat is refused instead: an answer to half a chat would be an answer to another question.
 """
 
 from __future__ import annotations
 
+import itertools
 from array import array
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -15,13 +16,23 @@ from typing import Any
 from chat_encoding import ChatTemplateError, EncodedChat, encode_chat, encode_content
 from chat_request import InvalidRequestError
 from fair_lock import FairLock
-from turn_folding import Exchanges, exchanges, exchanges_to_drop, surely_too_old
+from turn_folding import (
+    Exchanges,
+    TranscriptTurn,
+    exchange_lengths,
+    exchanges,
+    exchanges_to_drop,
+    surely_too_old,
+    transcript_turns,
+)
 
 Messages = list[dict[str, str]]
 # Longer texts than this share of the context (in characters a token) are counted piece by piece before they are encoded.
 _CHARACTERS_A_TOKEN = 4
 _PIECE = 32_768
 _KEPT_BYTES = 32 * 2**20
+# What must fit, when all else is left out.
+_LEAST = "The system message and the last turn"
 
 
 @dataclass(frozen=True)
@@ -48,13 +59,16 @@ class ChatPrompts:
         Raises:
             InvalidRequestError: it does not fit; with `fold`, not even the system message and the last turn.
         """
+        limit = self._limit - answer_tokens
+        folded_turns = 0
+        if fold:
+            messages, folded_turns = self._without_old_turns(messages, limit)
         cut = exchanges(messages)
         needed = cut.without_first(len(cut.starts) - 1, messages) if fold else messages
-        what = "The messages" if len(needed) == len(messages) else "The system message and the last turn"
+        what = "The messages" if len(needed) == len(messages) and not folded_turns else _LEAST
         self._refuse_megabytes(needed, what)
-        old = surely_too_old(cut, messages, self._limit) if fold else 0
+        old = surely_too_old(exchange_lengths(cut, messages), self._limit) if fold else 0
         kept, cut = _after(cut, old, messages)
-        limit = self._limit - answer_tokens
         chat = self._encode(kept)
         while fold and len(chat.ids) > limit and len(cut.starts) > 1:
             # Once, unless a template writes more around the first turn than around the others.
@@ -66,12 +80,43 @@ class ChatPrompts:
             raise InvalidRequestError(
                 _too_long(what + " with the choices" * chosen, str(tokens), len(chat.ids) - limit, self._limit)
             )
-        return Prompt(chat.ids, len(messages) - len(kept))
+        return Prompt(chat.ids, folded_turns + len(messages) - len(kept))
 
     def name(self, text: str) -> list[int]:
         """Encode a choice as the content of an answer."""
         with self._lock:
             return self._content(self._tokenizer, text)
+
+    def _without_old_turns(self, messages: Messages, limit: int) -> tuple[Messages, int]:
+        """Leave the oldest turns out of a transcript that fills the prompt alone; return how many messages they were."""
+        *before, last = messages
+        if last["role"] != "user" or any(message["role"] != "system" for message in before):
+            return messages, 0
+        turns = transcript_turns(last["content"])
+        if len(turns) == 1:
+            return messages, 0
+        self._refuse_megabytes([*before, {**last, "content": turns[-1].said}], _LEAST)
+        old = surely_too_old([len(turn) for turn in turns], self._limit)
+        around = len(self._encode([*before, {**last, "content": ""}]).ids)
+        dropped = old + self._turns_to_drop(turns[old:], limit - around)
+        kept = [*before, _transcript(turns[dropped:])]
+        # Cut elsewhere, words may make other tokens.
+        while dropped + 1 < len(turns) and len(self._encode(kept).ids) > limit:
+            dropped += 1
+            kept = [*before, _transcript(turns[dropped:])]
+        return kept, sum(turn.messages for turn in turns[:dropped])
+
+    def _turns_to_drop(self, turns: Sequence[TranscriptTurn], room: int) -> int:
+        with self._lock:
+            said = [self._line(turn.said) for turn in turns]
+            lengths = [length + self._line(turn.answered) for length, turn in zip(said, turns, strict=True)]
+        begins = [0, *itertools.accumulate(lengths[:-1])]
+        asked = [begin + length for begin, length in zip(begins, said, strict=True)]
+        return exchanges_to_drop(begins, asked, room)
+
+    def _line(self, text: str) -> int:
+        """Count a text's tokens, with one for the line's end; the lock is held."""
+        return len(self._content(self._tokenizer, text)) + 1 if text else 0
 
     def _encode(self, messages: Messages) -> EncodedChat:
         with self._lock:
@@ -145,6 +190,10 @@ def _after(cut: Exchanges, count: int, messages: Messages) -> tuple[Messages, Ex
         return messages, cut
     kept = cut.without_first(count, messages)
     return kept, exchanges(kept)
+
+
+def _transcript(turns: Sequence[TranscriptTurn]) -> dict[str, str]:
+    return {"role": "user", "content": "".join(turn.said + turn.answered for turn in turns)}
 
 
 def _to_drop(cut: Exchanges, chat: EncodedChat, limit: int) -> int:

@@ -4,11 +4,15 @@ Servers keep no conversations, so what is left out must follow from the messages
 following turns: else each turn's prompt would begin differently and no kept prefix would serve it. So the history is
 replayed: at the first turn that does not fit, turns are dropped from the front until those before it take half of the room;
 then nothing changes until it is full again. Only turns up to the asked one decide, so the next request replays the same.
+
+A caller who keeps no decisions sends a transcript: all turns in one user message, each marked with who speaks. Its turns are
+left out in the same way.
 """
 
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -16,6 +20,9 @@ from dataclasses import dataclass
 _CHARACTERS_A_TOKEN = 8
 # A message without content takes some tokens too.
 _CHARACTERS_A_MESSAGE = 16
+# Who speaks, as contract.py's transcripts and encoder_questions.py have it.
+_USER_MARK = re.compile(r"\nUser: ")
+_ASSISTANT_MARK = "\nAssistant: "
 
 
 @dataclass(frozen=True)
@@ -45,19 +52,50 @@ def exchanges(messages: Sequence[dict[str, str]]) -> Exchanges:
     return Exchanges(head, starts)
 
 
-def surely_too_old(cut: Exchanges, messages: Sequence[dict[str, str]], context_length: int) -> int:
-    """Count exchanges that lie so far back, by characters, that they need not be tokenised.
+@dataclass(frozen=True)
+class TranscriptTurn:
+    """What the user said and what was answered, with the marks: `said + answered` is their text in the transcript."""
+
+    said: str
+    answered: str
+
+    def __len__(self) -> int:
+        return len(self.said) + len(self.answered)
+
+    @property
+    def messages(self) -> int:
+        """How many messages these are."""
+        return 1 + bool(self.answered)
+
+
+def transcript_turns(content: str) -> list[TranscriptTurn]:
+    """Cut a transcript before each of the user's marks; what has none is one turn, and the last is the user's throughout."""
+    starts = [0, *(mark.start() + 1 for mark in _USER_MARK.finditer(content))]
+    turns = []
+    for start, end in itertools.pairwise(starts):
+        said, mark, answered = content[start:end].partition(_ASSISTANT_MARK)
+        turns.append(TranscriptTurn(said, mark + answered))
+    return [*turns, TranscriptTurn(content[starts[-1] :], "")]
+
+
+def exchange_lengths(cut: Exchanges, messages: Sequence[dict[str, str]]) -> list[int]:
+    """Count the characters of each exchange, with some for a message without content."""
+    bounds = itertools.pairwise([*cut.starts, len(messages)])
+    return [sum(len(m["content"]) + _CHARACTERS_A_MESSAGE for m in messages[start:end]) for start, end in bounds]
+
+
+def surely_too_old(lengths: Sequence[int], context_length: int) -> int:
+    """Count exchanges that lie so far back, by their `lengths` in characters, that they need not be tokenised.
 
     It grows in strides of a whole context and more, so prompts seldom begin anew for its sake.
     """
-    weights = [len(message["content"]) + _CHARACTERS_A_MESSAGE for message in messages[cut.head :]]
-    upto = [0, *itertools.accumulate(weights)]
+    upto = [0, *itertools.accumulate(lengths)]
     stride = _CHARACTERS_A_TOKEN * context_length
     if upto[-1] <= 2 * stride:
         return 0
     edge = (upto[-1] - stride) // stride * stride
-    begins = (j for j, start in enumerate(cut.starts) if upto[start - cut.head] >= edge)
-    return next(begins, len(cut.starts) - 1)
+    begins = (j for j, begin in enumerate(upto[:-1]) if begin >= edge)
+    return next(begins, len(lengths) - 1)
 
 
 def exchanges_to_drop(begins: Sequence[int], asked: Sequence[int], limit: int) -> int:

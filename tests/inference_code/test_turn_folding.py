@@ -184,3 +184,57 @@ def test_encoded_texts_are_forgotten_when_their_bytes_run_out():
     texts.put("long", list(range(10_000)))
     assert texts.get("long") is None
     assert texts.get("text 0") == [0, 7]
+
+
+def transcript(turns, words=6):
+    """A system message and one message with `turns` user turns, each but the last answered."""
+    said = itertools.chain.from_iterable(
+        (f"User: {i} " + "please " * words, f"Assistant: {i} which email") for i in range(turns)
+    )
+    return [SYSTEM, {"role": "user", "content": "\n".join(itertools.islice(said, 2 * turns - 1))}]
+
+
+def test_a_transcript_loses_its_oldest_turns_and_says_so(ask, prompt):
+    usage = ask(messages=transcript(60), structured_outputs=CHOICES)["usage"]
+    dropped = usage["prompt_tokens_details"]["dropped_messages"]
+    assert dropped > 0
+    assert usage["prompt_tokens"] < CONTEXT_LENGTH
+    system, whole = transcript(60)
+    folded = prompt([system, whole])
+    begins = whole["content"].index(f"User: {folded.dropped_messages // 2} ")
+    kept = [system, {"role": "user", "content": whole["content"][begins:]}]
+    assert folded.ids == prompt(kept).ids
+    assert prompt(kept).dropped_messages == 0
+
+
+def test_a_growing_transcript_begins_as_the_one_before_but_where_room_is_made(prompt):
+    prompts = [prompt(transcript(turns)) for turns in range(1, 150)]
+    changed = [a.dropped_messages != b.dropped_messages for a, b in itertools.pairwise(prompts)]
+    for earlier, later, anew in zip(prompts, prompts[1:], changed, strict=False):
+        shared = sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], zip(earlier.ids, later.ids, strict=False)))  # fmt: skip
+        assert anew or shared > len(earlier.ids) - 12
+    assert sum(changed) < 20
+
+
+def test_random_transcripts_always_fit_and_end_with_the_last_turn(prompt, tokenizer):
+    rng = random.Random(4)
+    for _ in range(100):
+        turns = [
+            f"User: {'please ' * rng.randint(0, 20)}" + "\nAssistant: meeting" * rng.randint(0, 2) for _ in range(90)
+        ]
+        messages = [SYSTEM, {"role": "user", "content": "\n".join([*turns, "User: email the last"])}]
+        assert tokenizer.decode(prompt(messages).ids).count("email the last") == 1
+
+
+def test_a_transcript_whose_last_turn_does_not_fit_is_refused(ask):
+    _, long = transcript(3)
+    huge = {"role": "user", "content": long["content"] + "\nUser: " + "meeting " * CONTEXT_LENGTH}
+    with pytest.raises(InvalidRequestError, match=r"^The system message and the last turn"):
+        ask(messages=[SYSTEM, huge], structured_outputs=CHOICES)
+
+
+def test_megabytes_of_transcript_are_folded_without_being_read(ask):
+    started = time.process_time()
+    usage = ask(messages=transcript(30_000), structured_outputs=CHOICES)["usage"]
+    assert usage["prompt_tokens_details"]["dropped_messages"] > 59_000
+    assert time.process_time() - started < 10
