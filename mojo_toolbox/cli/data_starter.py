@@ -26,7 +26,7 @@ def write_starter(
 ) -> None:
     """Write conversations composed of tasks and turns that were written for this library.
 
-    236 tasks of 46 products, at every measuring point. The recipes of mojo train read them beside your own.
+    476 tasks of 94 products, at every measuring point. The recipes of mojo train read them beside your own.
     """
     from mojo_toolbox.data import write_records
     from mojo_toolbox.data.starter import starter_conversations

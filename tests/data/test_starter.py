@@ -31,8 +31,28 @@ def test_material_is_whole() -> None:
         assert len(task.exchanges) >= 5
         assert len(task.near_misses) >= 3
         assert len(task.wordings) == 3
-    assert len(material.tasks) > 200
+    assert len(material.tasks) > 400
     assert len(material.closings) > 100
+
+
+def test_talks_are_whole() -> None:
+    material = starter_material()
+    assert len(material.talks) > 300
+    for talk in material.talks:
+        known = {task.task.name for task in material.domains[talk.domain]}
+        roles = [message.role for message in talk.messages]
+        assert roles == ["user", "assistant"] * (len(roles) // 2) + ["user"]
+        assert {message.task for message in talk.messages} <= known | {None}
+        assert all(message.content.strip() for message in talk.messages)
+
+
+def test_user_and_assistant_take_turns_and_tasks_are_listed(composed: list[Conversation]) -> None:
+    for conversation in composed:
+        roles = [message.role for message in conversation.messages]
+        assert roles == ["user", "assistant"] * (len(roles) // 2) + ["user"]
+        listed = {task.name for task in conversation.tasks}
+        assert {message.task for message in conversation.messages} <= listed | {None}
+        assert len(listed) == len(conversation.tasks)
 
 
 def test_no_two_tasks_share_a_name_in_any_wording() -> None:

@@ -14,8 +14,8 @@ from mojo_toolbox.data.starter.material import Material, StarterTask, starter_ma
 from mojo_toolbox.data.task_pool import TaskPool
 
 # How many conversations of a hundred are a single turn (the hardest, and the most alike from team to team), one errand
-# after the other (many starts and switches for one reading of the list), or a talk as it goes.
-_SHAPES = {"single": 30, "errands": 30, "talk": 40}
+# after the other (many starts and switches for one reading of the list), a talk put together, or one that was written whole.
+_SHAPES = {"single": 25, "errands": 20, "talk": 20, "written": 35}
 # What happens after a task's turns, with the weight of each.
 _NEXT = {"close": 3, "switch": 4, "unlisted": 1, "aside": 1, "stop": 2}
 _REPLIES = ("One moment, please.", "All right, I'm on it.", "Understood.", "Let me see.", "Noted. What else?", "Okay.")
@@ -62,10 +62,12 @@ class _Composer:
     def conversation(self, identifier: str) -> Conversation:
         rng = self._rng
         shape = rng.choices(list(_SHAPES), weights=list(_SHAPES.values()))[0]
-        if shape == "talk":
-            self._talk()
-        else:
+        if shape == "written" and self._material.talks:
+            self._written()
+        elif shape in {"single", "errands"}:
             self._errands(1 if shape == "single" else rng.randint(3, 8))
+        else:
+            self._talk()
         shown = list(self._listed)
         rng.shuffle(shown)
         return Conversation(
@@ -75,23 +77,47 @@ class _Composer:
             meta={"origin": "starter"},
         )
 
+    def _written(self) -> None:
+        """A talk as it was written, its domain's tasks listed with some of others."""
+        rng = self._rng
+        talk = rng.choice(self._material.talks)
+        wanted = {message.task for message in talk.messages}
+        domain = self._material.domains[talk.domain]
+        idle = [task for task in domain if task.task.name not in wanted]
+        listed = [task for task in domain if task.task.name in wanted]
+        listed += rng.sample(idle, rng.randint(max(0, len(idle) - 2), len(idle)))
+        self._listed = listed + self._strangers({talk.domain}, len(listed))
+        self._turns = list(talk.messages)
+
     def _errands(self, number: int) -> None:
         """So many wishes, each started anew, turned to from the one before, or of no listed task."""
         rng = self._rng
-        for place in range(number):
-            running = bool(self._turns) and self._turns[-1].task is not None
-            if running and rng.random() < 0.4:  # noqa: PLR2004 - a share
-                self._answer(rng.choice(self._listed).handover)
+        running: StarterTask | None = None
+        for _ in range(number):
+            if running and rng.random() < 0.3:  # noqa: PLR2004 - a share
+                self._answer(running.handover)
                 self._say(self._closing(), None)
+                running = None
             elif rng.random() < 0.25:  # noqa: PLR2004 - a share
+                self._between(running)
                 wish = self._unlisted_wish()
                 self._say(self._turned(wish) if running else wish, None)
+                running = None
             else:
+                self._between(running)
                 task = rng.choice(self._listed)
                 wish = rng.choice(task.requests)
                 self._say(self._turned(wish) if running else wish, task)
-            if place + 1 < number:
-                self._answer(rng.choice(_REPLIES))
+                running = task
+
+    def _between(self, running: StarterTask | None) -> None:
+        """What the assistant says before the user turns to something: a question left open, a result, a phrase."""
+        if not self._turns:
+            return
+        said = [self._rng.choice(_REPLIES)]
+        if running:
+            said += [running.handover, self._rng.choice(running.exchanges)[0]]
+        self._answer(self._rng.choice(said))
 
     def _talk(self) -> None:
         rng = self._rng
@@ -105,6 +131,8 @@ class _Composer:
             event = rng.choices(list(_NEXT), weights=list(_NEXT.values()))[0]
             if event == "stop":
                 return
+            if event != "close":
+                self._between(task)
             if event == "switch":
                 task = rng.choice([other for other in self._listed if other is not task] or [task])
                 self._say(self._turned(rng.choice(task.requests)), task)
@@ -129,10 +157,15 @@ class _Composer:
         for domain in rng.sample(sorted(domains), min(len(domains), rng.choice([1, 1, 2, 2, 3, 4]))):
             tasks = domains[domain]
             listed += rng.sample(tasks, rng.randint(max(1, len(tasks) - 2), len(tasks)))
-        others = [task for task in self._material.tasks if task.domain not in {known.domain for known in listed}]
-        room = max(0, _LONGEST_LIST - len(listed))
-        listed += rng.sample(others, min(len(others), rng.randint(0, room) if rng.random() < 0.5 else 0))  # noqa: PLR2004
-        return listed
+        return listed + self._strangers({known.domain for known in listed}, len(listed))
+
+    def _strangers(self, domains: set[str], listed: int) -> list[StarterTask]:
+        """In half of the lists, some tasks of other domains up to the longest list; none that small talk could be for."""
+        rng = self._rng
+        if rng.random() < 0.5:  # noqa: PLR2004 - a share
+            return []
+        others = [task for task in self._material.tasks if task.domain not in domains and _CHATTY not in task.domain]
+        return rng.sample(others, min(len(others), rng.randint(0, max(0, _LONGEST_LIST - listed))))
 
     def _work_on(self, task: StarterTask) -> None:
         for asked, answered in self._rng.sample(task.exchanges, self._rng.randint(0, 2)):

@@ -6,7 +6,7 @@ import functools
 from dataclasses import dataclass
 from pathlib import Path
 
-from mojo_toolbox.data.conversations import Task
+from mojo_toolbox.data.conversations import Message, Task
 from mojo_toolbox.data.jsonl import read_records
 from mojo_toolbox.data.wordings import Wording
 
@@ -31,6 +31,17 @@ class StarterTask:
 
 
 @dataclass(frozen=True)
+class WrittenTalk:
+    """A whole conversation in which the tasks of a domain are wanted, as it was written.
+
+    A turn that no task of the domain is in charge of may still be served by a task of another one.
+    """
+
+    domain: str
+    messages: tuple[Message, ...]
+
+
+@dataclass(frozen=True)
 class Material:
     """All starter tasks, and what is said around them.
 
@@ -41,6 +52,7 @@ class Material:
     closings: tuple[str, ...]
     asides: tuple[str, ...]
     turnings: tuple[str, ...]
+    talks: tuple[WrittenTalk, ...] = ()
 
     @functools.cached_property
     def domains(self) -> dict[str, tuple[StarterTask, ...]]:
@@ -76,4 +88,15 @@ def starter_material() -> Material:
         closings=tuple(turns["closing"]),
         asides=tuple(turns["smalltalk"] + turns["offtopic"] + turns["unclear"]),
         turnings=tuple(turns["turning"]),
+        talks=tuple(
+            WrittenTalk(record["domain"], tuple(map(_message, record["turns"])))
+            for _, record in read_records(_FOLDER / "talks.jsonl")
+        ),
     )
+
+
+def _message(turn: dict[str, str | None]) -> Message:
+    """Read {"user": text, "task": name or null} or {"assistant": text}."""
+    if "assistant" in turn:
+        return Message(role="assistant", content=turn["assistant"] or "")
+    return Message(role="user", content=turn["user"] or "", task=turn["task"])
