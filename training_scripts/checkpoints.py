@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import Any
 
-from job import TrainingInputError, say
+from job import TrainingInputError, TrainingSettings, say
 
 
 def seal(folder: Path, facts: dict[str, Any]) -> None:
@@ -48,7 +48,9 @@ def by_step(folder: Path, pattern: str) -> list[Path]:
     return sorted(found, key=lambda path: -int(path.name.rsplit("-", 1)[-1]))
 
 
-def run_fingerprint(settings: Any, source: str, examples: Iterable[Any], *, may_differ: Collection[str]) -> str:
+def run_fingerprint(
+    settings: TrainingSettings, source: str, examples: Iterable[Any], *, may_differ: Collection[str]
+) -> str:
     """Digest of all that must be the same for a checkpoint to be resumed; `examples` are JSON values."""
     kept = {name: value for name, value in dataclasses.asdict(settings).items() if name not in may_differ}
     # The folder's name says nothing: on resume the same base model may lie elsewhere.

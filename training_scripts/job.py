@@ -15,9 +15,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TextIO, TypeVar, get_args, get_origin, get_type_hints
+from typing import Literal, TextIO, TypeVar, get_args, get_origin, get_type_hints
 
-AnySettings = TypeVar("AnySettings")
+AnySettings = TypeVar("AnySettings", bound="TrainingSettings")
 
 
 class TrainingInputError(ValueError):
@@ -37,11 +37,36 @@ class Job:
     name: str | None
 
 
+@dataclass(frozen=True)
+class TrainingSettings:
+    """The hyperparameters that every training script knows, by transformers' names where it has them."""
+
+    base_model: str = ""
+    """A folder or an id of the Hugging Face hub; empty when the channel `base_model` brings the model."""
+    base_model_id: str = ""
+    """The base model's name for the manifest, when `base_model` is a folder or empty."""
+    base_model_revision: str = ""
+    max_steps: int = -1
+    """Above 0: how many steps are made, whatever the number of epochs."""
+    lr_scheduler_type: Literal["linear", "cosine", "constant"] = "linear"
+    max_grad_norm: float = 1.0
+    group_by_length: bool = True
+    seed: int = 42
+    save_total_limit: int = 2
+    load_best_model_at_end: bool = True
+    prompt_version: str = ""
+    data_versions: int = 1
+    """How many versions of the data the train channel holds, line by line in turn: an epoch reads the next one."""
+    dataset_sha256: str = ""
+    """Content hash of what the train channel was made from; empty: the channel's own."""
+    validation_sha256: str = ""
+
+
 def read_settings(settings: type[AnySettings], argv: Sequence[str] | None = None, *, description: str) -> AnySettings:
     """Read `--name value` flags into a dataclass of settings; SageMaker passes hyperparameters so."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     hints = get_type_hints(settings)
-    for field in dataclasses.fields(settings):  # type: ignore[arg-type]
+    for field in dataclasses.fields(settings):
         kind = hints[field.name]
         choices = get_args(kind) if get_origin(kind) is Literal else None
         convert = str if choices else true_or_false if kind is bool else kind
@@ -111,7 +136,7 @@ def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def print_resolved(settings: Any, job: Job) -> None:
+def print_resolved(settings: TrainingSettings, job: Job) -> None:
     """Print the settings and folders that this run goes by."""
     say(json.dumps({"settings": dataclasses.asdict(settings), "job": dataclasses.asdict(job)}, default=str))
 

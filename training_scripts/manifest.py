@@ -10,7 +10,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-from job import Job
+from job import Job, TrainingSettings
 from records import channel_sha256
 
 CONTRACT_VERSION = 1
@@ -30,7 +30,7 @@ _ABOUT_THE_MODEL = {
 
 def write_manifest(
     path: Path,
-    settings: Any,
+    settings: TrainingSettings,
     job: Job,
     *,
     of_the_model: dict[str, Any],

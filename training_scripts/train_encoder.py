@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import fmean
-from typing import Any, Literal
+from typing import Any
 
 import torch
 import transformers
@@ -29,6 +29,7 @@ from encoder_questions import Question
 from hub_token import fetch_hub_token
 from job import (
     TrainingInputError,
+    TrainingSettings,
     base_model_source,
     claim_stdout,
     loading,
@@ -109,44 +110,26 @@ def main() -> None:
 
 
 @dataclass(frozen=True)
-class Settings:
+class Settings(TrainingSettings):
     """Hyperparameters, by transformers' names where it has them."""
 
-    base_model: str = ""
-    """A folder or an id of the Hugging Face hub; empty when the channel `base_model` brings the model."""
-    base_model_id: str = ""
-    """The base model's name for the manifest, when `base_model` is a folder or empty."""
-    base_model_revision: str = ""
     num_train_epochs: float = 3
-    max_steps: int = -1
     learning_rate: float = 8e-5
     """The encoder's own, at its highest."""
     head_learning_rate: float = 5e-4
     """That of all weights that the base model does not bring."""
-    lr_scheduler_type: Literal["linear", "cosine", "constant"] = "linear"
     warmup_steps: int = 50
     weight_decay: float = 0.01
-    max_grad_norm: float = 1.0
     per_device_train_batch_size: int = 24
     per_device_eval_batch_size: int = 64
-    group_by_length: bool = True
     continue_share: float = 0.25
     """Of the decisions that repeat the running choice, the share that an epoch reads."""
-    seed: int = 42
     calibrate: bool = True
     """Fit a temperature on the validation channel."""
     logging_steps: int = 10
     save_steps: int = 200
-    save_total_limit: int = 2
-    load_best_model_at_end: bool = True
-    prompt_version: str = ""
     fallback: str = "none"
     """The choice that means none of the others."""
-    data_versions: int = 1
-    """How many versions of the data the train channel holds, line by line in turn: an epoch reads the next one."""
-    dataset_sha256: str = ""
-    """Content hash of what the train channel was made from; empty: the channel's own."""
-    validation_sha256: str = ""
 
 
 def scheduled(train: Decisions, settings: Settings) -> Schedule:

@@ -29,6 +29,7 @@ from hub_token import fetch_hub_token
 from job import (
     Job,
     TrainingInputError,
+    TrainingSettings,
     base_model_source,
     claim_stdout,
     loading,
@@ -114,29 +115,19 @@ def main() -> None:
 
 
 @dataclass(frozen=True)
-class Settings:
+class Settings(TrainingSettings):
     """Hyperparameters, by transformers', peft's and trl's names."""
 
-    base_model: str = ""
-    """A folder or an id of the Hugging Face hub; empty when the channel `base_model` brings the model."""
-    base_model_id: str = ""
-    """The base model's name for the manifest, when `base_model` is a folder or empty."""
-    base_model_revision: str = ""
     num_train_epochs: float = 2
-    max_steps: int = -1
     learning_rate: float = 2e-4
-    lr_scheduler_type: Literal["linear", "cosine", "constant"] = "linear"
     warmup_steps: int = 8
     weight_decay: float = 0.0
-    max_grad_norm: float = 1.0
     per_device_train_batch_size: int = 2
     per_device_eval_batch_size: int = 4
     gradient_accumulation_steps: int = 1
     gradient_checkpointing: bool = False
     optim: str = "adamw_torch"
     max_length: int = 4096
-    group_by_length: bool = True
-    seed: int = 42
     lora_r: int = 16
     lora_alpha: int = 32
     lora_dropout: float = 0.0
@@ -151,16 +142,8 @@ class Settings:
     """What is computed in: auto is bfloat16, or float16 on a GPU that has no bfloat16."""
     logging_steps: int = 1
     save_steps: int = 50
-    save_total_limit: int = 2
-    load_best_model_at_end: bool = True
     merge_weights: bool = False
-    prompt_version: str = ""
     answers: str = ""
-    data_versions: int = 1
-    """How many versions of the data the train channel holds, line by line in turn: an epoch reads the next one."""
-    dataset_sha256: str = ""
-    """Content hash of what the train channel was made from; empty: the channel's own."""
-    validation_sha256: str = ""
 
 
 def relaunch_on_every_gpu(job: Job) -> None:
