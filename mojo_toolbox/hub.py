@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import math
-import subprocess
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,34 +16,21 @@ from mojo_toolbox.aws.jobs import JobSummary, TrainingJob, TrainingPlan
 from mojo_toolbox.aws.requests import Overrides, Request, require_instance_type
 from mojo_toolbox.aws.session import Session
 from mojo_toolbox.aws.storage import Storage, file_sha256, split_uri
-from mojo_toolbox.base_models import SMOLLM2
-from mojo_toolbox.contract import ModelKind
-from mojo_toolbox.data import NONE_ANSWER
 from mojo_toolbox.data.augmentation import Augmentation
 from mojo_toolbox.data.task_pool import TaskPool
 from mojo_toolbox.errors import AlreadyExistsError, AWSError, ConfigurationError, NotFoundError
 from mojo_toolbox.naming import ModelKey
 from mojo_toolbox.packing import TrainedArtifact, pack
 from mojo_toolbox.routing import PROMPT_VERSION
-from mojo_toolbox.routing.dataset import DataSource, prepare_training_data, prepare_validation_data
-from mojo_toolbox.routing.recipes import find_recipe
+from mojo_toolbox.routing.dataset import DataSource, prepare_validation_data
 from mojo_toolbox.settings import CloudService, load_settings
 from mojo_toolbox.shipped import training_scripts_dir
 from mojo_toolbox.staging import BaseModel, find_base_model
+from mojo_toolbox.training_choices import ROUTING, TrainingChoices
 
 # What stands in a dry run's requests where AWS would have to be asked.
 _ACCOUNT = "<account>"
 _LOCAL_ROLE = "mojo-local"
-# An epoch of training reads its own version of the data; after so many they come again, since all are uploaded.
-_MOST_VERSIONS = 10
-# The `task` whose models are asked with the routing prompt.
-ROUTING = "routing"
-_PROGRAMS: dict[ModelKind, str] = {"language_model": "train_qlora.py", "encoder": "train_encoder.py"}
-# How a script is told what answers look like: the encoder must know which of them is none of the others.
-_ANSWERS: dict[ModelKind, dict[str, str]] = {
-    "language_model": {"answers": "names"},
-    "encoder": {"fallback": NONE_ANSWER},
-}
 
 
 class Hub:
@@ -170,35 +154,28 @@ class Hub:
             AWSError: AWS refused a call.
         """
         key = ModelKey(product=product, task=task, model_id=model_id)
-        chosen = find_recipe(recipe)
-        checked = contract.check_hyperparameters(_over(chosen.hyperparameters, hyperparameters), kind=chosen.kind)
-        base_model = chosen.base_model if base_model is None else base_model
-        if base_model is None:
-            raise ConfigurationError(f"The recipe {recipe!r} needs a base_model, such as base_model={SMOLLM2!r}.")
+        choices = TrainingChoices.settle(
+            recipe,
+            base_model=base_model,
+            hyperparameters=hyperparameters,
+            augmentation=augmentation,
+            pool=pool,
+            copies=copies,
+            starter_conversations=starter_conversations,
+        )
         require_instance_type(instance_type, training=True)
         if instance_count != 1:
             raise ConfigurationError(
                 f"instance_count={instance_count!r} is not supported: the training script runs on one instance. Take an "
                 "instance type with more GPUs; all of them are used."
             )
-        starter = chosen.starter_conversations if starter_conversations is None else starter_conversations
-        augmentation = chosen.augmentation if augmentation is None else augmentation
-        _require_mix(copies=copies, starter=starter, augmentation=augmentation, pool=pool)
-        data_versions = min(math.ceil(checked.num_train_epochs), _MOST_VERSIONS)
         version = naming.new_version()
         name = naming.versioned(naming.job_base(key), version) if job_name is None else job_name
         naming.require_resource_name("job_name", name)
         prefix = f"{naming.s3_prefix(key)}/jobs/{name}"
         with tempfile.TemporaryDirectory() as scratch:
             folder = Path(scratch)
-            train = prepare_training_data(
-                self._on_disk(train_data, folder),
-                folder / "train.jsonl",
-                copies=copies * data_versions,
-                augmentation=augmentation,
-                pool=pool,
-                starter=starter,
-            )
+            train = choices.prepare(self._on_disk(train_data, folder), folder / "train.jsonl")
             held_out = None
             # The version keeps apart what two processes upload for one job_name, of which AWS will refuse one.
             uploads = {f"{prefix}/data/{version}/train/train.jsonl": train.path}
@@ -207,7 +184,7 @@ class Hub:
                 uploads[f"{prefix}/data/{version}/validation/validation.jsonl"] = held_out.path
             storage = self._storage(dry_run=dry_run)
             channels = {Path(object_key).stem: storage.uri(f"{Path(object_key).parent}/") for object_key in uploads}
-            base = self._find_base(str(base_model), storage)
+            base = self._find_base(choices.base_model, storage)
             if base.uri is not None:
                 channels[contract.BASE_MODEL_CHANNEL] = base.uri
             code = pack_folder(training_scripts_dir(), folder / "sourcedir.tar.gz")
@@ -221,17 +198,12 @@ class Hub:
                     instance_count=instance_count,
                     volume_size_gb=volume_size_gb,
                     max_runtime_seconds=max_runtime_seconds,
-                    program=_PROGRAMS[chosen.kind],
+                    program=choices.program,
                     hyperparameters={
-                        **checked.model_dump(),
+                        **choices.told(task=task, train=train, held_out=held_out),
                         "base_model": "" if base.uri else base.reference.id,
                         "base_model_id": base.reference.id,
                         "base_model_revision": base.reference.revision or "",
-                        "prompt_version": PROMPT_VERSION if task == ROUTING else "",
-                        **_ANSWERS[chosen.kind],
-                        "data_versions": data_versions if train.augmented else 1,
-                        "dataset_sha256": train.sha256,
-                        "validation_sha256": "" if held_out is None else held_out.sha256,
                     },
                     channels=channels,
                     source_uri=storage.uri(code_key),
@@ -240,11 +212,7 @@ class Hub:
                     checkpoint_uri=storage.uri(f"{prefix}/checkpoints")
                     if resume is None
                     else self._checkpoints_of(resume),
-                    environment={
-                        **self._hub_token_environment(),
-                        **_git_commit(),
-                        **_data_recipe(recipe, starter=starter, copies=copies, augmentation=augmentation),
-                    },
+                    environment={**self._hub_token_environment(), **choices.environment()},
                     region_name=self._session.region_name,
                     tags=naming.tags(key, version=version),
                 ),
@@ -559,40 +527,3 @@ class Hub:
 
     def _send(self, request: Request) -> None:
         self._session.call("sagemaker", request.method, **request.parameters)
-
-
-def _require_mix(*, copies: object, starter: object, augmentation: object, pool: object) -> None:
-    """Refuse what training data cannot be mixed by."""
-    if isinstance(copies, bool) or not isinstance(copies, int) or copies < 1:
-        raise ConfigurationError(f"copies={copies!r} must be a whole number of at least 1.")
-    if isinstance(starter, bool) or not isinstance(starter, int) or starter < 0:
-        raise ConfigurationError(f"starter_conversations={starter!r} must be a whole number of at least 0.")
-    if not isinstance(augmentation, Augmentation | None) or not isinstance(pool, TaskPool | None):
-        raise ConfigurationError("augmentation must be an Augmentation(…), and pool a TaskPool(…).")
-
-
-def _over(recipe: Mapping[str, Any], given: Mapping[str, Any] | None) -> Any:
-    """Lay what is given over the recipe's hyperparameters; what is no mapping passes, to be refused by its check."""
-    return {**recipe, **given} if isinstance(given, Mapping) else given or dict(recipe)
-
-
-def _data_recipe(recipe: str, *, starter: int, copies: int, augmentation: Augmentation | None) -> dict[str, str]:
-    """Tell the manifest how the data was mixed and varied; what is as by default is left out."""
-    varied = vars(augmentation or Augmentation())
-    told = {
-        "recipe": recipe,
-        "starter_conversations": starter,
-        "copies": copies,
-        "augmentation": {name: value for name, value in varied.items() if value != getattr(Augmentation(), name)},
-    }
-    return {"MOJO_DATA_RECIPE": json.dumps(told)}
-
-
-def _git_commit() -> dict[str, str]:
-    """Name the commit of the folder that the administrator works in, for the manifest; nothing outside a checkout."""
-    command = ["git", "rev-parse", "HEAD"]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=5, check=False)
-    except (OSError, subprocess.TimeoutExpired):
-        return {}
-    return {"MOJO_GIT_COMMIT": done.stdout.strip()} if done.returncode == 0 else {}
