@@ -21,6 +21,11 @@ Each says what went wrong, with which thing, and what to try; the facts are attr
      ├── EndpointFailedError            (.endpoint_name, .reason)
      ├── EvaluationError                a router or a run that cannot be measured
      ├── ReportError                    a report that cannot be read or compared
+     ├── ReviewError                    an action on conversations under review that cannot be done
+     │    ├── ReviewConflictError       decided, changed or given to somebody else meanwhile
+     │    └── ReviewDatabaseError       the review's database cannot be read, written or understood
+     ├── GenerationError                a set of conversations that cannot be written on
+     │    └── ProviderUnavailableError  no answer now, perhaps later               (.retry_after, .rate_limited)
      ├── WaitTimeoutError               still going on when the wait ended
      └── PredictionError                asking an endpoint failed                (.endpoint_name, .request_id)
           ├── EndpointNotFoundError
@@ -136,6 +141,43 @@ class EvaluationError(MojoError):
 
 class ReportError(MojoError, ValueError):
     """A report of another version, of other conversations, or none at all."""
+
+
+class ReviewError(MojoError):
+    """An action on conversations under review that cannot be done; nothing of it was stored."""
+
+
+class ReviewConflictError(ReviewError):
+    """The conversation was decided, changed or given to somebody else meanwhile, such as from another tab."""
+
+
+class ReviewDatabaseError(ReviewError):
+    """The review's database cannot be reached, written or understood; what was stored before is still there."""
+
+
+class GenerationError(MojoError):
+    """A set of conversations that cannot be written on; what was written is kept, and a new start asks for the rest."""
+
+
+class ProviderUnavailableError(GenerationError):
+    """What writes conversations gave no answer now, and may later: `retry_after` seconds from now, if it said so.
+
+    `rate_limited` when it only wants to be asked less often; `maybe_paid` when the answer may have been written, and was
+    lost on its way.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        retry_after: float | None = None,
+        rate_limited: bool = False,
+        maybe_paid: bool = False,
+    ) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+        self.rate_limited = rate_limited
+        self.maybe_paid = maybe_paid
 
 
 class WaitTimeoutError(MojoError, TimeoutError):

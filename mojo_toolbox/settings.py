@@ -51,6 +51,8 @@ class Settings(BaseSettings):
         default=None, validation_alias=AliasChoices("MOJO_OPENAI_API_KEY", "OPENAI_API_KEY")
     )
     """Key of that server; one on this machine mostly needs none."""
+    review_database: SecretStr | None = None
+    """Where conversations under review lie: a file or a `postgresql://` URL, which may hold a password."""
 
     @field_validator("home")
     @classmethod

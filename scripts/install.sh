@@ -35,3 +35,17 @@ if ! "$venv/bin/python" -m pip install --disable-pip-version-check -e '.[dev]' -
     echo "The installation failed; the whole log is $log" >&2
     exit 1
 fi
+
+# The review page's tests drive a real browser; where there is none, they are skipped and say so.
+if ! command -v chromium chromium-browser google-chrome >/dev/null; then
+    if [[ $(id -u) == 0 ]] && command -v apt-get >/dev/null; then
+        echo "Installing chromium, for the tests of the review page"
+        patience=(-o Acquire::http::Timeout=30 -o Acquire::Retries=2)
+        if ! { apt-get "${patience[@]}" update && DEBIAN_FRONTEND=noninteractive \
+            apt-get "${patience[@]}" install -y --no-install-recommends chromium; } >>"$log" 2>&1; then
+            echo "chromium could not be installed, so the tests of the review page will be skipped; see $log" >&2
+        fi
+    else
+        echo "The tests of the review page need chromium (Debian: apt install chromium); without it they are skipped." >&2
+    fi
+fi

@@ -20,11 +20,16 @@ def main(checkout: Path) -> None:
     assert importlib.util.find_spec("torch") is None, "the base install brings torch"
     assert AWSModel(product="mojodex", task="routing", model_id="router", stage="dev", cloud_service="local")
     assert Hub(cloud_service="local")
-    package, evaluation = Path(mojo_toolbox.__file__).parent, Path("evaluation")
+    package, evaluation, review = Path(mojo_toolbox.__file__).parent, Path("evaluation"), Path("review")
     for shipped, original in (
         *(
             (package / folder, checkout / "mojo_toolbox" / folder)
-            for folder in (evaluation / "routers" / "prompts", evaluation / "pages" / "templates")
+            for folder in (
+                evaluation / "routers" / "prompts",
+                evaluation / "pages" / "templates",
+                review / "pages",
+                review / "static",
+            )
         ),
         (training_scripts_dir(), checkout / "training_scripts"),
         (inference_code_dir(), checkout / "inference_code"),

@@ -11,12 +11,14 @@ from tiny_base import save_tiny_base
 
 _SETTINGS = ("AWS_", "MOJO_", "OPENAI_", "SAGEMAKER_", "SM_")
 _PLAIN_NAMES = ("ROLE_NAME", "HF_TOKEN")
+# What is said to the tests themselves, such as a database to use.
+_FOR_TESTS = "MOJO_TEST_"
 
 
 def pytest_configure() -> None:
     """Forget the developer's account, tokens and settings: no test may depend on them, or reach them."""
     for name in list(os.environ):
-        if name.startswith(_SETTINGS) or name in _PLAIN_NAMES:
+        if (name.startswith(_SETTINGS) and not name.startswith(_FOR_TESTS)) or name in _PLAIN_NAMES:
             del os.environ[name]
     os.environ["AWS_CONFIG_FILE"] = os.environ["AWS_SHARED_CREDENTIALS_FILE"] = os.devnull
     os.environ["AWS_EC2_METADATA_DISABLED"] = "true"

@@ -11,7 +11,9 @@ from mojo_toolbox import __version__
 from mojo_toolbox.cli import (
     data_augment,
     data_check,
+    data_generate,
     data_import,
+    data_quality,
     data_split,
     data_starter,
     deploy,
@@ -22,6 +24,7 @@ from mojo_toolbox.cli import (
     predict,
     quickstart,
     report,
+    review,
     rm,
     train,
 )
@@ -67,9 +70,10 @@ def _group(parent: typer.Typer, name: str, help_text: str) -> typer.Typer:
     return group
 
 
-_data = _group(application, "data", "Import, check, split and augment conversations; write ready-made ones.")
+_data = _group(application, "data", "Import, generate, check, split and augment conversations; write ready-made ones.")
 _import = _group(_data, "import", "Import conversations from other formats.")
 _report = _group(application, "report", "Compare reports of mojo evaluate, and show them again.")
+_review = _group(application, "review", "Validate conversations, alone or as a team, in a page in the browser.")
 _local = _group(application, "local", "Start, stop and use the local cloud on this machine.")
 
 # Where each command hangs, its name, what it runs, and the examples that end its help.
@@ -82,11 +86,14 @@ _COMMANDS: tuple[tuple[typer.Typer, str, Callable[..., None], str], ...] = (
     (application, "logs", logs.logs, logs.EXAMPLES),
     (application, "rm", rm.rm, rm.EXAMPLES),
     (_data, "check", data_check.check_file, data_check.EXAMPLES),
+    (_data, "quality", data_quality.describe_quality, data_quality.EXAMPLES),
     (_data, "split", data_split.split_conversations, data_split.EXAMPLES),
     (_data, "augment", data_augment.augment_file, data_augment.EXAMPLES),
+    (_data, "generate", data_generate.generate_file, data_generate.EXAMPLES),
     (_data, "starter", data_starter.write_starter, data_starter.EXAMPLES),
     *((_import, name, command, data_import.EXAMPLES[name]) for name, command in data_import.COMMANDS.items()),
     *((_report, name, command, report.EXAMPLES[name]) for name, command in report.COMMANDS.items()),
+    *((_review, name, command, review.EXAMPLES[name]) for name, command in review.COMMANDS.items()),
     *((_local, name, command, local.EXAMPLES[name]) for name, command in local.COMMANDS.items()),
 )
 application.command("quickstart", cls=PlainCommand)(quickstart.quickstart)

@@ -89,21 +89,32 @@ def _prompted(kind: str, rest: str, asked: Asked) -> list[Any]:
 
 
 def _model(key: str, asked: Asked) -> AWSModel:
+    return deployed_model(key, option="--routers", cloud_service=asked.cloud_service, region_name=asked.region_name)
+
+
+def deployed_model(
+    key: str, *, option: str, cloud_service: Literal["aws", "local"] | None, region_name: str | None
+) -> AWSModel:
+    """Return the model of PRODUCT/TASK/MODEL_ID or PRODUCT/TASK/MODEL_ID/STAGE.
+
+    Raises:
+        UsageError: `key`, which `option` gave, is neither.
+    """
     from mojo_toolbox.model import AWSModel
 
     parts = key.split("/")
     if len(parts) == _KEY_PARTS:
         parts.append("dev")
     if len(parts) != _KEY_PARTS + 1 or not all(parts):
-        raise UsageError(f"--routers: {key!r} is not PRODUCT/TASK/MODEL_ID or PRODUCT/TASK/MODEL_ID/STAGE.")
+        raise UsageError(f"{option}: {key!r} is not PRODUCT/TASK/MODEL_ID or PRODUCT/TASK/MODEL_ID/STAGE.")
     product, task, model_id, stage = parts
     return AWSModel(
         product=product,
         task=task,
         model_id=model_id,
         stage=stage,
-        cloud_service=asked.cloud_service,
-        region_name=asked.region_name,
+        cloud_service=cloud_service,
+        region_name=region_name,
     )
 
 

@@ -6,6 +6,8 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from mojo_toolbox.contract import Usage
@@ -49,6 +51,7 @@ def completion_request(
     max_tokens: int,
     stop: Sequence[str],
     seed: int,
+    temperature: float = 0,
     left_out: frozenset[str],
     reasoning_tokens: int,
 ) -> dict[str, Any]:
@@ -56,7 +59,7 @@ def completion_request(
 
     A model that refuses `max_tokens` thinks before it answers: its longer name, and room for the thoughts, stand in.
     """
-    wanted: dict[str, Any] = {"max_tokens": max_tokens, "temperature": 0, "seed": seed}
+    wanted: dict[str, Any] = {"max_tokens": max_tokens, "temperature": temperature, "seed": seed}
     if stop:
         wanted["stop"] = list(stop[:MOST_STOPS])
     request: dict[str, Any] = {"model": model, "messages": list(messages)}
@@ -151,6 +154,23 @@ def refusal(error: APIStatusError, request: Mapping[str, Any], *, name: str, whe
         status=status,
         container_message=reason,
     )
+
+
+def seconds_to_wait(error: APIStatusError) -> float | None:
+    """Return how long the server wants to be left alone (Retry-After, in seconds or as a date); None if it does not say."""
+    headers = error.response.headers
+    for name, unit in (("retry-after-ms", 1e-3), ("retry-after", 1.0)):
+        try:
+            seconds = float(headers[name]) * unit
+        except (KeyError, ValueError):
+            continue
+        # NaN and negative numbers say nothing.
+        return seconds if seconds >= 0 else None
+    try:
+        until = parsedate_to_datetime(headers["retry-after"])
+        return max(0.0, (until - datetime.now(UTC)).total_seconds())
+    except (KeyError, ValueError, TypeError):  # TypeError: a date without a zone
+        return None
 
 
 def _refuses_restriction(error: APIStatusError, request: Mapping[str, Any]) -> bool:

@@ -79,6 +79,8 @@ class EndpointChat:
         stop: Sequence[str] = (),
         choices: Sequence[str] | None = None,
         structured: Structured = "choice",
+        temperature: float = 0.0,
+        seed: int | None = None,
     ) -> Completion:
         """Ask once.
 
@@ -89,9 +91,17 @@ class EndpointChat:
         if choices is not None and structured != "choice":
             raise ConfigurationError(f'{self.name} knows no {structured}. Use structured="choice".')
         model = self._model
-        body = chat_request(messages, choices=choices, max_tokens=max_tokens, adapter=model._adapter)  # noqa: SLF001
-        # predict() sends neither stop strings nor choices of a caller's own.
-        reply, _, _ = model._chat(body | ({"stop": list(stop[:MOST_STOPS])} if stop else {}))  # noqa: SLF001
+        body = chat_request(
+            messages,
+            choices=choices,
+            max_tokens=max_tokens,
+            temperature=temperature,
+            adapter=model._adapter,  # noqa: SLF001
+        )
+        # predict() sends neither stop strings nor seeds, nor choices of a caller's own.
+        body |= {"stop": list(stop[:MOST_STOPS])} if stop else {}
+        body |= {} if seed is None else {"seed": seed}
+        reply, _, _ = model._chat(body)  # noqa: SLF001
         content = until(reply.content, stop)
         used_up = choices is None and reply.usage.completion_tokens >= max_tokens
         probability = (reply.choice_probabilities or {}).get(content)
@@ -153,8 +163,10 @@ class OpenAIChat:
         stop: Sequence[str] = (),
         choices: Sequence[str] | None = None,
         structured: Structured = "choice",
+        temperature: float = 0.0,
+        seed: int | None = None,
     ) -> Completion:
-        """Ask once, at temperature 0. Parameters that the model refuses are left out from then on.
+        """Ask once. Parameters that the model refuses are left out from then on; `seed` is the model's own when left out.
 
         Raises:
             EvaluationError: asking is of no use: a wrong key, an unknown model, an account used up, no server.
@@ -168,7 +180,8 @@ class OpenAIChat:
                 model=self._model,
                 max_tokens=max_tokens,
                 stop=stop,
-                seed=self._seed,
+                seed=self._seed if seed is None else seed,
+                temperature=temperature,
                 left_out=self._left_out,
                 reasoning_tokens=self._reasoning_tokens,
             )
@@ -181,6 +194,11 @@ class OpenAIChat:
         if choices is not None and structured == "json_schema":
             content = chosen(content)
         return Completion(content, completion.usage, completion.cut_off)
+
+    def most_tokens(self, max_tokens: int) -> int:
+        """Return how long an answer may become with its thoughts; a model that was never asked may have some."""
+        thinks = not self._answered or "max_tokens" in self._left_out
+        return max_tokens + (self._reasoning_tokens if thinks else 0)
 
     def _ask(self, request: dict[str, Any]) -> Completion | None:
         """Send it; None when the model refuses a parameter that is left out from now on."""

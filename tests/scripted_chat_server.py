@@ -32,7 +32,10 @@ def refusal(status, message, **fields):
 
 
 class ChatServer:
-    """`answer(request)` returns a text, a completion, (status, document), bytes, or raises ConnectionError to hang up."""
+    """Says what `answer(request)` returns: a text, a completion, (status, document), (status, document, headers), bytes.
+
+    Raising ConnectionError hangs up.
+    """
 
     def __init__(self, answer):
         self.answer = answer
@@ -55,7 +58,7 @@ def serving(answer):
             except ConnectionError:
                 self.close_connection = True
                 return
-            status, document = said if isinstance(said, tuple) else (200, said)
+            status, document, *headers = said if isinstance(said, tuple) else (200, said)
             document = completion(document) if isinstance(document, str) else document
             raw = document if isinstance(document, bytes) else json.dumps(document).encode()
             self.send_response(status)
@@ -63,7 +66,8 @@ def serving(answer):
             self.send_header("Content-Length", str(len(raw)))
             self.send_header("x-request-id", f"r{len(told.requests)}")
             # Of interest after 429 only; the client waits so long, not seconds.
-            self.send_header("retry-after-ms", "1")
+            for name, value in (headers[0] if headers else {"retry-after-ms": "1"}).items():
+                self.send_header(name, value)
             self.end_headers()
             with suppress(ConnectionError):  # the client has given up
                 self.wfile.write(raw)

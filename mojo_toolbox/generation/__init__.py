@@ -1,0 +1,23 @@
+"""Conversations written by a language model to a plan that was made first: labels come with the text."""
+
+from mojo_toolbox.generation.plan import DEFAULT_SHARES, Plan, PlannedTurn, Voice
+from mojo_toolbox.generation.reading import MalformedReply
+from mojo_toolbox.generation.runner import Outcome, generate
+from mojo_toolbox.generation.task_file import Example, TaskFile, read_task_file
+from mojo_toolbox.generation.templates import TEMPLATES, PromptTemplate, load_template
+
+__all__ = [
+    "DEFAULT_SHARES",
+    "TEMPLATES",
+    "Example",
+    "MalformedReply",
+    "Outcome",
+    "Plan",
+    "PlannedTurn",
+    "PromptTemplate",
+    "TaskFile",
+    "Voice",
+    "generate",
+    "load_template",
+    "read_task_file",
+]

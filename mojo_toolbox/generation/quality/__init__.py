@@ -1,0 +1,7 @@
+"""How good a set of conversations is: figures with their meanings, beside those of a reference."""
+
+from mojo_toolbox.generation.quality.figures import Figure
+from mojo_toolbox.generation.quality.report import QualityReport, quality
+from mojo_toolbox.generation.quality.two_samples import Telling, TwoSampleTest
+
+__all__ = ["Figure", "QualityReport", "Telling", "TwoSampleTest", "quality"]

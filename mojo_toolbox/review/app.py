@@ -1,0 +1,105 @@
+"""The review page as an application that any ASGI server runs."""
+
+from __future__ import annotations
+
+import logging
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from mojo_toolbox.errors import (
+    ConfigurationError,
+    DataError,
+    MojoError,
+    PredictionError,
+    ReviewConflictError,
+    ReviewDatabaseError,
+    ReviewError,
+)
+from mojo_toolbox.model import Model
+from mojo_toolbox.review.store import ReviewStore
+
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+_log = logging.getLogger(__name__)
+
+# The first class that fits tells the status. What can be sent again with another outcome is a 5xx: the page keeps it.
+_STATUS: tuple[tuple[type[MojoError], HTTPStatus], ...] = (
+    (ReviewDatabaseError, HTTPStatus.SERVICE_UNAVAILABLE),
+    (ReviewConflictError, HTTPStatus.CONFLICT),
+    (ReviewError, HTTPStatus.UNPROCESSABLE_ENTITY),
+    (DataError, HTTPStatus.BAD_REQUEST),
+    (ConfigurationError, HTTPStatus.BAD_REQUEST),
+    (PredictionError, HTTPStatus.BAD_GATEWAY),
+)
+
+
+def create_app(store: ReviewStore, *, local_person: bool = False, router: Model | None = None) -> Starlette:
+    """Return the review page over `store`, as an ASGI application.
+
+    Args:
+        store: the conversations; it stays open when the application ends.
+        local_person: let whoever sits at this machine in without a token, as the store's local reviewer. Only for a server
+            that listens on loopback and has no proxy before it.
+        router: what the playground asks, such as an `AWSModel`; None: the playground says that there is none.
+
+    Raises:
+        ConfigurationError: the `review` extra is missing.
+    """
+    try:
+        from starlette.applications import Starlette
+        from starlette.middleware import Middleware
+        from starlette.routing import Mount, Route
+        from starlette.staticfiles import StaticFiles
+    except ImportError as error:
+        raise ConfigurationError(
+            "The review page needs starlette and jinja2. Install the review extra: pip install 'mojo-toolbox[review]'"
+        ) from error
+    from mojo_toolbox.review.web import administering, joining, playing, reviewing
+    from mojo_toolbox.review.web.guard import Guard
+    from mojo_toolbox.review.web.pages import STATIC, static_path
+
+    application = Starlette(
+        routes=[
+            Route("/", reviewing.review_page),
+            Route("/api/state", reviewing.state),
+            Route("/api/decide", reviewing.decide, methods=["POST"]),
+            Route("/api/back", reviewing.back, methods=["POST"]),
+            Route("/api/keep", reviewing.keep, methods=["POST"]),
+            Route("/admin", administering.admin_page),
+            Route("/admin/settle/{item:int}", administering.settle, methods=["POST"]),
+            Route("/playground", playing.playground_page),
+            Route("/api/playground/turn", playing.turn, methods=["POST"]),
+            Route("/api/playground/correct", playing.correct, methods=["POST"]),
+            Route("/join/{token}", joining.join),
+            Route("/leave", joining.leave, methods=["POST"]),
+            Mount(static_path(), StaticFiles(directory=STATIC)),
+        ],
+        middleware=[
+            Middleware(Guard, store=store, local_person=local_person, public=(f"{static_path()}/", "/join/")),
+        ],
+        exception_handlers={MojoError: _told, Exception: _failed},
+    )
+    application.state.store = store
+    application.state.router = router
+    return application
+
+
+def _told(request: Request, error: Exception) -> Response:
+    """Answer what the library refused, in its own words."""
+    from mojo_toolbox.review.web.pages import refusal
+
+    status = next((status for kind, status in _STATUS if isinstance(error, kind)), HTTPStatus.INTERNAL_SERVER_ERROR)
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        _log.warning("%s %s: %s", request.method, request.url.path, error)
+    return refusal(request, status, str(error))
+
+
+def _failed(request: Request, error: Exception) -> Response:
+    """Answer what nobody expected; the log has the details, and the page keeps what it could not store."""
+    from mojo_toolbox.review.web.pages import refusal
+
+    _log.error("%s %s failed: %r", request.method, request.url.path, error)
+    return refusal(request, HTTPStatus.INTERNAL_SERVER_ERROR, "The server failed inside. Its log has the details.")

@@ -1,0 +1,199 @@
+"""Figures: how far reviewing is, how fast it goes, what each reviewer did, what became of each task's labels."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby, pairwise
+from typing import Any, cast
+
+from sqlalchemy import Connection, func, select
+
+from mojo_toolbox.review.agreement import Agreement, verdict
+from mojo_toolbox.review.items import past_decision, read_labels
+from mojo_toolbox.review.queue import Turn, counts
+from mojo_toolbox.review.records import (
+    ACTIONS,
+    Action,
+    Open,
+    Overview,
+    PastDecision,
+    Progress,
+    ReviewerFigures,
+    TaskFigures,
+)
+from mojo_toolbox.review.schema import DECIDED, HELD, SETTLING, conversations, reviewers, seats
+
+# Between two decisions that are further apart nobody was at work, in seconds.
+_PAUSE = 300.0
+_AT_WORK = 900.0
+_SPEED_WINDOW = 8 * 3600.0
+_FEWEST_FOR_SPEED = 3
+_SPEED_FROM = 50
+_SHOWN = 100
+
+
+def progress(turn: Turn) -> Progress:
+    """Return how far all are, and one reviewer's share and speed. See `ReviewStore.progress`."""
+    done, total = counts(turn.connection)
+    mine = select(func.count()).where(
+        seats.c.reviewer_id == turn.reviewer.id, seats.c.state == DECIDED, seats.c.active, seats.c.seat != SETTLING
+    )
+    times = _recent_times(turn.connection, turn.now)
+    speeds = {reviewer: _per_hour(found) for reviewer, found in times.items()}
+    at_work = [
+        speed
+        for reviewer, speed in speeds.items()
+        if speed and (reviewer == turn.reviewer.id or turn.now - times[reviewer][0] < _AT_WORK)
+    ]
+    return Progress(
+        done=done,
+        total=total,
+        mine=int(turn.connection.execute(mine).scalar_one()),
+        per_hour=speeds.get(turn.reviewer.id),
+        seconds_left=3600 * (total - done) / sum(at_work) if at_work else None,
+    )
+
+
+def overview(connection: Connection, *, now: float) -> Overview:
+    """Return the admin's view. See `ReviewStore.overview`."""
+    done, needed = counts(connection)
+    waiting = select(seats.c.conversation_id).where(seats.c.active, seats.c.state != DECIDED, seats.c.seat != SETTLING)
+    every = select(func.count()).where(conversations.c.replaced_by.is_(None))
+    undecided = select(func.count(waiting.distinct().subquery().c.conversation_id))
+    total = int(connection.execute(every).scalar_one())
+    tally = _Tally()
+    for conversation_id, name, decisions, settled in _decided(connection):
+        tally.add(conversation_id, name, decisions, settled)
+    return Overview(
+        conversations=total,
+        decided=total - int(connection.execute(undecided).scalar_one()),
+        decisions=done,
+        decisions_needed=needed,
+        reviewers=tuple(_reviewer_figures(connection, tally, now)),
+        tasks=tally.task_figures(),
+        checks=tuple(tally.checks),
+        checks_total=tally.counts["check"],
+        disagreements=tuple(tally.disagreements),
+        disagreements_total=tally.counts["disagreement"],
+        agreement=tally.agreement.overall(),
+        agreement_by_pair=tally.agreement.by_pair(),
+    )
+
+
+@dataclass
+class _Tally:
+    """What is counted in one pass over the decided seats."""
+
+    agreement: Agreement = field(default_factory=Agreement)
+    actions: dict[str, Counter[Action]] = field(default_factory=dict)
+    changed_by: Counter[str] = field(default_factory=Counter)
+    turns: Counter[str | None] = field(default_factory=Counter)
+    away: Counter[str | None] = field(default_factory=Counter)
+    to: Counter[str | None] = field(default_factory=Counter)
+    counts: Counter[str] = field(default_factory=Counter)
+    checks: list[Open] = field(default_factory=list)
+    disagreements: list[Open] = field(default_factory=list)
+
+    def add(self, item_id: int, name: str, decisions: list[_Decided], settled: _Decided | None) -> None:
+        for decided in [*decisions, *([settled] if settled else [])]:
+            self.actions.setdefault(decided.past.by, Counter())[decided.past.action] += 1
+            self.changed_by[decided.past.by] += len(decided.past.changes)
+        past = tuple(decided.past for decided in decisions)
+        if len(past) > 1:
+            self.agreement.add(*past)
+        found = verdict(past, settled.past if settled else None)
+        self.counts[found] += 1
+        if found == "check" and len(self.checks) < _SHOWN:
+            self.checks.append(Open(item_id, name, past))
+        elif found == "disagreement" and len(self.disagreements) < _SHOWN:
+            self.disagreements.append(Open(item_id, name, past))
+        # What stands: the admin's decision, else the first.
+        self._count_tasks(settled or decisions[0])
+
+    def _count_tasks(self, decided: _Decided) -> None:
+        if decided.past.action == "wrong":
+            return
+        self.turns.update(decided.before.values())
+        for turn, label in decided.past.changes.items():
+            if turn in decided.before:
+                self.away[decided.before[turn]] += 1
+            self.to[label] += 1
+
+    def task_figures(self) -> tuple[TaskFigures, ...]:
+        every = sorted({*self.turns, *self.to}, key=lambda task: (task is None, task or ""))
+        return tuple(TaskFigures(task, self.turns[task], self.away[task], self.to[task]) for task in every)
+
+
+@dataclass(frozen=True)
+class _Decided:
+    past: PastDecision
+    before: dict[int, str | None]
+
+
+def _decided(connection: Connection) -> Iterator[tuple[int, str, list[_Decided], _Decided | None]]:
+    """Yield each conversation with its decisions and the one that settles it, in the order of import."""
+    rows = connection.execution_options(yield_per=1000).execute(
+        select(seats, reviewers.c.name.label("by"), conversations.c.name)
+        .join(reviewers, reviewers.c.id == seats.c.reviewer_id)
+        .join(conversations, conversations.c.id == seats.c.conversation_id)
+        .where(seats.c.active, seats.c.state == DECIDED)
+        .order_by(seats.c.conversation_id, seats.c.seat)
+    )
+    for conversation_id, group in groupby(rows, key=lambda row: cast("int", row.conversation_id)):
+        decisions, settled, name = [], None, ""
+        for row in group:
+            decided = _Decided(past_decision(row, row.by), read_labels(row.labels_before))
+            name = row.name
+            if row.seat == SETTLING:
+                settled = decided
+            else:
+                decisions.append(decided)
+        if decisions or settled:
+            yield conversation_id, name, decisions, settled
+
+
+def _reviewer_figures(connection: Connection, tally: _Tally, now: float) -> Iterator[ReviewerFigures]:
+    times = _recent_times(connection, now)
+    holding = _by_reviewer(connection, func.count(), state=HELD)
+    last = _by_reviewer(connection, func.max(seats.c.decided_at), state=DECIDED)
+    for row in connection.execute(select(reviewers.c.id, reviewers.c.name).order_by(func.lower(reviewers.c.name))):
+        actions = tally.actions.get(row.name, Counter())
+        yield ReviewerFigures(
+            name=row.name,
+            decided=actions.total(),
+            actions={action: actions[action] for action in ACTIONS},
+            changed_labels=tally.changed_by[row.name],
+            per_hour=_per_hour(times.get(row.id, [])),
+            holding=int(holding.get(row.id, 0)),
+            last_at=last.get(row.id),
+        )
+
+
+def _by_reviewer(connection: Connection, figure: Any, *, state: str) -> dict[int, Any]:
+    found = select(seats.c.reviewer_id, figure).where(seats.c.state == state).group_by(seats.c.reviewer_id)
+    return {row[0]: row[1] for row in connection.execute(found)}
+
+
+def _recent_times(connection: Connection, now: float) -> dict[int, list[float]]:
+    """Return when each reviewer decided in the last hours, the latest first, the last fifty at most."""
+    place = func.row_number().over(partition_by=seats.c.reviewer_id, order_by=seats.c.decided_at.desc())
+    recent = (
+        select(seats.c.reviewer_id, seats.c.decided_at, place.label("place"))
+        .where(seats.c.state == DECIDED, seats.c.decided_at > now - _SPEED_WINDOW)
+        .subquery()
+    )
+    found: dict[int, list[float]] = {}
+    last = select(recent).where(recent.c.place <= _SPEED_FROM).order_by(recent.c.reviewer_id, recent.c.place)
+    for row in connection.execute(last):
+        found.setdefault(row.reviewer_id, []).append(row.decided_at)
+    return found
+
+
+def _per_hour(times: Sequence[float]) -> float | None:
+    """Return the speed between the given times, the latest first, without pauses."""
+    gaps = [later - earlier for later, earlier in pairwise(times) if later - earlier < _PAUSE]
+    if len(times) < _FEWEST_FOR_SPEED or not gaps or not sum(gaps):
+        return None
+    return 3600 * len(gaps) / sum(gaps)

@@ -1,0 +1,316 @@
+"""`ReviewStore`: the one door to reviewed conversations, for the web page and the command line."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Self
+
+from mojo_toolbox.data import Conversation
+from mojo_toolbox.errors import ConfigurationError
+from mojo_toolbox.progress import Progress as ProgressReport
+from mojo_toolbox.progress import silent
+from mojo_toolbox.review.records import (
+    Decision,
+    ExportReport,
+    ImportReport,
+    Item,
+    Mark,
+    Overview,
+    Person,
+    Progress,
+    Reviewer,
+    RouterDecision,
+)
+
+try:
+    from mojo_toolbox.review import decisions, exchange, intake, overview, people, queue
+    from mojo_toolbox.review.database import Database
+    from mojo_toolbox.review.events import log
+    from mojo_toolbox.review.items import load_item
+    from mojo_toolbox.review.prepared import prepare_one
+except ImportError as error:
+    raise ConfigurationError(
+        f"Reviewing needs {error.name}. Install the review extra: pip install 'mojo-toolbox[review]'"
+    ) from error
+
+__all__ = [
+    "LOCK_SECONDS",
+    "Decision",
+    "ExportReport",
+    "ImportReport",
+    "Item",
+    "Mark",
+    "Overview",
+    "Person",
+    "Progress",
+    "ReviewStore",
+    "Reviewer",
+    "RouterDecision",
+]
+
+# A conversation that nobody acts on for so long goes to somebody else, in seconds.
+LOCK_SECONDS = 1800.0
+
+
+class ReviewStore:
+    """Conversations, the people who review them, and what they decided. Safe to share between threads and processes.
+
+    Each method is one transaction: when it returns, what it did is on disk with who and when; when it raises, nothing of it
+    is. All of them wait for the database, for milliseconds as a rule: call them from threads in an async server.
+
+    Raises (all methods):
+        ReviewDatabaseError: the database cannot be reached or written, such as on a full disk.
+    """
+
+    @classmethod
+    def open(
+        cls,
+        url: str,
+        *,
+        create: bool = True,
+        lock_seconds: float = LOCK_SECONDS,
+        clock: Callable[[], float] = time.time,
+    ) -> ReviewStore:
+        """Open a database, and make it where there is none; one of an older version is brought up to date.
+
+        Args:
+            url: a path, `sqlite:///review.db` or `postgresql://…`.
+            create: whether to make a file that is not there; without it that is an error.
+            lock_seconds: a conversation that is held so long without an action goes back to the queue.
+            clock: the time now, in seconds since 1970.
+
+        Raises:
+            ReviewDatabaseError: it is of a newer version, no database of ours, or cannot be reached.
+            ConfigurationError: the `review` (or `postgres`) extra is missing, or the URL is none.
+        """
+        if not lock_seconds > 0:
+            raise ConfigurationError(f"lock_seconds={lock_seconds!r} must be above 0.")
+        return cls(Database(url, create=create), lock_seconds=lock_seconds, clock=clock)
+
+    def __init__(self, database: Database, *, lock_seconds: float, clock: Callable[[], float]) -> None:
+        """Take an open database: `open()` is the way in."""
+        self._database = database
+        self._lock_seconds = lock_seconds
+        self._clock = clock
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # ------------------------------------------------------------------------------------------------ people
+
+    def invite(self, name: str, *, admin: bool = False, renew: bool = False) -> str:
+        """Add a reviewer and return their token, which is shown this once: only its hash is stored.
+
+        With `renew`, one who was invited before gets a new token and the old one ends. One who was revoked is let in again.
+
+        Raises:
+            ReviewError: the name is taken and `renew` is not set, or no name.
+        """
+        with self._database.writing() as connection:
+            return people.invite(connection, name, admin=admin, renew=renew, now=self._clock())
+
+    def revoke(self, name: str) -> None:
+        """End a reviewer's token; what they hold goes back to the queue, what they decided stays.
+
+        Raises:
+            ReviewError: nobody has that name.
+        """
+        with self._database.writing() as connection:
+            people.revoke(connection, name, now=self._clock())
+
+    def people(self) -> list[Person]:
+        """Return everybody who was ever let in, by name."""
+        with self._database.reading() as connection:
+            return people.people(connection)
+
+    def reviewer(self, token: str) -> Reviewer | None:
+        """Return whose token it is; None for a wrong one and for one that was revoked."""
+        with self._database.reading() as connection:
+            return people.reviewer_of(connection, token)
+
+    def local_reviewer(self) -> Reviewer:
+        """Return the single person of a page on this machine, an admin, called as they are logged in."""
+        with self._database.reading() as connection:
+            known = people.known_local(connection)
+        if known is not None:
+            return known
+        with self._database.writing() as connection:
+            return people.make_local(connection, now=self._clock())
+
+    # ------------------------------------------------------------------------------------------------ reviewing
+
+    def next(self, reviewer: Reviewer) -> Item | None:
+        """Return what the reviewer has to decide on now, locked for them: the same again until it is decided.
+
+        None when nothing is left for them.
+        """
+        return self._held(reviewer, 1)
+
+    def upcoming(self, reviewer: Reviewer) -> Item | None:
+        """Return what `next()` will be once the present one is decided, locked too, so that a page can have it ready."""
+        return self._held(reviewer, 2)
+
+    def get(self, reviewer: Reviewer, item_id: int) -> Item:
+        """Return an item that the reviewer holds or decided; an admin sees all.
+
+        Raises:
+            ReviewError: no such item, or somebody else's.
+        """
+        with self._reading(reviewer) as turn:
+            return decisions.get(turn, item_id)
+
+    def keep(self, reviewer: Reviewer) -> None:
+        """Begin the time-out of what the reviewer holds anew: for a page that is open, every few minutes."""
+        with self._turn(reviewer, lazily=True) as turn:
+            queue.begin(turn)
+            queue.keep(turn)
+
+    def decide(self, reviewer: Reviewer, item_id: int, decision: Decision) -> None:
+        """Store a decision. One with a `key` that was stored already does nothing: a page may send it again.
+
+        Raises:
+            ReviewConflictError: it was decided or changed elsewhere meanwhile (another tab), or timed out and was given to
+                somebody else; nothing is stored, show `next()`.
+            ReviewError: no such item or not theirs, a label that is not on its task list or not on a user turn.
+        """
+        with self._turn(reviewer) as turn:
+            decisions.decide(turn, item_id, decision)
+
+    def back(self, reviewer: Reviewer, *, key: str = "") -> Item | None:
+        """Undo the reviewer's last decision that stands, and return that item, locked; None when there is none.
+
+        Called again it undoes the one before. What was open stays theirs and comes after. With a `key` that was used
+        already nothing more is undone, and the same item is returned.
+        """
+        with self._turn(reviewer) as turn:
+            return decisions.back(turn, key)
+
+    def settle(self, admin: Reviewer, item_id: int) -> Item:
+        """Give an admin a decided conversation to settle it: to be checked, or judged differently. `next()` returns it too.
+
+        What the admin decides then stands above the reviewers' decisions, which are kept.
+
+        Raises:
+            ReviewError: not an admin, or no such item.
+            ReviewConflictError: another admin has it open.
+        """
+        with self._turn(admin) as turn:
+            return decisions.settle(turn, item_id)
+
+    # ------------------------------------------------------------------------------------------------ figures
+
+    def progress(self, reviewer: Reviewer) -> Progress:
+        """Return how far all are, and this reviewer's share and speed."""
+        with self._reading(reviewer) as turn:
+            return overview.progress(turn)
+
+    def overview(self) -> Overview:
+        """Return the admin's view: by reviewer and task, what is to be checked, disagreements, agreement."""
+        with self._database.reading() as connection:
+            return overview.overview(connection, now=self._clock())
+
+    # ------------------------------------------------------------------------------------------------ in and out
+
+    def enqueue(
+        self,
+        conversation: Conversation,
+        *,
+        source: str = "playground",
+        by: Reviewer | None = None,
+        marks: Sequence[Mark] = (),
+        router: Mapping[int, RouterDecision] | None = None,
+    ) -> int:
+        """Put one conversation in the queue, near its front, and return its item id; a known one keeps its decisions."""
+        row = prepare_one(conversation, marks, router or {}, first=True)
+        now = self._clock()
+        with self._database.writing() as connection:
+            intake.Intake(source, intake.begin_import(connection), now).store(connection, [row])
+            number = intake.number_of(connection, row.identity)
+            log(
+                connection,
+                "enqueue",
+                at=now,
+                reviewer_id=None if by is None else by.id,
+                conversation_id=number,
+                source=source,
+            )
+            return number
+
+    def import_file(
+        self,
+        path: Path | str,
+        *,
+        source: str | None = None,
+        overlap: float = 0.0,
+        predictions: Path | str | None = None,
+        report: ProgressReport = silent,
+    ) -> ImportReport:
+        """Read conversations into the queue; all lines are checked before the first one is stored.
+
+        A conversation is known again by its text and task list, not by its id: decisions on it stay. When other text comes
+        under the id of an earlier one of the same source, the earlier one leaves the queue.
+
+        Args:
+            path: JSON Lines in the project's format.
+            source: what the file is called among sources; unset, its name without the folder.
+            overlap: share of the conversations that two people judge, from 0 to 1; which ones follows from their text.
+            predictions: `predictions.jsonl` of `mojo evaluate` on this file: puts what a router disagrees with first,
+                then what it is unsure of.
+            report: takes the progress.
+
+        Raises:
+            DataError: a line that is no conversation, or predictions of other data; nothing is stored then.
+        """
+        path = Path(path)
+        return exchange.import_file(
+            self._database,
+            path,
+            source=path.name if source is None else source,
+            overlap=overlap,
+            predictions=None if predictions is None else Path(predictions),
+            at=self._clock(),
+            report=report,
+        )
+
+    def export_file(self, path: Path | str, *, include: Collection[str] = ()) -> ExportReport:
+        """Write the decided conversations with the labels that stand, and who decided what in `meta["reviewed"]`.
+
+        Args:
+            path: JSON Lines to write, whole or not at all.
+            include: what is left out otherwise: "undecided", "wrong", "check", "disagreement". Where two people disagree
+                about a turn, it is written without a label.
+        """
+        return exchange.export_file(self._database, Path(path), include=include)
+
+    def _held(self, reviewer: Reviewer, number: int) -> Item | None:
+        """Return the first or second item that the reviewer holds; what is missing is given out."""
+        with self._reading(reviewer) as turn:
+            mine = queue.still_at_hand(turn, number)
+            if len(mine) == number:
+                return load_item(turn.connection, mine[-1])
+        with self._turn(reviewer, lazily=True) as turn:
+            queue.begin(turn)
+            mine = queue.at_hand(turn, number)
+            return load_item(turn.connection, mine[-1]) if len(mine) == number else None
+
+    @contextmanager
+    def _turn(self, reviewer: Reviewer, *, lazily: bool = False) -> Iterator[queue.Turn]:
+        with self._database.writing(lazily=lazily) as connection:
+            now = self._clock()
+            yield queue.Turn(connection, reviewer, now, now + self._lock_seconds)
+
+    @contextmanager
+    def _reading(self, reviewer: Reviewer) -> Iterator[queue.Turn]:
+        with self._database.reading() as connection:
+            now = self._clock()
+            yield queue.Turn(connection, reviewer, now, now + self._lock_seconds)

@@ -1,0 +1,88 @@
+"""What the page's scripts send, checked before anything is done with it."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from starlette.requests import Request
+
+from mojo_toolbox.data import Message, Task
+from mojo_toolbox.data.conversations import Text, describe
+from mojo_toolbox.errors import DataError
+from mojo_toolbox.review.records import Action
+
+# A conversation of 200 long turns has less than a tenth of this.
+_MAX_BODY_BYTES = 4 * 1024 * 1024
+_MAX_NOTE = 10_000
+# Made by the page; sent again, it counts once.
+Key = Annotated[str, Field(min_length=8, max_length=64, pattern=r"^[\w-]+$")]
+# What databases call an integer.
+Number = Annotated[int, Field(ge=0, lt=2**31)]
+_Body = TypeVar("_Body", bound=BaseModel)
+
+
+class DecisionBody(BaseModel):
+    """One of the four actions on a conversation."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    item: Number
+    version: Number
+    action: Action
+    labels: dict[Number, Text | None] = Field(default_factory=dict)
+    note: Annotated[Text, Field(max_length=_MAX_NOTE)] = ""
+    key: Key
+
+
+class BackBody(BaseModel):
+    """BACK, or whatever else needs no more than its key."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    key: Key
+
+
+class TurnBody(BaseModel):
+    """A playground's chat so far, the user's new turn last; earlier user turns bear their decision as `task`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    messages: tuple[Message, ...] = Field(min_length=1)
+    tasks: tuple[Task, ...] = Field(min_length=1)
+
+
+class CorrectionBody(TurnBody):
+    """A playground's chat in which a person has said what is right at the messages with the indexes `judged`."""
+
+    chat: Key
+    judged: tuple[int, ...] = Field(min_length=1)
+    decisions: dict[int, tuple[Text | None, float | None]] = Field(default_factory=dict)
+    """What the router answered, with its probability."""
+
+
+async def read(request: Request, kind: type[_Body]) -> _Body:
+    """Return a request's body as `kind`.
+
+    Raises:
+        DataError: it is too large, no JSON, or something else.
+    """
+    if not request.headers.get("content-type", "").startswith("application/json"):
+        raise DataError("send JSON, with content-type application/json.")
+    content = bytearray()
+    async for chunk in request.stream():
+        content += chunk
+        if len(content) > _MAX_BODY_BYTES:
+            raise DataError(f"the request is larger than {_MAX_BODY_BYTES // 1024**2} MB.")
+    try:
+        return kind.model_validate(_document(bytes(content)))
+    except ValidationError as error:
+        raise DataError(f"this request cannot be used: {describe(error)}.") from error
+
+
+def _document(content: bytes) -> Any:
+    try:
+        return json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"the request is no JSON: {error}.") from error

@@ -1,0 +1,69 @@
+"""Items and figures as the page's scripts take them: JSON documents."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from mojo_toolbox.review.records import Item, PastDecision, Progress
+from mojo_toolbox.review.store import Reviewer, ReviewStore
+
+
+def state(store: ReviewStore, reviewer: Reviewer) -> dict[str, Any]:
+    """Return what a page needs to go on: the open conversation, the one after it, and how far reviewing is."""
+    return {
+        "reviewer": {"name": reviewer.name, "admin": reviewer.admin},
+        "item": item(store.next(reviewer)),
+        "upcoming": item(store.upcoming(reviewer)),
+        "progress": progress(store.progress(reviewer)),
+    }
+
+
+def item(found: Item | None) -> dict[str, Any] | None:
+    """Return a conversation with its labels, doubts and notes; a user turn without a label has no `label` key."""
+    if found is None:
+        return None
+    conversation = found.conversation
+    undone = found.undone
+    return {
+        "id": found.id,
+        "version": found.version,
+        "title": conversation.id or str(found.id),
+        "tasks": [{"name": task.name, "description": task.description} for task in conversation.tasks],
+        "turns": [_turn(found, index) for index in range(len(conversation.messages))],
+        "marks": [mark.reason for mark in found.marks if mark.message is None],
+        "undone": None if undone is None else {"labels": undone.labels, "note": undone.note, "action": undone.action},
+        "others": [_past(decision) for decision in found.others],
+        "settling": found.settling,
+    }
+
+
+def progress(figures: Progress) -> dict[str, Any]:
+    """Return the figures of the progress bar."""
+    return dict(figures.__dict__)
+
+
+def moment(seconds: float) -> str:
+    """Return a time as ISO 8601 in UTC, which browsers show in their own zone."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
+
+
+def _turn(found: Item, index: int) -> dict[str, Any]:
+    message = found.conversation.messages[index]
+    turn: dict[str, Any] = {"index": index, "role": message.role, "text": message.content}
+    if message.role == "assistant":
+        return turn
+    decided = found.router.get(index)
+    turn["marks"] = [mark.reason for mark in found.marks if mark.message == index]
+    turn["router"] = None if decided is None else {"task": decided.task, "probability": decided.probability}
+    return turn | ({"label": found.labels[index]} if index in found.labels else {})
+
+
+def _past(decision: PastDecision) -> dict[str, Any]:
+    return {
+        "by": decision.by,
+        "at": moment(decision.at),
+        "action": decision.action,
+        "labels": decision.labels,
+        "note": decision.note,
+    }

@@ -1,0 +1,90 @@
+"""Figures: agreement held against other code, progress and speed, the admin's view."""
+
+import random
+
+import pytest
+from making import fill, join
+from sklearn.metrics import cohen_kappa_score
+
+from mojo_toolbox.review.agreement import cohens_kappa
+from mojo_toolbox.review.records import Decision
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_kappa_is_that_of_scikit_learn(seed):
+    draw = random.Random(seed)
+    one = [draw.choice("abcd") for _ in range(200)]
+    other = [label if draw.random() < 0.7 else draw.choice("abce") for label in one]
+    assert cohens_kappa(zip(one, other, strict=True)) == pytest.approx(cohen_kappa_score(one, other))
+
+
+def test_kappa_is_unknown_where_chance_explains_all_or_nothing_was_judged():
+    assert cohens_kappa([("a", "a")] * 10) is None
+    assert cohens_kappa([]) is None
+
+
+def test_agreement_of_two_people_is_that_of_scikit_learn_on_their_labels(store, tmp_path):
+    fill(store, tmp_path, 30, overlap=1.0)
+    people = join(store, "zoe", "ann")
+    draw = random.Random(0)
+    labels = {who.name: [] for who in people}
+    for who in people:
+        for number in range(1, 31):
+            assert store.next(who).id == number
+            chosen = {turn: draw.choice(["recap", "email", None]) for turn in (0, 2, 4)}
+            labels[who.name] += [str(label) for label in chosen.values()]
+            store.decide(who, number, Decision("change", chosen))
+    overview = store.overview()
+    assert overview.agreement.turns == 90
+    assert overview.agreement.kappa == pytest.approx(cohen_kappa_score(labels["ann"], labels["zoe"]))
+    assert [kappa.pair for kappa in overview.agreement_by_pair] == [("ann", "zoe")]
+    assert overview.disagreements_total > 20
+    assert len(overview.disagreements[0].decisions) == 2
+
+
+def test_what_was_thrown_out_or_is_doubtful_counts_for_no_agreement(store, tmp_path):
+    fill(store, tmp_path, 2, overlap=1.0)
+    ann, bob = join(store, "ann", "bob")
+    for who, actions in ((ann, ("wrong", "okay")), (bob, ("okay", "check"))):
+        for action in actions:
+            store.decide(who, store.next(who).id, Decision(action))
+    overview = store.overview()
+    assert overview.agreement.turns == 0
+    assert (overview.disagreements_total, overview.checks_total) == (1, 1)
+
+
+def test_progress_tells_speed_without_pauses_and_the_time_left(store, clock, tmp_path):
+    fill(store, tmp_path, 10)
+    ann, bob = join(store, "ann", "bob")
+    assert store.progress(ann).per_hour is None
+    for pause in (0, 10, 10, 4000, 10):
+        clock.move(pause)
+        store.decide(ann, store.next(ann).id, Decision("okay"))
+    told = store.progress(ann)
+    assert (told.done, told.total, told.mine) == (5, 10, 5)
+    assert told.per_hour == pytest.approx(360)
+    assert told.seconds_left == pytest.approx(50)
+    # Who works beside her makes it shorter.
+    for _ in range(3):
+        clock.move(10)
+        store.decide(bob, store.next(bob).id, Decision("okay"))
+    assert store.progress(ann).seconds_left == pytest.approx(10)
+
+
+def test_the_overview_counts_by_reviewer_and_task(store, tmp_path):
+    fill(store, tmp_path, 4)
+    ann, bob = join(store, "ann", "bob")
+    store.decide(ann, store.next(ann).id, Decision("change", {0: "email", 4: "email"}))
+    store.decide(ann, store.next(ann).id, Decision("wrong"))
+    store.decide(bob, store.next(bob).id, Decision("okay"))
+    store.next(bob)
+    overview = store.overview()
+    assert (overview.conversations, overview.decided, overview.decisions, overview.decisions_needed) == (4, 3, 3, 4)
+    ann_did, bob_did = overview.reviewers
+    assert (ann_did.decided, ann_did.actions["wrong"], ann_did.changed_labels, ann_did.holding) == (2, 1, 2, 0)
+    assert (bob_did.decided, bob_did.holding) == (1, 1)
+    assert [(t.task, t.turns, t.changed_away, t.changed_to) for t in overview.tasks] == [
+        ("email", 2, 0, 2),
+        ("recap", 2, 1, 0),
+        (None, 2, 1, 0),
+    ]
