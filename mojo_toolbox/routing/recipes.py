@@ -44,9 +44,9 @@ RECIPES = {
             name="encoder-router",
             kind="encoder",
             base_model=MINILM,
-            hyperparameters={"num_train_epochs": 2},
+            hyperparameters={"num_train_epochs": 2, "continue_share": 0.4},
             augmentation=Augmentation(withheld_task=0.12, fewer_tasks=0.3, obscured_names=0.2, hidden_decisions=0.1),
-            starter_conversations=3000,
+            starter_conversations=5000,
         ),
     )
 }
