@@ -314,6 +314,7 @@ def _judges(names: list[str] | None, reached: Reached) -> tuple[list[Any] | None
 def _show_plan(what: _What, prices: Any, *, judged: bool, as_json: bool) -> None:
     from functools import partial
 
+    from mojo_toolbox.generation.language import unchecked_languages
     from mojo_toolbox.generation.plan import plan
     from mojo_toolbox.generation.prices import dollars
     from mojo_toolbox.generation.projection import project
@@ -324,6 +325,8 @@ def _show_plan(what: _What, prices: Any, *, judged: bool, as_json: bool) -> None
     writer = writer_for([load_template(name) for name in what.templates], two_sided=what.two_sided)
     projection = project(planned, what.count, writer, prices, judged=judged)
     shown = [planned(number) for number in range(min(_SHOWN_PROMPTS, what.count))]
+    if warning := unchecked_languages(what.languages or ()):
+        note(warning)
     if as_json:
         prompts = [{"plan": plan.as_record(), "messages": writer.first(plan)} for plan in shown]
         data_as_json({"conversations": what.count, **vars(projection), "prompts": prompts})

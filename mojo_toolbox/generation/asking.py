@@ -118,7 +118,9 @@ class Asker:
     def _count_failure(self, error: ProviderUnavailableError) -> None:
         limits = self._retries
         if error.retry_after is not None and error.retry_after > limits.longest_asked:
-            raise GenerationError(f"{error} It wants to be left alone for {error.retry_after:.0f} s: start again then.")
+            raise GenerationError(
+                f"{_sentence(error)} It wants to be left alone for {error.retry_after:.0f} s: start again then."
+            )
         with self._lock:
             self._faults_in_a_row += not error.rate_limited
             self._rate_limits_in_a_row += error.rate_limited
@@ -129,9 +131,7 @@ class Asker:
             )
             tries = self._faults_in_a_row + self._rate_limits_in_a_row
         if over:
-            raise GenerationError(
-                f"{str(error).rstrip('.')}. None of {tries} tries in a row brought an answer."
-            ) from error
+            raise GenerationError(f"{_sentence(error)} None of {tries} tries in a row brought an answer.") from error
 
     def _wait_after(self, error: ProviderUnavailableError, failures: int) -> None:
         limits = self._retries
@@ -141,7 +141,7 @@ class Asker:
             wait = error.retry_after + self._spread.uniform(0, min(limits.first_wait, error.retry_after))
             with self._lock:
                 self._closed_until = max(self._closed_until, time.monotonic() + error.retry_after)
-        self._terms.on_wait(f"{error} Trying again in {wait:.1f} s.")
+        self._terms.on_wait(f"{_sentence(error)} Trying again in {wait:.1f} s.")
         self._sleep(wait)
 
     def _wait_for_opening(self) -> None:
@@ -151,6 +151,11 @@ class Asker:
     def _sleep(self, seconds: float) -> None:
         if self._terms.closing.wait(seconds):
             raise Stopped
+
+
+def _sentence(error: Exception) -> str:
+    said = str(error)
+    return said if said.endswith((".", "!", "?", "…")) else f"{said}."
 
 
 def _most_used(messages: Messages, text: str) -> Usage:

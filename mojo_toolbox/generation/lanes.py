@@ -49,13 +49,13 @@ class Lanes:
         self._failure: BaseException | None = None
         self.cap_needed: float | None = None
         """A cap that has room for what there was none for, when the cap is reached."""
-        self._threads = [threading.Thread(target=self._lane, daemon=True) for _ in range(terms.lanes)]
+        self._ended = [threading.Event() for _ in range(terms.lanes)]
 
     def run(self) -> Ended | None:
         """Write until nothing is left; return why it ended before."""
         self.report()
-        for thread in self._threads:
-            thread.start()
+        for ended in self._ended:
+            threading.Thread(target=self._lane, args=(ended,), daemon=True).start()
         interrupted = False
         try:
             self._join()
@@ -69,11 +69,12 @@ class Lanes:
         return "interrupted" if interrupted else None if self.cap_needed is None else "max_cost"
 
     def _join(self) -> None:
-        for thread in self._threads:
-            while thread.is_alive():
-                thread.join(timeout=0.2)  # in pieces, so that Ctrl-C arrives
+        # Not thread.join(): of a thread that it waits for when Ctrl-C arrives, Python 3.11 says ever after that it has ended.
+        for ended in self._ended:
+            while not ended.wait(timeout=0.2):  # in pieces, so that Ctrl-C arrives
+                pass
 
-    def _lane(self) -> None:
+    def _lane(self, ended: threading.Event) -> None:
         try:
             while not self._terms.closing.is_set() and (number := self._next()) is not None:
                 self._write(number)
@@ -86,6 +87,8 @@ class Lanes:
             with self._lock:
                 self._failure = self._failure or error
             self._terms.closing.set()
+        finally:
+            ended.set()
 
     def _next(self) -> int | None:
         with self._lock:

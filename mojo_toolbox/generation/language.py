@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import tempfile
 import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
@@ -76,6 +78,14 @@ def language_codes(described: str) -> frozenset[str]:
     return frozenset(known[word] for word in re.findall(r"[a-z]+", plain) if word in known)
 
 
+def unchecked_languages(described: Iterable[str]) -> str | None:
+    """Return the warning that texts in some of these languages cannot be checked; None where all can."""
+    unknown = [repr(name) for name in described if not language_codes(name)]
+    if not unknown:
+        return None
+    return f"No language check knows {', '.join(unknown)}: no text is marked for being in another language. Misspelt?"
+
+
 def other_language(text: str, described: str) -> LanguageFound | None:
     """Return the language that `text` is in where it is plainly not the described one.
 
@@ -97,18 +107,13 @@ def other_language(text: str, described: str) -> LanguageFound | None:
     return LanguageFound(best, float(probability))
 
 
-def require_language_package() -> None:
-    """Refuse to begin what would fail for the missing package after the first answer that was paid for.
+def load_language_model() -> None:
+    """Load what tells languages: before the first answer is paid for, and not in every lane at once.
 
     Raises:
-        ConfigurationError: py3langid is not installed.
+        ConfigurationError: py3langid is not installed, or its model cannot be unpacked.
     """
-    try:
-        import py3langid  # noqa: F401 - is it there?
-    except ImportError as error:
-        raise ConfigurationError(
-            "Telling languages needs py3langid. Install the evaluation extra: pip install 'mojo-toolbox[evaluation]'"
-        ) from error
+    _identifier()
 
 
 def _letters(text: str) -> int:
@@ -137,7 +142,16 @@ def _alike(wanted: frozenset[str]) -> frozenset[str]:
 @cache
 def _identifier() -> LanguageIdentifier:
     # Half a second and 80 MB, once.
-    require_language_package()
-    from py3langid.langid import MODEL_FILE, LanguageIdentifier
-
-    return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
+    try:
+        from py3langid.langid import MODEL_FILE, LanguageIdentifier
+    except ImportError as error:
+        raise ConfigurationError(
+            "Telling languages needs py3langid. Install the evaluation extra: pip install 'mojo-toolbox[evaluation]'"
+        ) from error
+    try:
+        return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
+    except OSError as error:  # it is unpacked into the folder for temporary files
+        raise ConfigurationError(
+            f"What tells languages cannot be unpacked into {tempfile.gettempdir()}: {error.strerror}. "
+            "Make room there, or name another folder with TMPDIR."
+        ) from error

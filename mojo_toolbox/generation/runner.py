@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -14,6 +15,7 @@ from mojo_toolbox.generation.asking import Asker, Retries, Terms
 from mojo_toolbox.generation.attempts import Drafting
 from mojo_toolbox.generation.judging import Judge
 from mojo_toolbox.generation.lanes import Ended, Lanes
+from mojo_toolbox.generation.language import unchecked_languages
 from mojo_toolbox.generation.output import Output, finish, open_output
 from mojo_toolbox.generation.plan import Plan, plan
 from mojo_toolbox.generation.prices import Budget, TokenPrices, dollars, expected
@@ -25,6 +27,8 @@ from mojo_toolbox.generation.turn_checks import PlainChecks
 from mojo_toolbox.generation.two_sided import TwoSidedWriter
 from mojo_toolbox.generation.writers import WholeWriter, Writer
 from mojo_toolbox.progress import Progress, reporting_to
+
+_log = logging.getLogger(__name__)
 
 _MOST_LANES = 1000
 # Prompts that tell one run from another: all scenarios occur in the first few.
@@ -133,6 +137,8 @@ def generate(
     planned = partial(plan, spec=spec, seed=seed, shares=shares, languages=languages)
     own = [load_template(name) for name in templates]
     writer = writer_for(own, two_sided=two_sided)
+    if warning := unchecked_languages(languages or ()):
+        _log.warning(warning)
     budget = Budget(prices or TokenPrices(), max_cost)
     with reporting_to(progress, "Generate") as report:
         terms = Terms(

@@ -19,18 +19,15 @@ $turns
 
 from __future__ import annotations
 
-import difflib
 import functools
-import hashlib
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from string import Template
 from typing import Literal, cast, get_args
 
 from mojo_toolbox.data import Message, Task
 from mojo_toolbox.errors import ConfigurationError
+from mojo_toolbox.evaluation.routers.prompt_format import PromptFile, Sections, filled, read_prompt_file
 from mojo_toolbox.generation.plan import Plan
 from mojo_toolbox.generation.scenarios import DEFAULT_SHARES
 from mojo_toolbox.generation.task_file import Example
@@ -41,7 +38,6 @@ TEMPLATES = (*DEFAULT_SHARES, "user", "agent")
 """The templates that come along, by name: one for each scenario, and one for each side alone."""
 
 _FOLDER = Path(__file__).parent / "templates"
-_ROLES = ("system", "user", "assistant")
 _HEADER = ("writes", "max_tokens")
 _VOICE = ("persona", "tone", "language", "habits", "manner")
 _PLACEHOLDERS: Mapping[Writes, tuple[str, ...]] = {
@@ -58,7 +54,6 @@ _NEEDED: Mapping[Writes, tuple[str, ...]] = {
 }
 _ANYBODYS = "an assistant that does the tasks below for its users"
 _NOTHING_YET = "(Nothing has been said yet.)"
-_LARGEST_FILE = 1_000_000  # bytes; no model reads a longer prompt
 
 
 @dataclass(frozen=True)
@@ -74,12 +69,11 @@ class PromptTemplate:
     """A whole conversation, or the next message of one side."""
     max_tokens: int
     """Of one reply."""
-    sections: tuple[tuple[str, str], ...]
-    """Roles and texts with placeholders."""
+    sections: Sections
 
     def filled(self, values: Mapping[str, str]) -> list[dict[str, str]]:
         """Return the chat. Dollars and braces in `values` stand in it as they are."""
-        return [{"role": role, "content": Template(text).substitute(values)} for role, text in self.sections]
+        return filled(self.sections, values)
 
 
 def load_template(name_or_path: str | Path) -> PromptTemplate:
@@ -89,26 +83,25 @@ def load_template(name_or_path: str | Path) -> PromptTemplate:
         ConfigurationError: there is none, or its file cannot be used; file and line are named.
     """
     path = _FOLDER / f"{name_or_path}.md" if str(name_or_path) in TEMPLATES else Path(name_or_path)
-    try:
-        if not path.is_file():
-            raise ConfigurationError(
-                f"There is no template {str(name_or_path)!r:.200}: name one of {', '.join(TEMPLATES)}, "
-                "or the path of a template file."
-            )
-        if path.stat().st_size > _LARGEST_FILE:
-            raise ConfigurationError(f"{path} has more than {_LARGEST_FILE / 1e6:g} MB. It is no template.")
-        content = path.read_bytes()
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise ConfigurationError(
-            f"{path}:{line}: this is no UTF-8 ({error.reason}). Save the file as UTF-8."
-        ) from error
-    except OSError as error:
-        raise ConfigurationError(f"The template {str(path)!r:.200} cannot be read: {error.strerror}.") from error
-    except ValueError as error:  # a NUL in the path
-        raise ConfigurationError(f"The template {str(path)!r:.200} cannot be read: {error}.") from error
-    return _TemplateFile(path, text).template(hashlib.sha256(content).hexdigest())
+    otherwise = f"name one of {', '.join(TEMPLATES)}, or the path of a template file."
+    file = read_prompt_file(path, kind="template", fields=_HEADER, otherwise=otherwise)
+    writes = _writes(file)
+    return PromptTemplate(
+        name=path.stem,
+        path=path,
+        sha256=file.sha256,
+        writes=writes,
+        max_tokens=file.whole_number("max_tokens", default=4000),
+        sections=file.sections(_PLACEHOLDERS[writes], needed=[[name] for name in _NEEDED[writes]]),
+    )
+
+
+def _writes(file: PromptFile) -> Writes:
+    number, value = file.header.get("writes", (1, ""))
+    if value not in get_args(Writes):
+        known = ", ".join(get_args(Writes))
+        raise file.wrong(number, f"the header must say what is written, writes: {known}; not {value!r:.80}.")
+    return cast("Writes", value)
 
 
 _shipped = functools.cache(load_template)
@@ -219,99 +212,3 @@ def _transcript(messages: Sequence[Message]) -> str:
     # Further lines are indented: what one side wrote cannot pass for a message of the other.
     lines = (f"{message.role.capitalize()}: {message.content}".replace("\n", "\n  ") for message in messages)
     return "\n".join(lines) or _NOTHING_YET
-
-
-@dataclass(frozen=True)
-class _TemplateFile:
-    path: Path
-    text: str
-
-    def template(self, sha256: str) -> PromptTemplate:
-        lines = [line.removesuffix("\r") for line in self.text.split("\n")]
-        end = next((index for index, line in enumerate(lines[1:], start=1) if line.strip() == "---"), None)
-        if lines[0].strip() != "---" or end is None:
-            raise self._wrong(1, 'a template begins with a header between two lines "---": writes: conversation')
-        header = self._header(lines[1:end])
-        writes = self._writes(header)
-        return PromptTemplate(
-            name=self.path.stem,
-            path=self.path,
-            sha256=sha256,
-            writes=writes,
-            max_tokens=self._max_tokens(header),
-            sections=self._sections(lines, end + 1, writes),
-        )
-
-    def _wrong(self, line: int, problem: str) -> ConfigurationError:
-        return ConfigurationError(f"{self.path}:{line}: {problem}")
-
-    def _header(self, lines: list[str]) -> dict[str, tuple[int, str]]:
-        """Return the fields with their lines."""
-        header: dict[str, tuple[int, str]] = {}
-        for number, line in enumerate(lines, start=2):
-            if not line.strip() or line.lstrip().startswith("#"):
-                continue
-            name, colon, value = (part.strip() for part in line.partition(":"))
-            if not colon or name not in _HEADER:
-                raise self._wrong(number, f"the header has no field {name!r:.80}. {_meant(name, _HEADER)}")
-            if name in header:
-                raise self._wrong(number, f"{name} stands in the header twice.")
-            header[name] = (number, value)
-        return header
-
-    def _writes(self, header: dict[str, tuple[int, str]]) -> Writes:
-        number, value = header.get("writes", (1, ""))
-        if value not in get_args(Writes):
-            known = ", ".join(get_args(Writes))
-            raise self._wrong(number, f"the header must say what is written, writes: {known}; not {value!r:.80}.")
-        return cast("Writes", value)
-
-    def _max_tokens(self, header: dict[str, tuple[int, str]]) -> int:
-        number, value = header.get("max_tokens", (0, "4000"))
-        if not re.fullmatch(r"[0-9]{1,6}", value) or int(value) < 1:
-            raise self._wrong(number, f"max_tokens must be a whole number from 1 to 999999, not {value!r:.80}.")
-        return int(value)
-
-    def _sections(self, lines: list[str], start: int, writes: Writes) -> tuple[tuple[str, str], ...]:
-        sections: list[tuple[str, int, list[str]]] = []
-        for number, line in enumerate(lines[start:], start=start + 1):
-            heading = re.fullmatch(r"##\s*(\w+)\s*", line)
-            if heading is not None and heading[1].lower() in _ROLES:
-                sections.append((heading[1].lower(), number, []))
-            elif sections:
-                sections[-1][2].append(line)
-            elif line.strip():
-                raise self._wrong(number, 'after the header comes a heading "## system" or "## user".')
-        self._check_order(sections, len(lines))
-        used = {name for _, number, body in sections for name in self._placeholders(body, number + 1, writes)}
-        for name in _NEEDED[writes]:
-            if name not in used:
-                raise self._wrong(len(lines), f"a template that writes: {writes} must show ${name}.")
-        return tuple((role, "\n".join(body).strip("\n")) for role, _, body in sections)
-
-    def _check_order(self, sections: list[tuple[str, int, list[str]]], last: int) -> None:
-        if not sections or sections[-1][0] != "user":
-            raise self._wrong(last, 'the last section must be "## user": it asks for the text.')
-        for index, (role, number, body) in enumerate(sections):
-            if role == "system" and index:
-                raise self._wrong(number, "only the first section can be ## system.")
-            if not any(line.strip() for line in body):
-                raise self._wrong(number, f"the section ## {role} is empty.")
-
-    def _placeholders(self, body: list[str], start: int, writes: Writes) -> Iterator[str]:
-        known = _PLACEHOLDERS[writes]
-        for number, line in enumerate(body, start=start):
-            for match in Template.pattern.finditer(line):
-                name = match["named"] or match["braced"]
-                if match["escaped"] is None and name not in known:
-                    written = f"${name}" if name else "a $ alone"
-                    raise self._wrong(
-                        number, f"{written} is no placeholder here. {_meant(name or '', known)} A dollar is $$."
-                    )
-                if name:
-                    yield name
-
-
-def _meant(name: str, known: Sequence[str]) -> str:
-    near = difflib.get_close_matches(name, known, n=1)
-    return f"Did you mean {near[0]}?" if near else f"Known: {', '.join(known)}."

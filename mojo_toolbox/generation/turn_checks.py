@@ -9,7 +9,7 @@ from mojo_toolbox.data import Conversation, Message
 from mojo_toolbox.data.likeness.shingles import LENGTH as _PIECE
 from mojo_toolbox.data.likeness.shingles import plain
 from mojo_toolbox.generation.judging import Mark, MarkKind
-from mojo_toolbox.generation.language import other_language, require_language_package
+from mojo_toolbox.generation.language import load_language_model, other_language
 from mojo_toolbox.generation.plan import Plan
 
 # Turns from which on repeating one is no accident: people say "yes please" often.
@@ -49,9 +49,9 @@ class PlainChecks:
         """Take the lengths, in characters, above which a turn is marked.
 
         Raises:
-            ConfigurationError: py3langid is not installed.
+            ConfigurationError: py3langid is not installed, or its model cannot be unpacked.
         """
-        require_language_package()
+        load_language_model()
         self._longest = {"user": longest_user_turn, "assistant": longest_assistant_turn}
 
     def marks(self, conversation: Conversation, plan: Plan | None = None) -> tuple[Mark, ...]:

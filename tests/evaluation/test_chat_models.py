@@ -164,6 +164,16 @@ def test_a_server_that_counts_no_tokens(server):
 
 
 @pytest.mark.parametrize(
+    "usage",
+    [None, [1, 2], {}, {"prompt_tokens": None, "completion_tokens": None}, {"prompt_tokens": 0, "completion_tokens": 0},
+     {"prompt_tokens": "many", "completion_tokens": 3}, {"prompt_tokens": 10, "completion_tokens": -3},
+     {"prompt_tokens": 10.5, "completion_tokens": 3}, {"prompt_tokens": True, "completion_tokens": 3}],
+)  # fmt: skip
+def test_what_is_no_count_of_tokens_is_none(server, usage):
+    assert ask(server, completion("hello") | {"usage": usage}).usage is None
+
+
+@pytest.mark.parametrize(
     "answer",
     [b"<html>Welcome</html>", {"error": "no"}, {"choices": []}, {"choices": None}, {"choices": [{}]}, [], {},
      completion([{"type": "text", "text": "x"}])],

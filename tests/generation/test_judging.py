@@ -192,11 +192,11 @@ def test_no_text_breaks_the_reading():
     ("text", "words"),
     [
         ("no sections", "## user"),
-        ("## user\n$tasks $conversation\n## system\nlast", "as the last one"),
+        ("## user\n$tasks $conversation\n## system\nlast", "the last section must be"),
         ("## user\n$tasks", r"\$conversation"),
         ("## user\n$tasks $conversation $label", r"\$label is no placeholder"),
         ("## user\n$tasks $conversation costs 5 $", "a \\$ alone"),
-        ("## system\n\n## user\n$tasks $conversation", "sections"),
+        ("## system\n\n## user\n$tasks $conversation", "## system is empty"),
     ],
 )
 def test_a_prompt_file_that_cannot_be_used_is_refused(tmp_path, text, words):
@@ -217,7 +217,7 @@ def test_a_prompt_of_ones_own_is_another_judge(tmp_path):
     assert asked["content"].startswith("Tâches : - meeting_recap: Sum up")
     assert asked["content"].endswith("$5")
     assert own.fingerprint != shipped.fingerprint
-    with pytest.raises(ConfigurationError, match="cannot be read"):
+    with pytest.raises(ConfigurationError, match="There is no prompt of a judge"):
         PromptJudge(provider, prompt=tmp_path / "none.md")
     path.write_bytes(b"## user\n\xff")
     with pytest.raises(ConfigurationError, match=r"judge\.md:2"):

@@ -3,7 +3,7 @@
 
 import pytest
 
-from mojo_toolbox.generation.language import language_codes, other_language
+from mojo_toolbox.generation.language import language_codes, other_language, unchecked_languages
 
 TURNS = {
     "English": "no wait, I meant the meeting we had on tuesday with the supplier",
@@ -82,3 +82,8 @@ def test_neighbours_are_not_told_apart():
 
 def test_a_very_long_text_is_no_slower_than_its_beginning():
     assert other_language(TURNS["French"] * 100_000, "English").code == "fr"
+
+
+def test_a_language_that_no_check_knows_is_warned_of():
+    assert unchecked_languages(["Swiss German", "pt-BR", "fr"]) is None
+    assert "'Klingon', '中文': no text" in unchecked_languages(["French", "Klingon", "中文"])

@@ -71,7 +71,9 @@ def test_each_scenario_has_a_template_that_shows_the_whole_plan(scenario):
         *(message.content for example in planned.examples for message in example.messages),
         "meeting_recap: Sum up a meeting for $5 {each}",
         "For $ales",
-        f"{len(planned.turns)} user messages",
+        f"number of user messages is {len(planned.turns)}"
+        if scenario == "one_task"
+        else f"is exactly {len(planned.turns)},",
     ]:
         assert part in asked
 
@@ -161,7 +163,7 @@ def test_a_template_for_something_else_is_refused(ask):
     [
         ("", ":1: a template begins with a header"),
         ("writes: conversation", ":1: a template begins with a header"),
-        ("---\nwrites: conversation\n", ":1: a template begins with a header"),
+        ("---\nwrites: conversation\n", ":1: the header has no end"),
         (GOOD.replace("writes", "write"), ":3: the header has no field 'write'. Did you mean writes?"),
         (GOOD.replace("max_tokens: 70", "writes: user"), ":4: writes stands in the header twice"),
         (GOOD.replace("writes: conversation", ""), ":1: the header must say what is written"),

@@ -100,7 +100,7 @@ def read_completion(answer: Any) -> Completion:
         raise ValueError(f"no chat completion ({error})") from error
     if not isinstance(content, str):
         raise ValueError(f"a message whose content is no text but {type(content).__name__}")  # noqa: TRY004 - documented
-    return Completion(content, None if usage is None else _usage(usage), cut_off)
+    return Completion(content, _usage(usage), cut_off)
 
 
 def chosen(content: str) -> str:
@@ -194,7 +194,15 @@ def _reason(error: APIStatusError, secret: str) -> str:
     return line if line.endswith((".", "!", "?", "…")) else f"{line}."
 
 
-def _usage(usage: Any) -> Usage:
-    prompt, written = usage.prompt_tokens or 0, usage.completion_tokens or 0
-    cached = getattr(usage.prompt_tokens_details, "cached_tokens", None) or 0
+def _usage(usage: Any) -> Usage | None:
+    """Return what the server counted; None where it says nothing, or what cannot be: null, a text, no token read."""
+    prompt, written = (_count(usage, name) for name in ("prompt_tokens", "completion_tokens"))
+    if not prompt or written is None:
+        return None
+    cached = _count(getattr(usage, "prompt_tokens_details", None), "cached_tokens") or 0
     return Usage(prompt_tokens=prompt, completion_tokens=written, total_tokens=prompt + written, cached_tokens=cached)
+
+
+def _count(counts: Any, name: str) -> int | None:
+    number = getattr(counts, name, None)
+    return number if type(number) is int and number >= 0 else None

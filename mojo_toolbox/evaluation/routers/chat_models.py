@@ -233,7 +233,7 @@ class OpenAIChat:
         if isinstance(error, openai.APITimeoutError):
             return PredictionTimeoutError(f"{self.name} did not answer in time.", endpoint_name=self.name)
         cause = error.__cause__ or error
-        reason = " ".join(str(cause).split()) or type(cause).__name__
+        reason = " ".join(str(cause).split()).rstrip(".") or type(cause).__name__
         if not self._answered:
             return EvaluationError(f"{self._where} cannot be reached: {reason}. Does the server run?")
         return PredictionError(f"{self.name} could not be reached: {reason}", endpoint_name=self.name)
