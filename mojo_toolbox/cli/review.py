@@ -238,7 +238,7 @@ def _predicted(
 def _with_times(value: Any) -> Any:
     """Return a document with its times in ISO 8601."""
     if isinstance(value, dict):
-        return {k: _time(v) if k == "at" or k.endswith("_at") else _with_times(v) for k, v in value.items()}
+        return {k: _time(v) if k == "at" or str(k).endswith("_at") else _with_times(v) for k, v in value.items()}
     if isinstance(value, list | tuple):
         return [_with_times(part) for part in value]
     return value

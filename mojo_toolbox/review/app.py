@@ -69,7 +69,7 @@ def create_app(store: ReviewStore, *, local_person: bool = False, router: Model 
             Route("/api/back", reviewing.back, methods=["POST"]),
             Route("/api/keep", reviewing.keep, methods=["POST"]),
             Route("/admin", administering.admin_page),
-            Route("/admin/settle/{item:int}", administering.settle, methods=["POST"]),
+            Route("/admin/settle/{item}", administering.settle, methods=["POST"]),
             Route("/playground", playing.playground_page),
             Route("/api/playground/turn", playing.turn, methods=["POST"]),
             Route("/api/playground/correct", playing.correct, methods=["POST"]),
@@ -93,7 +93,7 @@ def _told(request: Request, error: Exception) -> Response:
 
     status = next((status for kind, status in _STATUS if isinstance(error, kind)), HTTPStatus.INTERNAL_SERVER_ERROR)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        _log.warning("%s %s: %s", request.method, request.url.path, error)
+        _log.warning("%s %s: %s", request.method, _place(request), error)
     return refusal(request, status, str(error))
 
 
@@ -101,5 +101,11 @@ def _failed(request: Request, error: Exception) -> Response:
     """Answer what nobody expected; the log has the details, and the page keeps what it could not store."""
     from mojo_toolbox.review.web.pages import refusal
 
-    _log.error("%s %s failed: %r", request.method, request.url.path, error)
+    _log.error("%s %s failed: %r", request.method, _place(request), error)
     return refusal(request, HTTPStatus.INTERNAL_SERVER_ERROR, "The server failed inside. Its log has the details.")
+
+
+def _place(request: Request) -> str:
+    """Return what was asked for as the log may know it: a personal link has its token in the path."""
+    path: str = request.scope["path"]
+    return "/join/…" if path.startswith("/join/") else path

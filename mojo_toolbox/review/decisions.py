@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Row, insert, select, update
 
 from mojo_toolbox.errors import ReviewConflictError, ReviewError
+from mojo_toolbox.review.counts import add_decided
 from mojo_toolbox.review.events import log, with_key
 from mojo_toolbox.review.items import conversation_row, labels_of, load_item, read_labels, write_labels
 from mojo_toolbox.review.queue import Turn, begin, first_place, held, lock_conversation, seats_of, take
@@ -52,6 +53,7 @@ def back(turn: Turn, key: str) -> Item | None:
     lock_conversation(turn.connection, seat.conversation_id)
     # The decision itself stays in the row, to be shown, until the next one.
     _change(turn, seat, state=HELD, locked_until=turn.until, place=first_place(turn))
+    add_decided(turn.connection, seat, turn.reviewer.id, -1)
     where = {"reviewer_id": turn.reviewer.id, "conversation_id": seat.conversation_id, "seat": seat.seat}
     log(turn.connection, "back", at=turn.now, key=key, **where, undoes=seat.event_id)
     return load_item(turn.connection, _again(turn, seat))
@@ -167,6 +169,7 @@ def _store(turn: Turn, seat: Row[Any], item: Item, decision: Decision) -> None:
         decided_at=turn.now,
         event_id=event,
     )
+    add_decided(turn.connection, seat, turn.reviewer.id, 1)
 
 
 def _check_labels(item: Item, decision: Decision) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, and_, bindparam, exists, func, insert, select, update
 
+from mojo_toolbox.review import counts
 from mojo_toolbox.review.prepared import Prepared, labels_of_record
 from mojo_toolbox.review.schema import DECIDED, OPEN, SETTLING, conversations, imports, seats
 
@@ -32,7 +33,11 @@ class Intake:
     def store(self, connection: Connection, batch: Sequence[Prepared]) -> None:
         """Store a batch."""
         last = connection.execute(select(imports.c.last_conversation).with_for_update()).scalar_one()
-        there = self._known(connection, [row.identity for row in batch])
+        identities = [row.identity for row in batch]
+        some_return = _any_replaced(connection, identities)
+        if some_return:
+            counts.lock(connection)
+        there = self._known(connection, identities)
         fresh: dict[str, Prepared] = {}
         known: dict[str, Prepared] = {}
         for row in batch:
@@ -47,11 +52,14 @@ class Intake:
                 known[row.identity] = row
         self._add(connection, list(fresh.values()), first=last + 1)
         self._meet_again(connection, [(there[identity], row) for identity, row in known.items()])
+        if some_return:
+            counts.recount(connection)
         self.counted["new"] += len(fresh)
         self.counted["known"] += len(known)
 
     def retire_replaced(self, connection: Connection) -> None:
         """Take out of the queue what came under the same name from the same source, with other text."""
+        counts.lock(connection)
         newer = conversations.alias()
         successor = and_(
             newer.c.source == self.source,
@@ -77,6 +85,7 @@ class Intake:
                 update(seats).where(seats.c.conversation_id == bindparam("gone")).values(active=False),
                 [{"gone": number} for number in sorted(ids)],
             )
+            counts.recount(connection)
         self.counted["replaced"] = len(ids)
 
     def _known(self, connection: Connection, identities: list[str]) -> dict[str, Row[Any]]:
@@ -116,6 +125,7 @@ class Intake:
             for seat in range(1, self._seats_of(row.identity) + 1)
         ]
         connection.execute(insert(seats), wanted)
+        counts.add_needed(connection, len(wanted))
         connection.execute(update(imports).values(last_conversation=first + len(rows) - 1))
 
     def _meet_again(self, connection: Connection, pairs: Sequence[tuple[Row[Any], Prepared]]) -> None:
@@ -156,6 +166,7 @@ class Intake:
         first = connection.execute(select(seats).where(seats.c.conversation_id == number, seats.c.seat == 1)).one()
         wanted = _new_seat(number, 2, first.priority if priority is None else priority)
         connection.execute(insert(seats).values(**wanted | {"other_id": first.reviewer_id}))
+        counts.add_needed(connection, 1)
 
     def _seats_of(self, identity: str) -> int:
         # The hash decides: the same conversations overlap in each import.
@@ -173,9 +184,21 @@ def begin_import(connection: Connection) -> int:
     return int(connection.execute(select(imports.c.last_import)).scalar_one())
 
 
+def database_identity(connection: Connection) -> str:
+    """Return the name that was drawn when the database was made."""
+    return str(connection.execute(select(imports.c.database)).scalar_one())
+
+
 def number_of(connection: Connection, identity: str) -> int:
     """Return the number of the conversation with this identity."""
     return int(connection.execute(select(conversations.c.id).where(conversations.c.identity == identity)).scalar_one())
+
+
+def _any_replaced(connection: Connection, identities: list[str]) -> bool:
+    replaced = select(conversations.c.id).where(
+        conversations.c.identity.in_(identities), conversations.c.replaced_by.is_not(None)
+    )
+    return connection.execute(replaced.limit(1)).one_or_none() is not None
 
 
 def _new_seat(number: int, seat: int, priority: float) -> dict[str, Any]:

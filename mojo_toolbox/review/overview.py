@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby, pairwise
 from typing import Any, cast
 
 from sqlalchemy import Connection, func, select
 
+from mojo_toolbox.review import counts
 from mojo_toolbox.review.agreement import Agreement, verdict
 from mojo_toolbox.review.items import past_decision, read_labels
-from mojo_toolbox.review.queue import Turn, counts
+from mojo_toolbox.review.queue import Turn
 from mojo_toolbox.review.records import (
     ACTIONS,
     Action,
@@ -36,11 +37,11 @@ _SHOWN = 100
 
 def progress(turn: Turn) -> Progress:
     """Return how far all are, and one reviewer's share and speed. See `ReviewStore.progress`."""
-    done, total = counts(turn.connection)
-    mine = select(func.count()).where(
-        seats.c.reviewer_id == turn.reviewer.id, seats.c.state == DECIDED, seats.c.active, seats.c.seat != SETTLING
-    )
-    times = _recent_times(turn.connection, turn.now)
+    done, total, mine = counts.kept(turn.connection, turn.reviewer.id)
+    # "+ 0": for a bare column SQLite would walk another index from end to end.
+    lately = select(seats.c.reviewer_id + 0).where(seats.c.decided_at > turn.now - _AT_WORK).distinct()
+    who = {turn.reviewer.id, *turn.connection.execute(lately).scalars()}
+    times = _recent_times(turn.connection, who, turn.now)
     speeds = {reviewer: _per_hour(found) for reviewer, found in times.items()}
     at_work = [
         speed
@@ -50,7 +51,7 @@ def progress(turn: Turn) -> Progress:
     return Progress(
         done=done,
         total=total,
-        mine=int(turn.connection.execute(mine).scalar_one()),
+        mine=mine,
         per_hour=speeds.get(turn.reviewer.id),
         seconds_left=3600 * (total - done) / sum(at_work) if at_work else None,
     )
@@ -58,7 +59,7 @@ def progress(turn: Turn) -> Progress:
 
 def overview(connection: Connection, *, now: float) -> Overview:
     """Return the admin's view. See `ReviewStore.overview`."""
-    done, needed = counts(connection)
+    done, needed = counts.counted(connection)
     waiting = select(seats.c.conversation_id).where(seats.c.active, seats.c.state != DECIDED, seats.c.seat != SETTLING)
     every = select(func.count()).where(conversations.c.replaced_by.is_(None))
     undecided = select(func.count(waiting.distinct().subquery().c.conversation_id))
@@ -155,10 +156,11 @@ def _decided(connection: Connection) -> Iterator[tuple[int, str, list[_Decided],
 
 
 def _reviewer_figures(connection: Connection, tally: _Tally, now: float) -> Iterator[ReviewerFigures]:
-    times = _recent_times(connection, now)
+    every = connection.execute(select(reviewers.c.id, reviewers.c.name).order_by(func.lower(reviewers.c.name))).all()
+    times = _recent_times(connection, {row.id for row in every}, now)
     holding = _by_reviewer(connection, func.count(), state=HELD)
     last = _by_reviewer(connection, func.max(seats.c.decided_at), state=DECIDED)
-    for row in connection.execute(select(reviewers.c.id, reviewers.c.name).order_by(func.lower(reviewers.c.name))):
+    for row in every:
         actions = tally.actions.get(row.name, Counter())
         yield ReviewerFigures(
             name=row.name,
@@ -176,18 +178,20 @@ def _by_reviewer(connection: Connection, figure: Any, *, state: str) -> dict[int
     return {row[0]: row[1] for row in connection.execute(found)}
 
 
-def _recent_times(connection: Connection, now: float) -> dict[int, list[float]]:
-    """Return when each reviewer decided in the last hours, the latest first, the last fifty at most."""
-    place = func.row_number().over(partition_by=seats.c.reviewer_id, order_by=seats.c.decided_at.desc())
-    recent = (
-        select(seats.c.reviewer_id, seats.c.decided_at, place.label("place"))
-        .where(seats.c.state == DECIDED, seats.c.decided_at > now - _SPEED_WINDOW)
-        .subquery()
-    )
-    found: dict[int, list[float]] = {}
-    last = select(recent).where(recent.c.place <= _SPEED_FROM).order_by(recent.c.reviewer_id, recent.c.place)
-    for row in connection.execute(last):
-        found.setdefault(row.reviewer_id, []).append(row.decided_at)
+def _recent_times(connection: Connection, who: Collection[int], now: float) -> dict[int, list[float]]:
+    """Return when these reviewers decided in the last hours, the latest first, the last fifty at most."""
+    found = {}
+    for reviewer in who:
+        # Fifty steps along an index, however many there are.
+        last = (
+            select(seats.c.decided_at)
+            .where(seats.c.reviewer_id == reviewer, seats.c.state == DECIDED)
+            .order_by(seats.c.event_id.desc())
+            .limit(_SPEED_FROM)
+        )
+        times = [at for at in connection.execute(last).scalars() if at > now - _SPEED_WINDOW]
+        if times:
+            found[reviewer] = sorted(times, reverse=True)
     return found
 
 

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Row, delete, func, or_, select, update
 from mojo_toolbox.errors import ReviewError
 from mojo_toolbox.review.events import log
 from mojo_toolbox.review.records import Reviewer
-from mojo_toolbox.review.schema import DECIDED, HELD, OPEN, SETTLING, conversations, reviewers, seats
+from mojo_toolbox.review.schema import HELD, OPEN, SETTLING, conversations, reviewers, seats
 
 # The share of the time-out that is left when it is begun anew: not at each look, since that waits for the disk.
 _RENEW_BELOW = 0.75
@@ -50,7 +50,8 @@ def begin(turn: Turn) -> None:
     Raises:
         ReviewError: they were revoked.
     """
-    mine = select(reviewers.c.revoked_at).where(reviewers.c.id == turn.reviewer.id).with_for_update()
+    # Weaker than FOR UPDATE: events that somebody else writes about this reviewer need not wait.
+    mine = select(reviewers.c.revoked_at).where(reviewers.c.id == turn.reviewer.id).with_for_update(key_share=True)
     row = turn.connection.execute(mine).one_or_none()
     if row is None or row.revoked_at is not None:
         raise ReviewError(f"{turn.reviewer.name} is no reviewer here any more: ask for a new link.")
@@ -166,13 +167,6 @@ def first_place(turn: Turn) -> int:
     mine = select(func.min(seats.c.place)).where(seats.c.reviewer_id == turn.reviewer.id, seats.c.state == HELD)
     lowest = turn.connection.execute(mine).scalar_one()
     return 0 if lowest is None else lowest - 1
-
-
-def counts(connection: Connection) -> tuple[int, int]:
-    """Return how many decisions are made, and how many are needed; those that settle are not counted."""
-    every = select(seats.c.state, func.count()).where(seats.c.active, seats.c.seat != SETTLING).group_by(seats.c.state)
-    found = {row[0]: row[1] for row in connection.execute(every)}
-    return found.get(DECIDED, 0), sum(found.values())
 
 
 def _claim(turn: Turn, *, place: int) -> Row[Any] | None:

@@ -36,6 +36,8 @@ reviewers = Table(
     Column("local", Boolean, nullable=False),
     Column("invited_at", Float, nullable=False),
     Column("revoked_at", Float),
+    # Decisions that stand, as counts.py keeps them.
+    Column("decided", Integer, nullable=False, server_default="0"),
 )
 
 conversations = Table(
@@ -93,7 +95,7 @@ Index(
 )
 Index("seats_by_reviewer", seats.c.reviewer_id, seats.c.state, seats.c.event_id)
 Index("seats_by_lock", seats.c.state, seats.c.locked_until)
-Index("seats_by_time", seats.c.decided_at)
+Index("seats_by_time", seats.c.decided_at, seats.c.reviewer_id)
 
 # Everything that anybody did, in order; rows are added and never changed.
 events = Table(
@@ -120,4 +122,8 @@ imports = Table(
     Column("id", Integer, primary_key=True, autoincrement=False),
     Column("last_import", Integer, nullable=False),
     Column("last_conversation", Integer, nullable=False),
+    # Decisions that are needed, as counts.py keeps them.
+    Column("seats", Integer, nullable=False, server_default="0"),
+    # Drawn when the database was made: a page keeps its work apart from that for another one at the same address.
+    Column("database", String(32), nullable=False, server_default=""),
 )

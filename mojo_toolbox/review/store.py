@@ -95,6 +95,13 @@ class ReviewStore:
         self._database = database
         self._lock_seconds = lock_seconds
         self._clock = clock
+        with database.reading() as connection:
+            self._identity = intake.database_identity(connection)
+
+    @property
+    def identity(self) -> str:
+        """What tells this database from all others, wherever it is served."""
+        return self._identity
 
     def close(self) -> None:
         """Close the connections."""

@@ -50,6 +50,14 @@ def test_from_a_file_through_decisions_to_a_file(mojo, talks, tmp_path):
     assert "2 of 3 conversations decided" in shown.stdout
 
 
+def test_the_status_tells_what_is_to_be_checked(mojo, talks, tmp_path):
+    mojo("review", "import", talks)
+    decide(tmp_path / "review.db", Decision("check", {0: "email"}, note="look"))
+    (check,) = mojo.json("review", "status")["checks"]
+    assert check["decisions"][0]["labels"] == {"0": "email"}
+    assert check["decisions"][0]["at"].startswith("20")
+
+
 def test_people_come_by_links_that_can_end(mojo):
     link = mojo.json("review", "invite", "Ann", "--admin", "--url", "https://review.example.com/")["link"]
     assert link.startswith("https://review.example.com/join/")

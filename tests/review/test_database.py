@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.operations import Operations
 from making import Clock, fill, join
 from sqlalchemy import event
 
@@ -61,6 +62,32 @@ def test_an_older_database_is_brought_up_to_date_with_all_that_is_in_it(url, new
             assert connection.exec_driver_sql("SELECT name, team FROM reviewers").all() == [("ann", None)]
             assert connection.exec_driver_sql("SELECT count(*) FROM seats WHERE state = 'decided'").scalar() == 1
         database.close()
+
+
+def test_a_database_of_the_first_version_gets_its_counts_and_a_name(url, tmp_path):
+    with ReviewStore.open(url) as store:
+        fill(store, tmp_path, 5, overlap=1.0)
+        ann, bob = join(store, "ann", "bob")
+        for who, count in ((ann, 3), (bob, 1)):
+            for _ in range(count):
+                store.decide(who, store.next(who).id, Decision("okay"))
+    database = Database(url)
+    with database.writing() as connection:
+        with Operations.context(MigrationContext.configure(connection)) as steps:
+            steps.drop_index("seats_by_time", "seats")
+            steps.create_index("seats_by_time", "seats", ["decided_at"])
+            for table, column in (("reviewers", "decided"), ("imports", "seats"), ("imports", "database")):
+                steps.drop_column(table, column)
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '1'")
+    database.close()
+    names = set()
+    for _ in range(2):
+        with ReviewStore.open(url) as store:
+            told = store.progress(ann)
+            assert (told.done, told.total, told.mine) == (4, 10, 3)
+            names.add(store.identity)
+    assert len(names) == 1
+    assert names != {""}
 
 
 def test_a_newer_database_is_refused_and_left_alone(url, newer):

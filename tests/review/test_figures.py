@@ -1,11 +1,13 @@
 """Figures: agreement held against other code, progress and speed, the admin's view."""
 
+import contextlib
 import random
 
 import pytest
-from making import fill, join
+from making import fill, join, record, write
 from sklearn.metrics import cohen_kappa_score
 
+from mojo_toolbox.errors import ReviewConflictError
 from mojo_toolbox.review.agreement import cohens_kappa
 from mojo_toolbox.review.records import Decision
 
@@ -69,6 +71,38 @@ def test_progress_tells_speed_without_pauses_and_the_time_left(store, clock, tmp
         clock.move(10)
         store.decide(bob, store.next(bob).id, Decision("okay"))
     assert store.progress(ann).seconds_left == pytest.approx(10)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_counts_that_are_kept_are_those_of_the_seats(store, clock, tmp_path, seed):
+    draw = random.Random(seed)
+    people = join(store, "ann", "bob", "cy", admin=True)
+    made = dict.fromkeys(("decided", "undone", "left the queue"), 0)
+    for _ in range(80):
+        who = draw.choice(people)
+        match draw.choice(["okay", "okay", "okay", "back", "settle", "wait", "import"]):
+            case "okay" if item := store.next(who):
+                store.decide(who, item.id, Decision(draw.choice(["okay", "wrong", "check"])))
+                made["decided"] += 1
+            case "back":
+                made["undone"] += store.back(who) is not None
+            case "settle" if store.overview().checks:
+                with contextlib.suppress(ReviewConflictError):
+                    store.settle(who, store.overview().checks[0].item_id)
+            case "wait":
+                clock.move(draw.choice([1, 700]))
+            case "import":
+                # Texts change under their ids, change back, and are judged twice later on.
+                talks = [record(number, text=draw.choice(["", "mended"])) for number in range(draw.randint(1, 12))]
+                overlap = draw.choice([0.0, 0.5, 1.0])
+                made["left the queue"] += store.import_file(
+                    write(tmp_path / "t.jsonl", talks), overlap=overlap
+                ).replaced
+        overview = store.overview()
+        told = [store.progress(reviewer) for reviewer in people]
+        assert {(t.done, t.total) for t in told} == {(overview.decisions, overview.decisions_needed)}
+        assert sum(t.mine for t in told) == overview.decisions
+    assert all(made.values())
 
 
 def test_the_overview_counts_by_reviewer_and_task(store, tmp_path):

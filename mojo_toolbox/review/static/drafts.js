@@ -1,6 +1,9 @@
 // What was changed in a conversation and not decided yet: kept for this tab, so that a reload loses nothing.
 
-const PREFIX = "mojo-draft:";
+import { given } from "./shell.js";
+
+// Numbers mean other conversations when another database is served at this address.
+const PREFIX = `mojo-draft:${given("state").database}:`;
 
 function name(item) {
   return `${PREFIX}${item.id}:${item.version}`;

@@ -2,7 +2,7 @@
 
 import { ask } from "./shell.js";
 
-const PAUSES = [500, 1000, 2000, 4000, 8000];
+const PAUSES = [500, 1000, 2000, 4000];
 
 /**
  * Actions survive a reload, a closed tab and a lost connection. Each has a key of its own by which the server knows it
@@ -12,12 +12,15 @@ export class Outbox {
   #prefix;
   #waiting = [];
   #sending = false;
+  #added = 0;
+  #database;
   #wake = () => {};
   #listeners;
 
   /** `listeners`: delivered(action, answer), refused(action, error), stuck(error, count), moving(). */
-  constructor(reviewer, listeners) {
-    this.#prefix = `mojo-outbox:${reviewer}:`;
+  constructor({ reviewer, database }, listeners) {
+    this.#database = database;
+    this.#prefix = `mojo-outbox:${database}:${reviewer.name}:`;
     this.#listeners = listeners;
     addEventListener("online", () => this.#wake());
   }
@@ -25,6 +28,11 @@ export class Outbox {
   /** How many actions the server has not confirmed yet. */
   get length() {
     return this.#waiting.length;
+  }
+
+  /** How many actions were ever added here. */
+  get added() {
+    return this.#added;
   }
 
   /** The ids of the items that actions on their way decide. */
@@ -46,13 +54,14 @@ export class Outbox {
 
   /** Write an action down and send it as soon as those before it have been answered. */
   add(path, body) {
-    const action = { path, body, at: Date.now() };
+    const action = { path, body: { ...body, database: this.#database }, at: Date.now() };
     try {
       localStorage.setItem(this.#prefix + body.key, JSON.stringify(action));
     } catch {
       // No room to write it down: it is sent all the same, and is lost only when the page goes before the answer comes.
     }
     this.#waiting.push(action);
+    this.#added += 1;
     this.#send();
   }
 

@@ -30,7 +30,7 @@ const unstored = new Map();
 let somebodyIsHere = true;
 let lookAgain;
 
-const outbox = new Outbox(start.reviewer.name, { delivered, refused, stuck, moving: () => connection("") });
+const outbox = new Outbox(start, { delivered, refused, stuck, moving: () => connection("") });
 
 // ------------------------------------------------------------------------------------------------ showing
 
@@ -174,7 +174,7 @@ function refused(action, error) {
   if (action.path === "/api/back") goingBack = Math.max(0, goingBack - 1);
   else unstored.set(action.body.item, action.body);
   say(error.message, { kind: "error" });
-  if (outbox.length === 0) refresh();
+  refresh();
 }
 
 function stuck(error, count) {
@@ -185,12 +185,21 @@ function stuck(error, count) {
 }
 
 async function refresh() {
+  // What is on its way brings the news itself; and what was asked before an action is none any more after it.
+  const { added } = outbox;
+  if (outbox.length > 0) return;
   try {
     const answer = await ask("/api/state");
+    if (outbox.added !== added) return;
+    if (answer.database !== start.database) {
+      location.reload();
+      return;
+    }
     showProgress(answer.progress);
     connection("");
-    if (outbox.length === 0) settle(answer);
+    settle(answer);
   } catch (error) {
+    if (outbox.added !== added) return;
     connection(error.status === 401 ? "Your link no longer works. Ask for a new one." : "No connection to the server. Trying again.");
     clearTimeout(lookAgain);
     lookAgain = setTimeout(refresh, LOOK_AGAIN);
@@ -248,9 +257,9 @@ note.addEventListener("input", () => { if (current !== null) keep(current, label
 find("whole").addEventListener("click", () => change("all"));
 find("shortcuts").addEventListener("click", toggleShortcuts);
 find("again").addEventListener("click", refresh);
-otherTabs.addEventListener("message", () => { if (outbox.length === 0) refresh(); });
+otherTabs.addEventListener("message", refresh);
 // A page that slept may hold what was given to somebody else since.
-document.addEventListener("visibilitychange", () => { if (!document.hidden && outbox.length === 0) refresh(); });
+document.addEventListener("visibilitychange", () => { if (!document.hidden) refresh(); });
 for (const sign of ["keydown", "pointerdown", "wheel", "touchmove"]) addEventListener(sign, () => { somebodyIsHere = true; }, { passive: true });
 setInterval(() => {
   // A page that is open before an empty chair gives its conversation back.

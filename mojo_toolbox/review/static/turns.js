@@ -81,7 +81,7 @@ function words(text) {
 export function drawTasks(list, item, labels) {
   const used = new Set(Object.values(labels));
   list.replaceChildren(...item.tasks.map(({ name, description }) => make("div", { class: used.has(name) ? "task used" : "task" },
-    make("dt", {}, make("bdi", {}, name), used.has(name) ? make("span", { class: "tag" }, "in use") : null),
+    make("dt", {}, make("bdi", {}, name), ...(used.has(name) ? [" ", make("span", { class: "tag" }, "in use")] : [])),
     make("dd", { dir: "auto", class: description ? "" : "empty" }, description || "No description."))));
 }
 

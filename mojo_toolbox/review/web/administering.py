@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from http import HTTPStatus
 
 from starlette.concurrency import run_in_threadpool
@@ -14,6 +15,8 @@ from mojo_toolbox.review.store import Reviewer, ReviewStore
 from mojo_toolbox.review.web.pages import page, refusal
 from mojo_toolbox.review.web.shown import moment
 
+# Not more than databases call an integer.
+_NUMBER = re.compile("[0-9]{1,9}")
 _FOR_ADMINS = (
     "This page is for admins. Whoever runs the server can make you one: mojo review invite NAME --admin --renew"
 )
@@ -35,8 +38,11 @@ async def settle(request: Request) -> Response:
     store, reviewer = _who(request)
     if not reviewer.admin:
         return refusal(request, HTTPStatus.FORBIDDEN, _FOR_ADMINS)
+    number = request.path_params["item"]
+    if not _NUMBER.fullmatch(number):
+        return refusal(request, HTTPStatus.NOT_FOUND, "There is no such conversation.")
     try:
-        await run_in_threadpool(store.settle, reviewer, request.path_params["item"])
+        await run_in_threadpool(store.settle, reviewer, int(number))
     except ReviewConflictError as error:
         return refusal(request, HTTPStatus.CONFLICT, str(error))
     return RedirectResponse("/", status_code=HTTPStatus.SEE_OTHER)

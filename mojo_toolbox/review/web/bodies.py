@@ -20,6 +20,8 @@ _MAX_NOTE = 10_000
 Key = Annotated[str, Field(min_length=8, max_length=64, pattern=r"^[\w-]+$")]
 # What databases call an integer.
 Number = Annotated[int, Field(ge=0, lt=2**31)]
+# NaN is none: JSON could not say it again to those who are shown it.
+Share = Annotated[float, Field(ge=0, le=1)]
 _Body = TypeVar("_Body", bound=BaseModel)
 
 
@@ -34,6 +36,8 @@ class DecisionBody(BaseModel):
     labels: dict[Number, Text | None] = Field(default_factory=dict)
     note: Annotated[Text, Field(max_length=_MAX_NOTE)] = ""
     key: Key
+    database: str | None = None
+    """Which one the page shows, as `state` names it; left out, whichever is served."""
 
 
 class BackBody(BaseModel):
@@ -42,6 +46,7 @@ class BackBody(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     key: Key
+    database: str | None = None
 
 
 class TurnBody(BaseModel):
@@ -58,7 +63,7 @@ class CorrectionBody(TurnBody):
 
     chat: Key
     judged: tuple[int, ...] = Field(min_length=1)
-    decisions: dict[int, tuple[Text | None, float | None]] = Field(default_factory=dict)
+    decisions: dict[Number, tuple[Text | None, Share | None]] = Field(default_factory=dict)
     """What the router answered, with its probability."""
 
 

@@ -53,7 +53,8 @@ class Guard:
             await self._app(scope, receive, send)
             return
         request = Request(scope)
-        path = request.url.path
+        # Not request.url: that is put together with the Host header, which is the caller's to choose.
+        path: str = scope["path"]
         caching = "public, max-age=31536000, immutable" if path.startswith(f"{static_path()}/") else "no-store"
 
         async def send_guarded(message: Message) -> None:
@@ -90,8 +91,9 @@ def from_own_page(request: Request) -> bool:
     """Whether a request that changes something comes from our own page: browsers always say so, and cannot be made to lie."""
     site = request.headers.get("sec-fetch-site")
     origin = request.headers.get("origin")
-    if site is not None and site != "same-origin":
-        return False
+    if site is not None:
+        # Behind a proxy with HTTPS: it may have put a Host of its own, which the origin does not have.
+        return site == "same-origin"
     # "null" and the names of other sites have another host, or none. Programs send no Origin, and have no cookies to abuse.
     return origin is None or urlsplit(origin).netloc.lower() == request.headers.get("host", "").lower()
 

@@ -23,7 +23,7 @@ def page(template: str, *, status: int = HTTPStatus.OK, **values: Any) -> HTMLRe
 
 def refusal(request: Request, status: HTTPStatus, text: str) -> Response:
     """Return why nothing is shown: as JSON to the page's scripts, else as a page."""
-    if request.url.path.startswith("/api/"):
+    if request.scope["path"].startswith("/api/"):
         return JSONResponse({"error": text}, status_code=status)
     return page("refusal.html", status=status, title=status.phrase, text=text)
 

@@ -8,6 +8,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from mojo_toolbox.errors import ReviewDatabaseError
 from mojo_toolbox.review.records import Decision
 from mojo_toolbox.review.store import Reviewer, ReviewStore
 from mojo_toolbox.review.web import shown
@@ -33,6 +34,7 @@ async def decide(request: Request) -> Response:
     """Store a decision, and return what comes next."""
     store, reviewer = _who(request)
     body = await read(request, DecisionBody)
+    _require_same(store, body)
     decision = Decision(body.action, body.labels, note=body.note, key=body.key, version=body.version)
 
     def work() -> dict[str, Any]:
@@ -46,6 +48,7 @@ async def back(request: Request) -> Response:
     """Undo one decision, and return the conversation it was about; `undone` says whether there was one."""
     store, reviewer = _who(request)
     body = await read(request, BackBody)
+    _require_same(store, body)
 
     def work() -> dict[str, Any]:
         undone = store.back(reviewer, key=body.key)
@@ -61,6 +64,16 @@ async def keep(request: Request) -> Response:
     store, reviewer = _who(request)
     await run_in_threadpool(store.keep, reviewer)
     return JSONResponse({})
+
+
+def _require_same(store: ReviewStore, body: DecisionBody | BackBody) -> None:
+    """Refuse what was done on another database, which was served here before: its numbers mean other conversations.
+
+    Raises:
+        ReviewDatabaseError: it was; the page keeps it until that one is served again.
+    """
+    if body.database not in {None, store.identity}:
+        raise ReviewDatabaseError("This was decided in another database than the one that is served here now. Reload.")
 
 
 def _who(request: Request) -> tuple[ReviewStore, Reviewer]:

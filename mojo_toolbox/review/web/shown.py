@@ -12,6 +12,7 @@ from mojo_toolbox.review.store import Reviewer, ReviewStore
 def state(store: ReviewStore, reviewer: Reviewer) -> dict[str, Any]:
     """Return what a page needs to go on: the open conversation, the one after it, and how far reviewing is."""
     return {
+        "database": store.identity,
         "reviewer": {"name": reviewer.name, "admin": reviewer.admin},
         "item": item(store.next(reviewer)),
         "upcoming": item(store.upcoming(reviewer)),

@@ -26,18 +26,18 @@ uvicorn.run(create_app(ReviewStore.open(sys.argv[1])), port=int(sys.argv[2]), ws
 """
 
 
-def free_socket():
-    """Return a listening place on loopback that nobody else has."""
+def free_socket(port=0):
+    """Return a listening place on loopback; 0: one that nobody else has."""
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.bind(("127.0.0.1", 0))
+    listener.bind(("127.0.0.1", port))
     return listener
 
 
 @contextlib.contextmanager
-def served(store, **options):
+def served(store, *, port=0, **options):
     """Serve `store` from a thread, and give its address."""
-    with free_socket() as listener:
+    with free_socket(port) as listener:
         server = uvicorn.Server(uvicorn.Config(create_app(store, **options), **PLAIN, timeout_graceful_shutdown=1))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()

@@ -6,6 +6,7 @@ from playwright.sync_api import expect
 from serving import filled, served
 from talks import talks
 
+from mojo_toolbox.errors import ReviewDatabaseError
 from mojo_toolbox.review.web.pages import static_path
 
 PLACES = ["/", "/admin", "/playground", "/api/state", "/nowhere", "/static/other"]
@@ -96,6 +97,38 @@ def test_what_another_site_sends_is_refused(store, team, headers):
     with caller(team, store.invite("Ana")) as client:
         answer = client.post("/api/back", json=BACK, headers=headers)
     assert answer.status_code == 403
+
+
+def test_a_proxy_with_https_may_name_the_server_otherwise(store, team):
+    headers = {"origin": "https://review.example.com", "sec-fetch-site": "same-origin"}
+    with caller(team, store.invite("Ana")) as client:
+        assert client.post("/api/keep", json={}, headers=headers).status_code == 200
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1/join/", "x/join/?", "x/static/#", "[::1", "a:b", "a@b:99999"])
+def test_no_host_header_leads_around_the_door(team, host):
+    with caller(team) as client:
+        answers = [client.get(path, headers={"host": host}) for path in ("/", "/api/state")]
+    assert [answer.status_code for answer in answers] == [401, 401]
+
+
+def test_no_token_comes_into_the_log(store, team, monkeypatch, caplog):
+    token = store.invite("Ana")
+
+    def fail(_token):
+        raise ReviewDatabaseError("the disk is full")
+
+    monkeypatch.setattr(store, "reviewer", fail)
+    with caller(team) as client:
+        assert client.get(f"/join/{token}").status_code == 503
+    assert "the disk is full" in caplog.text
+    assert token not in caplog.text
+
+
+@pytest.mark.parametrize("number", ["0", "99", "-1", "x", "9" * 30, "9" * 5000])
+def test_what_is_no_conversation_cannot_be_settled(store, team, number):
+    with caller(team, store.invite("Ana", admin=True)) as client:
+        assert client.post(f"/admin/settle/{number}").status_code in {404, 422}
 
 
 @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", ""])

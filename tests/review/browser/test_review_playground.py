@@ -2,6 +2,7 @@
 
 import json
 
+import httpx
 import pytest
 from playwright.sync_api import expect
 from serving import served
@@ -169,7 +170,17 @@ def test_an_admin_sees_who_did_what_and_settles(people, store, tmp_path):
         admin.get_by_role("button", name="Settle").first.click()
         expect(admin.locator("#heading")).to_contain_text("Settle talk-")
         expect(admin.locator("#about")).to_contain_text("Ana: to be checked: Ana <i>says</i>")
-        admin.keyboard.press("Enter")
+        with admin.expect_response("**/api/decide"):
+            admin.keyboard.press("Enter")
         expect(admin.locator("#voice")).to_contain_text("Okay.")
         admin.get_by_role("link", name="Admin").click()
         expect(admin.get_by_role("button", name="Settle")).to_have_count(0)
+
+
+@pytest.mark.parametrize("probability", ["NaN", "Infinity", "2.5", "-1"])
+def test_a_correction_with_what_is_no_probability_is_refused(address, store, probability):
+    talk = '"messages": [{"role": "user", "content": "hi", "task": "recap"}], "tasks": [{"name": "recap"}]'
+    body = f'{{"chat": "0123456789", "judged": [0], "decisions": {{"0": ["recap", {probability}]}}, {talk}}}'
+    answer = httpx.post(f"{address}/api/playground/correct", content=body, headers={"content-type": "application/json"})
+    assert answer.status_code == 400
+    assert store.overview().conversations == 12

@@ -163,3 +163,27 @@ def test_a_database_that_cannot_be_written_keeps_the_action_in_the_browser(page,
     expect(page.locator("#connection")).to_contain_text("Not stored yet: The disk is full. 1 action waits")
     done(page, 1)
     expect(page.locator("#connection")).to_be_hidden()
+
+
+def test_what_was_decided_in_one_database_never_reaches_another_at_the_same_address(people, tmp_path):
+    """A server is ended with a page open, and another one is started in its place."""
+    addresses = []
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+    with filled(tmp_path / "one", talks(3)) as one, filled(tmp_path / "two", talks(3)) as two:
+        with served(one, local_person=True) as address:
+            page = people(address)
+            expect(heading(page)).to_have_text("Conversation talk-1")
+            addresses.append(address)
+        port = int(addresses[0].rpartition(":")[2])
+        page.keyboard.press("x")
+        expect(page.locator("#connection")).to_contain_text("1 action waits")
+        with served(two, port=port, local_person=True):
+            expect(page.locator("#connection")).to_contain_text("another database")
+            page.reload()
+            expect(page.locator("#progress-text")).to_contain_text("0 of 3")
+            assert two.overview().decisions == 0
+        with served(one, port=port, local_person=True):
+            page.goto(addresses[0])
+            expect(page.locator("#progress-text")).to_contain_text("1 of 3")
+        assert (one.overview().reviewers[0].actions["wrong"], two.overview().decisions) == (1, 0)
