@@ -19,7 +19,8 @@ _ARGUMENTS = (
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 
-@pytest.fixture(scope="session")
+# Not for the whole session: while Playwright runs, an event loop counts as running here, and no other test could start one.
+@pytest.fixture(scope="module")
 def browser():
     path = next((found for found in map(shutil.which, _NAMES) if found), None)
     if path is None and not os.environ.get("CI_NEEDS_BROWSER"):
