@@ -26,7 +26,9 @@ def browser():
     if path is None and not os.environ.get("CI_NEEDS_BROWSER"):
         pytest.skip("there is no Chromium: install it (Debian: apt install chromium) to run the page's tests")
     assert path is not None, "CI_NEEDS_BROWSER is set, and there is no Chromium"
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
+
+    expect.set_options(timeout=15_000)  # a machine that does other things too
 
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=list(_ARGUMENTS))

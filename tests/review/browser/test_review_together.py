@@ -149,18 +149,11 @@ def test_a_server_that_is_killed_loses_nothing(people, tmp_path):
 
 
 def test_a_database_that_cannot_be_written_keeps_the_action_in_the_browser(page, store):
-    refused = []
-
-    def refuse(route):
-        refused.append(route.request.post_data)
-        if len(refused) <= 2:
-            route.fulfill(status=503, json={"error": "The disk is full."})
-        else:
-            route.continue_()
-
-    page.route("**/api/decide", refuse)
+    full = {"status": 503, "json": {"error": "The disk is full."}}
+    page.route("**/api/decide", lambda route: route.fulfill(**full))
     page.keyboard.press("Enter")
     expect(page.locator("#connection")).to_contain_text("Not stored yet: The disk is full. 1 action waits")
+    page.unroute("**/api/decide")
     done(page, 1)
     expect(page.locator("#connection")).to_be_hidden()
 
