@@ -1,7 +1,8 @@
 """The messages of a request as prompt tokens that fit the model's context.
 
-A conversation that asks for a choice and is too long loses its oldest turns (see `turn_folding`), never a system message
-and never the last turn; of a transcript in one message its oldest turns. A plain chat is refused instead: an answer to half a chat would be an answer to another question.
+A conversation that asks for a choice and is too long loses its oldest turns (see `turn_folding`), also where all of it is
+one message; never a system message and never the last turn. A plain chat is refused instead: an answer to half a chat would
+be an answer to another question.
 """
 
 from __future__ import annotations
@@ -97,6 +98,8 @@ class ChatPrompts:
             return messages, 0
         self._refuse_megabytes([*before, {**last, "content": turns[-1].said}], _LEAST)
         old = surely_too_old([len(turn) for turn in turns], self._limit)
+        if not old and len(self._encode(messages).ids) <= limit:
+            return messages, 0
         around = len(self._encode([*before, {**last, "content": ""}]).ids)
         dropped = old + self._turns_to_drop(turns[old:], limit - around)
         kept = [*before, _transcript(turns[dropped:])]

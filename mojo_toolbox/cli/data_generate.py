@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mojo_toolbox.cli.endings import Interrupted, UsageError
-from mojo_toolbox.cli.options import AsJson, Cloud, Region, pairs
+from mojo_toolbox.cli.options import ASKING, AsJson, BaseUrl, Cloud, Region, pairs
 from mojo_toolbox.cli.output import data, data_as_json, note
 from mojo_toolbox.cli.provider_names import Reached, provider, router_judge
 
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from mojo_toolbox.generation.task_file import TaskFile
 
 _WHAT = "What is written"
-_HOW = "How to ask"
 _MONEY = "What it may cost"
 # Names for codes that people type; any other text stands in the prompts as it is.
 _LANGUAGES = {
@@ -127,39 +126,31 @@ def generate_file(
         ),
     ] = None,
     concurrency: Annotated[
-        int, typer.Option(min=1, help="Conversations written at the same time.", metavar="N", rich_help_panel=_HOW)
+        int, typer.Option(min=1, help="Conversations written at the same time.", metavar="N", rich_help_panel=ASKING)
     ] = 1,
     attempts: Annotated[
         int,
         typer.Option(
-            min=1, help="How often to ask for one when replies are malformed.", metavar="N", rich_help_panel=_HOW
+            min=1, help="How often to ask for one when replies are malformed.", metavar="N", rich_help_panel=ASKING
         ),
     ] = 3,
     retries: Annotated[
         int,
-        typer.Option(min=0, help="How often to try again when there is no answer.", metavar="N", rich_help_panel=_HOW),
+        typer.Option(min=0, help="How often to try again when there is no answer.", metavar="N", rich_help_panel=ASKING),
     ] = 5,
     timeout: Annotated[
-        float, typer.Option(min=0.001, help="Seconds to wait for an answer.", metavar="S", rich_help_panel=_HOW)
+        float, typer.Option(min=0.001, help="Seconds to wait for an answer.", metavar="S", rich_help_panel=ASKING)
     ] = 180.0,
-    base_url: Annotated[
-        str | None,
-        typer.Option(
-            help="Of an OpenAI-compatible server. Unset: OPENAI_BASE_URL, else OpenAI.",
-            metavar="URL",
-            show_default=False,
-            rich_help_panel=_HOW,
-        ),
-    ] = None,
+    base_url: BaseUrl = None,
     record: Annotated[
         Path | None,
         typer.Option(
-            help="File to add all answers to, for replay:FILE.", metavar="FILE", show_default=False, rich_help_panel=_HOW
+            help="File to add all answers to, for replay:FILE.", metavar="FILE", show_default=False, rich_help_panel=ASKING
         ),
     ] = None,
     dry_run: Annotated[
         bool,
-        typer.Option("--dry-run", help="Show some prompts and what it will cost; ask nothing.", rich_help_panel=_HOW),
+        typer.Option("--dry-run", help="Show some prompts and what it will cost; ask nothing.", rich_help_panel=ASKING),
     ] = False,
     price_read: Annotated[
         float,

@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from mojo_toolbox.cli.endings import UsageError, goes_on
-from mojo_toolbox.cli.options import AsJson, Cloud, Region
+from mojo_toolbox.cli.options import ASKING, AsJson, BaseUrl, Cloud, Region
 from mojo_toolbox.cli.output import data_as_json, note
 from mojo_toolbox.cli.router_names import Asked, routers
 
 if TYPE_CHECKING:
     from mojo_toolbox.evaluation import Price, Report
 
-_HOW = "How to ask"
 _COUNT = "What to count"
 
 EXAMPLES = """
@@ -68,14 +67,14 @@ def evaluate(
         typer.Option(
             help="Earlier decisions that a router is shown: those labelled, or its own, as live.",
             metavar="labelled|own",
-            rich_help_panel=_HOW,
+            rich_help_panel=ASKING,
         ),
     ] = "labelled",
     concurrency: Annotated[
-        int, typer.Option(min=1, help="Conversations asked at the same time.", metavar="N", rich_help_panel=_HOW)
+        int, typer.Option(min=1, help="Conversations asked at the same time.", metavar="N", rich_help_panel=ASKING)
     ] = 1,
     timeout: Annotated[
-        float, typer.Option(min=0.001, help="Seconds to wait for a decision.", metavar="S", rich_help_panel=_HOW)
+        float, typer.Option(min=0.001, help="Seconds to wait for a decision.", metavar="S", rich_help_panel=ASKING)
     ] = 60.0,
     limit: Annotated[
         int | None,
@@ -84,7 +83,7 @@ def evaluate(
             help="Only the first N conversations.",
             metavar="N",
             show_default=False,
-            rich_help_panel=_HOW,
+            rich_help_panel=ASKING,
         ),
     ] = None,
     structured: Annotated[
@@ -93,23 +92,15 @@ def evaluate(
             help="Make chat models answer with a listed name: choice (vLLM, our endpoints) or json_schema (OpenAI).",
             metavar="choice|json_schema",
             show_default=False,
-            rich_help_panel=_HOW,
+            rich_help_panel=ASKING,
         ),
     ] = None,
-    base_url: Annotated[
-        str | None,
-        typer.Option(
-            help="Of an OpenAI-compatible server. Unset: OPENAI_BASE_URL, else OpenAI.",
-            metavar="URL",
-            show_default=False,
-            rich_help_panel=_HOW,
-        ),
-    ] = None,
+    base_url: BaseUrl = None,
     retry_errors: Annotated[
-        bool, typer.Option("--retry-errors", help="Ask again what failed in an earlier run.", rich_help_panel=_HOW)
+        bool, typer.Option("--retry-errors", help="Ask again what failed in an earlier run.", rich_help_panel=ASKING)
     ] = False,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Begin again, whatever FOLDER holds.", rich_help_panel=_HOW)
+        bool, typer.Option("--overwrite", help="Begin again, whatever FOLDER holds.", rich_help_panel=ASKING)
     ] = False,
     shuffles: Annotated[
         int,

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _MODEL = "Which model"
 _WHERE = "Where"
 _HOW = "How to run"
+ASKING = "How to ask"
 
 Cloud = Annotated[
     Literal["aws", "local"] | None,
@@ -83,6 +84,15 @@ DryRun = Annotated[
     typer.Option("--dry-run", help="Check everything and print the requests; send none.", rich_help_panel=_HOW),
 ]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.", rich_help_panel=_HOW)]
+BaseUrl = Annotated[
+    str | None,
+    typer.Option(
+        help="Of an OpenAI-compatible server. Unset: OPENAI_BASE_URL, else OpenAI.",
+        metavar="URL",
+        show_default=False,
+        rich_help_panel=ASKING,
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, on one line.", rich_help_panel=_HOW)]
 
 

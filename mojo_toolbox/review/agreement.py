@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Literal
 
 from mojo_toolbox.review.records import Kappa, Labels, PastDecision
@@ -57,16 +57,11 @@ class Agreement:
         together: Counter[tuple[str, str]] = Counter()
         for counted in self._pairs.values():
             together.update(counted)
-        return _kappa(None, together)
+        return cohens_kappa(None, together)
 
     def by_pair(self) -> tuple[Kappa, ...]:
         """Return the agreement of each pair, by name."""
-        return tuple(_kappa(pair, self._pairs[pair]) for pair in sorted(self._pairs))
-
-
-def cohens_kappa(judged: Iterable[tuple[str, str]]) -> float | None:
-    """Return (observed - expected) / (1 - expected) agreement; None where nothing was judged or chance explains all."""
-    return _kappa(None, Counter(judged)).kappa
+        return tuple(cohens_kappa(pair, self._pairs[pair]) for pair in sorted(self._pairs))
 
 
 def _judged_twice(first: Labels, second: Labels) -> Iterator[tuple[str, str]]:
@@ -81,7 +76,12 @@ def _category(labels: Labels, turn: int) -> str:
     return _NO_TASK if label is None else label
 
 
-def _kappa(pair: tuple[str, str] | None, counted: Counter[tuple[str, str]]) -> Kappa:
+def cohens_kappa(pair: tuple[str, str] | None, counted: Counter[tuple[str, str]]) -> Kappa:
+    """Return the agreement in `counted` judgements, by category of the one and of the other.
+
+    Kappa is (observed - expected) / (1 - expected) agreement (Cohen 1960, "A Coefficient of Agreement for Nominal Scales"); None
+    where nothing was judged or chance explains all.
+    """
     total = counted.total()
     agreed = sum(count for (one, other), count in counted.items() if one == other)
     firsts: Counter[str] = Counter()

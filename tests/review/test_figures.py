@@ -2,6 +2,7 @@
 
 import contextlib
 import random
+from collections import Counter
 
 import pytest
 from making import fill, join, record, write
@@ -17,12 +18,14 @@ def test_kappa_is_that_of_scikit_learn(seed):
     draw = random.Random(seed)
     one = [draw.choice("abcd") for _ in range(200)]
     other = [label if draw.random() < 0.7 else draw.choice("abce") for label in one]
-    assert cohens_kappa(zip(one, other, strict=True)) == pytest.approx(cohen_kappa_score(one, other))
+    assert cohens_kappa(None, Counter(zip(one, other, strict=True))).kappa == pytest.approx(
+        cohen_kappa_score(one, other)
+    )
 
 
 def test_kappa_is_unknown_where_chance_explains_all_or_nothing_was_judged():
-    assert cohens_kappa([("a", "a")] * 10) is None
-    assert cohens_kappa([]) is None
+    assert cohens_kappa(None, Counter([("a", "a")] * 10)).kappa is None
+    assert cohens_kappa(None, Counter()).kappa is None
 
 
 def test_agreement_of_two_people_is_that_of_scikit_learn_on_their_labels(store, tmp_path):
