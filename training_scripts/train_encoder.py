@@ -122,6 +122,8 @@ class Settings(TrainingSettings):
     weight_decay: float = 0.01
     per_device_train_batch_size: int = 24
     per_device_eval_batch_size: int = 64
+    trained_layers: int = -1
+    """How many of the encoder's layers are trained, counted from the last; -1: all."""
     continue_share: float = 0.25
     """Of the decisions that repeat the running choice, the share that an epoch reads."""
     calibrate: bool = True
@@ -167,7 +169,9 @@ def load_encoder(source: str, settings: Settings) -> ChoiceEncoder:
     transformers.set_seed(settings.seed)
     with loading(source):
         model = ChoiceEncoder.from_base(
-            source, revision=revision(source, settings), config=EncoderConfig(fallback=settings.fallback)
+            source,
+            revision=revision(source, settings),
+            config=EncoderConfig(fallback=settings.fallback, trained_layers=settings.trained_layers),
         )
     return model.to("cuda" if torch.cuda.is_available() else "cpu")
 
@@ -217,7 +221,9 @@ class Run:
         batches = self.schedule.batches(epoch)[: end - began]
         left = batches[self.global_step - began :]
         if left:
-            self.model.remember(choice_texts([asked for batch in batches for asked in batch]))
+            texts = choice_texts([asked for batch in batches for asked in batch])
+            say(f"Reading the {len(texts)} different texts of epoch {epoch + 1}'s choices first, once.")
+            self.model.remember(texts)
             self.model.train()
         return left
 

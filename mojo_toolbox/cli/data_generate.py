@@ -230,6 +230,8 @@ def generate_file(
         needed = math.ceil((outcome.cap_needed or 0) * 1e4) / 1e4
         note(f"The next question might have passed --max-cost. For the rest, start again with more than ${needed:.4f}.")
         raise typer.Exit(1)
+    if outcome.given_up and not outcome.written:
+        raise typer.Exit(1)
 
 
 @dataclass

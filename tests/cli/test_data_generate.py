@@ -219,3 +219,11 @@ def test_another_seed_on_the_same_file_is_refused(shell):
         done = shell("data", "generate", *openai(server, "-n", "2", "--seed", "1"))
     assert done.returncode == 1
     assert "generated.jsonl holds another run: seed 0 there, 1 here" in " ".join(done.stderr.split())
+
+
+def test_a_run_that_wrote_nothing_says_so_with_its_status(shell):
+    with serving(lambda _: "I would rather not.") as server:
+        done = shell("data", "generate", *openai(server, "-n", "2", "--attempts", "1"))
+    assert done.returncode == 1
+    assert "0 of 2 conversations" in done.stdout
+    assert "2 were given up" in done.stderr

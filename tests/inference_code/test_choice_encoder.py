@@ -100,3 +100,44 @@ def test_a_few_steps_learn_what_is_right(tmp_path):
         optimizer.step()
     assert model.loss(questions).item() < before / 4
     assert [int(row.argmax()) for row in model.eval().log_probabilities(questions)] == [2, 0, 3]
+
+
+def named(layer, weights):
+    return any(name.startswith(f"encoder.encoder.layer.{layer}.") for name in weights)
+
+
+@pytest.mark.parametrize(
+    ("layers", "lower", "upper"), [(-1, True, True), (5, True, True), (1, False, True), (0, False, False)]
+)
+def test_only_the_last_layers_are_trained_and_kept(tmp_path, layers, lower, upper):
+    from choice_encoder import ChoiceEncoder, EncoderConfig
+    from safetensors.torch import load_file
+
+    base = str(save_bert(tmp_path / "base"))
+    model = ChoiceEncoder.from_base(base, config=EncoderConfig(trained_layers=layers)).train()
+    model.loss([Question("rain tomorrow", "", "", CHOICES, None, 1)]).backward()
+    learning = {name for name, value in model.named_parameters() if value.grad is not None}
+    assert (named(0, learning), named(1, learning)) == (lower, upper)
+    assert "log_scale" in learning
+    assert not any("word_embeddings" in name for name in learning)
+
+    with torch.no_grad():
+        for value in model.parameters():
+            if value.requires_grad:
+                value.add_(0.01)
+    model.save(tmp_path / "saved")
+    weights = load_file(tmp_path / "saved" / "choice_encoder.safetensors")
+    assert (named(0, weights), named(1, weights)) == (lower, upper)
+    loaded = ChoiceEncoder.from_folder(tmp_path / "saved", base)
+    assert loaded.config.trained_layers == layers
+    (before,), (after,) = probabilities(model.eval(), asked()), probabilities(loaded, asked())
+    assert after.tolist() == pytest.approx(before.tolist(), abs=1e-6)
+
+
+def test_what_is_not_trained_is_held_once(encoder):
+    trained, base = encoder.encoder, encoder._frozen[0]
+    mine, frozen = trained.get_input_embeddings().weight, base.get_input_embeddings().weight
+    assert mine.data_ptr() == frozen.data_ptr()
+    assert (
+        trained.encoder.layer[0].output.dense.weight.data_ptr() != base.encoder.layer[0].output.dense.weight.data_ptr()
+    )
