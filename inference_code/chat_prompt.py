@@ -7,6 +7,7 @@ be an answer to another question.
 
 from __future__ import annotations
 
+import bisect
 import itertools
 from array import array
 from collections import OrderedDict
@@ -23,8 +24,10 @@ from turn_folding import (
     exchange_lengths,
     exchanges,
     exchanges_to_drop,
+    messages_between,
     surely_too_old,
     transcript_turns,
+    turn_starts,
 )
 
 Messages = list[dict[str, str]]
@@ -93,33 +96,42 @@ class ChatPrompts:
         *before, last = messages
         if last["role"] != "user" or any(message["role"] != "system" for message in before):
             return messages, 0
-        turns = transcript_turns(last["content"])
-        if len(turns) == 1:
+        content = last["content"]
+        # Megabytes may hold hundreds of thousands of turns: those that are too old are not even cut apart.
+        starts = turn_starts(content)
+        if len(starts) == 1:
             return messages, 0
-        self._refuse_megabytes([*before, {**last, "content": turns[-1].said}], _LEAST)
-        old = surely_too_old([len(turn) for turn in turns], self._limit)
+        self._refuse_megabytes([*before, {**last, "content": content[starts[-1] :]}], _LEAST)
+        old = surely_too_old([end - start for start, end in itertools.pairwise([*starts, len(content)])], self._limit)
         if not old and len(self._encode(messages).ids) <= limit:
             return messages, 0
         around = len(self._encode([*before, {**last, "content": ""}]).ids)
-        dropped = old + self._turns_to_drop(turns[old:], limit - around)
-        kept = [*before, _transcript(turns[dropped:])]
+        dropped = old + self._turns_to_drop(transcript_turns(content, starts[old:]), limit - around)
+
+        def without(count: int) -> Messages:
+            return [*before, {**last, "content": content[starts[count] :]}]
+
+        def fits(count: int) -> bool:
+            return len(self._encode(without(count)).ids) <= limit
+
         # Cut elsewhere, words may make other tokens.
-        while dropped + 1 < len(turns) and len(self._encode(kept).ids) > limit:
-            dropped += 1
-            kept = [*before, _transcript(turns[dropped:])]
-        return kept, sum(turn.messages for turn in turns[:dropped])
+        if not fits(dropped):
+            dropped = bisect.bisect_left(range(len(starts) - 1), True, lo=dropped, key=fits)
+        return without(dropped), messages_between(content, starts[: dropped + 1])
 
     def _turns_to_drop(self, turns: Sequence[TranscriptTurn], room: int) -> int:
-        with self._lock:
-            said = [self._line(turn.said) for turn in turns]
-            lengths = [length + self._line(turn.answered) for length, turn in zip(said, turns, strict=True)]
+        said = [self._line(turn.said) for turn in turns[:-1]] + [self._line(turns[-1].said.rstrip())]
+        lengths = [length + self._line(turn.answered) for length, turn in zip(said, turns, strict=True)]
         begins = [0, *itertools.accumulate(lengths[:-1])]
         asked = [begin + length for begin, length in zip(begins, said, strict=True)]
         return exchanges_to_drop(begins, asked, room)
 
     def _line(self, text: str) -> int:
-        """Count a text's tokens, with one for the line's end; the lock is held."""
-        return len(self._content(self._tokenizer, text)) + 1 if text else 0
+        """Count the tokens of a line within a text, with one for its end."""
+        if not text:
+            return 0
+        with self._lock:  # line by line: others need not wait for all of them
+            return _of_part(self._content(self._tokenizer, _part(text))) + 1
 
     def _encode(self, messages: Messages) -> EncodedChat:
         with self._lock:
@@ -147,12 +159,12 @@ class ChatPrompts:
         if sum(map(len, texts)) <= self._limit * _CHARACTERS_A_TOKEN:
             return 0
         count = 0
-        for text in texts:
+        for text in map(str.strip, texts):
             for start in range(0, len(text), _PIECE):
                 with self._lock:
-                    found = encode_content(self._tokenizer, text[start : start + _PIECE])
+                    found = encode_content(self._tokenizer, _part(text[start : start + _PIECE]))
                 # A cut adds one token at most where it splits a word; fewer tokens are counted, never more.
-                count += max(0, len(found) - 1)
+                count += max(0, _of_part(found) - 1)
                 if count > self._limit:
                     return count
         return 0
@@ -195,8 +207,13 @@ def _after(cut: Exchanges, count: int, messages: Messages) -> tuple[Messages, Ex
     return kept, exchanges(kept)
 
 
-def _transcript(turns: Sequence[TranscriptTurn]) -> dict[str, str]:
-    return {"role": "user", "content": "".join(turn.said + turn.answered for turn in turns)}
+def _part(text: str) -> str:
+    """Enclose a part of a text in dots: at a text's own ends blanks are no tokens, within it they are."""
+    return f".{text}."
+
+
+def _of_part(ids: Sequence[int]) -> int:
+    return max(0, len(ids) - 2)
 
 
 def _to_drop(cut: Exchanges, chat: EncodedChat, limit: int) -> int:

@@ -245,7 +245,8 @@ class ChoiceEncoder(nn.Module):
             means = functional.normalize(_mean(states.float(), read["attention_mask"]), dim=-1)
             # Copies: a row of a batch would keep the whole batch in memory.
             known |= {text: row.clone() for text, row in zip(batch, means, strict=True)}
-        self._vectors |= {text: known[text] for text in missing}
+        # What is no number is computed again the next time, rather than failing all requests from now on.
+        self._vectors |= {text: known[text] for text in missing if known[text].isfinite().all()}
         while len(self._vectors) > self._most_kept:
             self._vectors.popitem(last=False)
         return known

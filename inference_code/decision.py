@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from chat_request import ModelFailureError
 from choice_trie import ChoiceTrie
-from language_model import BASE_MODEL, MAX_TOKENS_A_PASS, LanguageModel, TokenSequence
+from language_model import BASE_MODEL, MAX_TOKENS_A_PASS, LanguageModel, TokenSequence, begun
 from prefix_cache import PrefixCache
 
 
@@ -37,17 +37,15 @@ def decide(
     Raises:
         ModelFailureError: the model computes NaN.
     """
-    layers = prefixes.longest_prefix(adapter, prompt) if model.has_cache else []
-    cached = layers[0][0].shape[-2] if layers else 0
-    sequence = TokenSequence(model, adapter=adapter, ids=prompt[:cached], layers=layers)
-    if not trie.branching:
-        local: dict[int, float] = {}
-    elif model.has_tree_mask and len(prompt) + trie.depth <= model.window:
-        local = tree_log_probabilities(model, sequence, prompt, trie, adapter=adapter)
-    else:
-        local = stepwise_log_probabilities(sequence, prompt, trie)
-    if trie.branching:
-        prefixes.store(adapter, prompt, sequence.layers(len(prompt)))
+    local: dict[int, float] = {}
+    with begun(model, prompt, prefixes=prefixes, adapter=adapter) as sequence:
+        cached = len(sequence.ids)
+        if trie.branching:
+            if model.has_tree_mask and len(prompt) + trie.depth <= model.window:
+                local = tree_log_probabilities(model, sequence, prompt, trie, adapter=adapter)
+            else:
+                local = stepwise_log_probabilities(sequence, prompt, trie)
+            prefixes.store(adapter, prompt, sequence.layers(len(prompt)))
     totals = [sum(local.get(place, 0.0) for place in path) for path in trie.paths]
     best = max(range(len(totals)), key=totals.__getitem__)
     tokens = [(trie.nodes[place].token, local.get(place, 0.0)) for place in trie.paths[best][1:]]

@@ -18,11 +18,16 @@ from fair_lock import FairLock
 
 # Lists of choices with their system messages: 8 MB of ASCII, at most 32 MB.
 _KEPT_CHARACTERS = 8 * 2**20
+# What Python takes for a list of choices and for each of them, whatever their length, in characters of four bytes.
+_LIST_CHARACTERS, _CHOICE_CHARACTERS = 150, 75
 _KEPT_TURNS = 20_000
 # As many texts as the encoder keeps vectors of.
 _KEPT_TEXTS = 20_000
 # New texts of choices that are read in one go, a few tenths of a second: thousands must not hold up everybody else.
 _TEXTS_A_PASS = 64
+# Choices whose texts read the same, such as names that differ by case alone, differ by less; how much depends on what else was
+# computed with them.
+_TIE = 1e-4
 _Key = TypeVar("_Key", bound=Hashable)
 _Value = TypeVar("_Value")
 
@@ -40,8 +45,9 @@ class EncoderDecision:
 
     @property
     def best(self) -> int:
-        """The place of the likeliest choice, the first one where several are."""
-        return max(range(len(self.log_probabilities)), key=self.log_probabilities.__getitem__)
+        """The place of the likeliest choice; of several that are as likely but for rounding, the first."""
+        highest = max(self.log_probabilities)
+        return next(place for place, value in enumerate(self.log_probabilities) if value >= highest - _TIE)
 
 
 @dataclass(frozen=True)
@@ -130,7 +136,8 @@ class EncoderDecider:
         found = self._lists.get(key)
         if found is None:
             found = self._read_list(system, choices)
-            self._lists.put(key, found, size=2 * len(system) + 2 * sum(map(len, choices)))
+            texts = 2 * len(system) + 2 * sum(map(len, choices))
+            self._lists.put(key, found, size=_LIST_CHARACTERS + _CHOICE_CHARACTERS * len(choices) + texts)
         return found
 
     def _read_list(self, system: str, choices: Sequence[str]) -> _Listed:

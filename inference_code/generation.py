@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 from chat_request import ChatRequest, ModelFailureError
-from language_model import BASE_MODEL, LanguageModel, TokenSequence
+from language_model import BASE_MODEL, LanguageModel, begun
 from prefix_cache import PrefixCache
 
 
@@ -37,12 +37,11 @@ def generate(
     Raises:
         ModelFailureError: the model computes NaN.
     """
-    layers = prefixes.longest_prefix(adapter, prompt) if model.has_cache else []
-    cached = layers[0][0].shape[-2] if layers else 0
-    sequence = TokenSequence(model, adapter=adapter, ids=prompt[:cached], layers=layers)
-    logits = sequence.feed(prompt[cached:])
-    require_numbers(logits)  # before anything is kept: keys and values of a failed pass would fail others
-    prefixes.store(adapter, prompt, sequence.layers(len(prompt)))
+    with begun(model, prompt, prefixes=prefixes, adapter=adapter) as sequence:
+        cached = len(sequence.ids)
+        logits = sequence.feed(prompt[cached:])
+        require_numbers(logits)  # before anything is kept: keys and values of a failed pass would fail others
+        prefixes.store(adapter, prompt, sequence.layers(len(prompt)))
     randomness = _generator(request.seed)
     tokens: list[tuple[int, float]] = []
     text, finish_reason = "", "length"
@@ -83,12 +82,12 @@ def sample(
 
 
 def require_numbers(logits: torch.Tensor) -> None:
-    """Refuse logits that hold NaN.
+    """Refuse logits that hold NaN, or of which the highest is infinite: no probabilities follow from them.
 
     Raises:
         ModelFailureError: they do.
     """
-    if math.isnan(float(logits.max())):
+    if not math.isfinite(float(logits.max())):
         raise ModelFailureError(
             "The model computes NaN, so it cannot answer. Deploy another version of it, or set MOJO_DTYPE=float32."
         )

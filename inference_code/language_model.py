@@ -15,7 +15,7 @@ from typing import Any
 import few_query_attention
 import torch
 from fair_lock import FairLock
-from prefix_cache import LayerStates
+from prefix_cache import LayerStates, PrefixCache
 from transformers import DynamicCache
 
 # A pass over more tokens than this is cut into several, so that masks and activations stay small (a mask of
@@ -187,6 +187,19 @@ class TokenSequence:
         if self.cache is None:
             return []
         return [(layer.keys[..., :length, :], layer.values[..., :length, :]) for layer in self.cache.layers]
+
+
+@contextlib.contextmanager
+def begun(
+    model: LanguageModel, prompt: list[int], *, prefixes: PrefixCache, adapter: str = BASE_MODEL
+) -> Iterator[TokenSequence]:
+    """Give a sequence that has what is stored of `prompt`, to who reads the rest and stores it within this context."""
+    if not model.has_cache:
+        yield TokenSequence(model, adapter=adapter)
+        return
+    with prefixes.reading(adapter, prompt) as layers:
+        cached = layers[0][0].shape[-2] if layers else 0
+        yield TokenSequence(model, adapter=adapter, ids=prompt[:cached], layers=layers)
 
 
 def _relative_error(found: torch.Tensor, expected: torch.Tensor) -> float:

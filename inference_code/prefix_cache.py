@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -18,6 +20,17 @@ LayerStates = list[tuple[torch.Tensor, torch.Tensor]]
 # A pass ends with the choices' tokens, which are not kept: as a rule some 20 after hundreds. Copying the others for their
 # sake took a fifth of a decision's time in a conversation of 1,600 tokens.
 _MOST_A_VIEW_MAY_HOLD = 1.25
+
+
+# Fewer tokens than these are read twice rather than waited for.
+_WORTH_WAITING = 32
+
+
+@dataclass(frozen=True, eq=False)
+class _Reading:
+    model: str
+    ids: np.ndarray
+    over: threading.Event = field(default_factory=threading.Event)
 
 
 @dataclass(frozen=True)
@@ -35,6 +48,7 @@ class PrefixCache:
         self._entries: OrderedDict[tuple[str, bytes], _Entry] = OrderedDict()
         self._size = 0
         self._lock = threading.Lock()
+        self._readings: list[_Reading] = []  # in the order of their coming
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -43,6 +57,36 @@ class PrefixCache:
     def size(self) -> int:
         """Bytes held."""
         return self._size
+
+    @contextmanager
+    def reading(self, model: str, ids: list[int]) -> Iterator[LayerStates]:
+        """Give the states of the longest prefix to who reads the rest of `ids` and stores it within this context.
+
+        Who comes while another reads more of the same waits for it: a new task list is read once, not by each of those who
+        ask about it at the same time.
+        """
+        own = _Reading(model, np.asarray(ids, dtype=np.int64))
+        with self._lock:
+            self._readings.append(own)
+        try:
+            while (other := self._worth_waiting_for(own)) is not None:
+                other.over.wait()
+            yield self.longest_prefix(model, ids)
+        finally:
+            with self._lock:
+                self._readings.remove(own)
+            own.over.set()
+
+    def _worth_waiting_for(self, own: _Reading) -> _Reading | None:
+        """Return an earlier reading that will leave more of `own` than is stored now: nobody waits in a circle."""
+        with self._lock:
+            before = self._readings[: self._readings.index(own)]
+            shared = [(_common_prefix(r.ids, own.ids), r) for r in before if r.model == own.model]
+            if not shared:
+                return None
+            stored = (_common_prefix(e.ids, own.ids) for key, e in self._entries.items() if key[0] == own.model)
+            length, longest = max(shared, key=lambda pair: pair[0])
+            return longest if length >= max(stored, default=0) + _WORTH_WAITING else None
 
     def longest_prefix(self, model: str, ids: list[int]) -> LayerStates:
         """Return the states of the longest stored prefix of `ids`, not to be written to; an empty list when none is stored.

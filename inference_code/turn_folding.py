@@ -59,23 +59,24 @@ class TranscriptTurn:
     said: str
     answered: str
 
-    def __len__(self) -> int:
-        return len(self.said) + len(self.answered)
 
-    @property
-    def messages(self) -> int:
-        """How many messages these are."""
-        return 1 + bool(self.answered)
+def turn_starts(content: str) -> list[int]:
+    """Return where a transcript's turns begin: at each of the user's marks; what has none is one turn."""
+    return [0, *(mark.start() + 1 for mark in _USER_MARK.finditer(content))]
 
 
-def transcript_turns(content: str) -> list[TranscriptTurn]:
-    """Cut a transcript before each of the user's marks; what has none is one turn, and the last is the user's throughout."""
-    starts = [0, *(mark.start() + 1 for mark in _USER_MARK.finditer(content))]
+def transcript_turns(content: str, starts: Sequence[int]) -> list[TranscriptTurn]:
+    """Cut a transcript at `starts`, the last of its turns' starts; its last turn is the user's throughout."""
     turns = []
     for start, end in itertools.pairwise(starts):
         said, mark, answered = content[start:end].partition(_ASSISTANT_MARK)
         turns.append(TranscriptTurn(said, mark + answered))
     return [*turns, TranscriptTurn(content[starts[-1] :], "")]
+
+
+def messages_between(content: str, starts: Sequence[int]) -> int:
+    """Count what was said and what was answered from the first to the last of these turns, without the last."""
+    return sum(1 + (content.find(_ASSISTANT_MARK, *turn) >= 0) for turn in itertools.pairwise(starts))
 
 
 def exchange_lengths(cut: Exchanges, messages: Sequence[dict[str, str]]) -> list[int]:

@@ -141,3 +141,17 @@ def test_what_is_not_trained_is_held_once(encoder):
     assert (
         trained.encoder.layer[0].output.dense.weight.data_ptr() != base.encoder.layer[0].output.dense.weight.data_ptr()
     )
+
+
+def test_a_pass_over_choices_that_came_to_no_number_is_not_kept(tmp_path):
+    from choice_encoder import ChoiceEncoder
+
+    model = ChoiceEncoder.from_base(str(save_bert(tmp_path))).eval()
+    fail = model._frozen[0].register_forward_hook(
+        lambda _module, _given, found: found | {"last_hidden_state": found.last_hidden_state * math.nan}
+    )
+    (failed,) = probabilities(model, asked())
+    assert failed.isnan().any()
+    fail.remove()
+    (row,) = probabilities(model, asked())
+    assert float(row.sum()) == pytest.approx(1)

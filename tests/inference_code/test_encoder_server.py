@@ -4,6 +4,7 @@ import json
 import math
 import random
 import threading
+import tracemalloc
 
 import pytest
 import torch
@@ -175,6 +176,13 @@ def test_known_names_of_the_model_are_answered_and_others_refused(server, bert):
     assert caught.value.status_code == 400
 
 
+def test_of_choices_that_read_the_same_the_first_is_the_answer():
+    from encoder_decision import EncoderDecision
+
+    assert EncoderDecision([-2.0, -0.70001, -0.7, -3.0]).best == 1
+    assert EncoderDecision([-2.0, -0.701, -0.7, -3.0]).best == 2
+
+
 def test_nan_is_the_models_fault_and_the_server_lives_on(tmp_path, bert):
     import inference
 
@@ -337,6 +345,20 @@ def test_memories_are_bounded(fresh):
     # A system message of megabytes is answered, and not kept.
     ask(fresh, [{"role": "system", "content": "x" * 5_000_000}, user("User: rain")])
     assert len(fresh._decider._lists) == 0
+
+
+@pytest.mark.parametrize("choices", [["a"], ["a", "b", "c", "d", "e"], [f"task {i}" for i in range(50)]])
+def test_small_lists_count_with_all_that_is_kept_of_them(fresh, choices):
+    decider = fresh._decider
+    decider._listed([{"role": "system", "content": "-1"}], choices)
+    counted = decider._lists._size
+    tracemalloc.start()
+    for number in range(300):
+        decider._listed([{"role": "system", "content": f"{number}"}], [f"{number} {choice}" for choice in choices])
+    held = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    # In characters, which take four bytes at most.
+    assert held < 4 * (decider._lists._size - counted)
 
 
 def test_sixteen_bits_are_used_when_asked_for(folder, monkeypatch):

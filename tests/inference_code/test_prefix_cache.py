@@ -3,7 +3,8 @@
 import json
 import math
 import random
-from concurrent.futures import ThreadPoolExecutor
+import threading
+from concurrent.futures import ThreadPoolExecutor, wait
 
 import pytest
 import torch
@@ -110,6 +111,64 @@ def test_adapters_with_the_same_tokens_have_entries_of_their_own():
     assert found(cache, [1, 2, 3, 9]) == []
 
 
+def read_at_once(cache, prompts, *, fails=(), nobody_waits=False):
+    """Begin the prompts in their order, each in a thread of its own; return how many ids each found stored.
+
+    The first goes on only once all others have come, or, where nobody is to wait for it, have begun to read.
+    """
+    all_came = threading.Event()
+    hits = {}
+
+    def read(number, ids):
+        with cache.reading("", ids) as layers:
+            hits[number] = layers[0][0].shape[-2] if layers else 0
+            assert number or all_came.wait(30)
+            if number in fails:
+                raise ModelFailureError("NaN")
+            cache.store("", ids, states(*ids))
+
+    def has_come(number, ids):
+        if number in hits or nobody_waits:
+            return number in hits
+        return any(reading.ids.tolist() == ids for reading in list(cache._readings))
+
+    with ThreadPoolExecutor(len(prompts)) as pool:
+        readers = []
+        for number, ids in enumerate(prompts):
+            readers.append(pool.submit(read, number, ids))
+            while not has_come(number, ids):
+                wait(readers[-1:], timeout=0.001)
+        all_came.set()
+        for number, reader in enumerate(readers):
+            assert isinstance(reader.exception(30), ModelFailureError if number in fails else type(None))
+    assert not cache._readings
+    return [hits[number] for number in range(len(prompts))]
+
+
+TASK_LIST = list(range(100, 200))
+
+
+def test_what_several_want_at_once_is_read_by_the_first():
+    prompts = [[*TASK_LIST, *[number] * 9] for number in range(5)]
+    assert read_at_once(cache_of([]), prompts) == [0, 100, 100, 100, 100]
+
+
+def test_nobody_waits_for_what_is_stored_already_or_is_little():
+    known = [[*TASK_LIST, *[number] * 40] for number in range(3)]
+    assert read_at_once(cache_of([TASK_LIST]), known, nobody_waits=True) == [100, 100, 100]
+    little = [[*range(20), number] for number in range(50, 53)]
+    assert read_at_once(cache_of([]), little, nobody_waits=True)[0] == 0
+
+
+def test_when_the_first_fails_the_next_reads_for_the_others():
+    prompts = [[*TASK_LIST, *[number] * 9] for number in range(4)]
+    assert read_at_once(cache_of([]), prompts, fails={0}) == [0, 0, 100, 100]
+
+
+def test_what_cannot_be_stored_is_read_by_each_in_turn():
+    assert read_at_once(cache_of([], max_bytes=8), [[*TASK_LIST, number] for number in range(4)]) == [0, 0, 0, 0]
+
+
 def test_bytes_are_those_that_the_tensors_keep_alive():
     cache = cache_of([], max_bytes=10**6)
     whole = torch.zeros(1, 1, 1000, 4)
@@ -149,6 +208,16 @@ def test_a_request_that_fails_midway_leaves_nothing_behind(server, ask, options,
     reply = ask(messages=messages, **options, temperature=0)
     assert reply["usage"]["prompt_tokens_details"]["cached_tokens"] == 0
     assert ask(messages=messages, **options, temperature=0)["choices"] == approximately(reply["choices"])
+
+
+@pytest.mark.parametrize("failure", [math.inf, -math.inf, math.nan])
+@pytest.mark.parametrize("temperature", [0, 1])
+def test_an_answer_that_overflows_leaves_nothing_behind(server, ask, failure, temperature):
+    hook = server._model._network.lm_head.register_forward_hook(lambda *given: torch.full_like(given[2], failure))
+    with pytest.raises(ModelFailureError):
+        ask(max_tokens=3, temperature=temperature)
+    hook.remove()
+    assert len(server.prefixes) == 0
 
 
 def approximately(choices):

@@ -158,6 +158,17 @@ def test_megabytes_of_text_are_refused_at_once(ask, text):
     assert time.monotonic() - started < 10
 
 
+def test_megabytes_of_blanks_within_a_text_are_counted_piece_by_piece(ask, monkeypatch):
+    import chat_prompt
+
+    longest = []
+    encode = chat_prompt.encode_content
+    monkeypatch.setattr(chat_prompt, "encode_content", lambda tokenizer, text: longest.append(len(text)) or encode(tokenizer, text))  # fmt: skip
+    with pytest.raises(InvalidRequestError, match="at least"):
+        ask(messages=[{"role": "user", "content": "a" + " " * 1_000_000 + "b"}])
+    assert max(longest) < 100_000
+
+
 def test_a_choice_of_megabytes_is_refused_at_once(ask):
     with pytest.raises(InvalidRequestError, match=r"choice\[1\] has 5000000 characters"):
         ask(structured_outputs={"choice": ["none", "x" * 5_000_000]})

@@ -238,3 +238,44 @@ def test_megabytes_of_transcript_are_folded_without_being_read(ask):
     usage = ask(messages=transcript(30_000), structured_outputs=CHOICES)["usage"]
     assert usage["prompt_tokens_details"]["dropped_messages"] > 59_000
     assert time.process_time() - started < 10
+
+
+def blank_ended(turns):
+    """A transcript whose turns end in blanks that are some 60 tokens: at the end of a text they would be none."""
+    said = "".join(f"User: {i}{chr(0x3000) * 20}\nAssistant: which\n" for i in range(turns - 1))
+    return [SYSTEM, {"role": "user", "content": f"{said}User: the last"}]
+
+
+def test_blanks_at_the_end_of_a_turn_count_as_they_are_read(prompt, server, monkeypatch):
+    import chat_prompt
+
+    prompts = [prompt(blank_ended(turns)) for turns in range(2, 60)]
+    changed = sum(a.dropped_messages != b.dropped_messages for a, b in itertools.pairwise(prompts))
+    assert 0 < changed < 25
+    encoded = []
+    encode = chat_prompt.encode_chat
+    monkeypatch.setattr(chat_prompt, "encode_chat", lambda *given, **options: encoded.append(1) or encode(*given, **options))  # fmt: skip
+    prompt(blank_ended(60))
+    assert len(encoded) < 6
+
+
+def test_a_transcript_that_takes_more_tokens_than_its_turns_is_searched_by_halves(prompt, monkeypatch):
+    import chat_prompt
+
+    monkeypatch.setattr(chat_prompt, "_of_part", lambda ids: 1)
+    encoded = []
+    encode = chat_prompt.encode_chat
+    monkeypatch.setattr(chat_prompt, "encode_chat", lambda *given, **options: encoded.append(1) or encode(*given, **options))  # fmt: skip
+    folded = prompt(transcript(90))
+    assert CONTEXT_LENGTH / 2 < len(folded.ids) < CONTEXT_LENGTH
+    assert len(encoded) < 12
+
+
+def test_what_a_transcript_lost_is_counted_however_much_it_was(prompt):
+    rng = random.Random(5)
+    for turns in (40, 400, 4_000):
+        lines = [line for i in range(turns) for line in [f"User: {i}", *["Assistant: ok"] * rng.randint(0, 1)]]
+        folded = prompt([SYSTEM, {"role": "user", "content": "\n".join([*lines, "User: the last"])}])
+        kept = lines[folded.dropped_messages :]
+        assert kept[0].startswith("User: ")
+        assert folded.ids == prompt([SYSTEM, {"role": "user", "content": "\n".join([*kept, "User: the last"])}]).ids
