@@ -21,13 +21,17 @@ from mojo_toolbox.shipped import inference_code_dir
 # Its modules import each other by plain name, as in a container; before this folder, which has a decision.py too.
 sys.path.insert(0, str(inference_code_dir()))
 
-from artifact import Loaded, load_artifact
+from artifact import ENCODER, Loaded, LoadedEncoder, artifact_kind, load_artifact, load_encoder
 from inference import Server, model_fn
 
 
 def load_model(name: str | None) -> tuple[Loaded, str]:
     """Load an artifact's folder, or a base model by folder or name; return it and where its base weights are."""
     disable_progress_bar()
+    if name and artifact_kind(Path(name)) == ENCODER:
+        raise SystemExit(
+            f"{name} holds an encoder. Give the folder of a language model here, a base model's or an artifact's."
+        )
     base = _base_model(Path(name)) if name else None
     source = resolved(base or name or SMOLLM2)
     with tempfile.TemporaryDirectory() as empty, _variables(MOJO_BASE_MODEL=source):
@@ -40,6 +44,18 @@ def load_server(folder: Path) -> Server:
     bases = {"MOJO_BASE_MODEL": _base_model(folder), "MOJO_ENCODER_BASE_MODEL": _base_model(folder / "encoder")}
     with _variables(**{variable: resolved(base) for variable, base in bases.items() if base}):
         return model_fn(str(folder))
+
+
+def load_choice_encoder(folder: Path) -> LoadedEncoder:
+    """Load the encoder in an artifact's folder, without a server around it."""
+    disable_progress_bar()
+    base = _base_model(folder)
+    if base is None or artifact_kind(folder) != ENCODER:
+        raise SystemExit(
+            f"{folder} holds no encoder. Give the folder of an unpacked artifact of --recipe encoder-router."
+        )
+    with _variables(MOJO_BASE_MODEL=resolved(base)):
+        return load_encoder(folder)
 
 
 def peer_network(loaded: Loaded, source: str) -> Any:

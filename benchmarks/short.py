@@ -23,10 +23,13 @@ SHORT = {
     "accuracy": ["--limit", "100"],
     "decision": ["--rounds", "4"],
     "training": ["--limit", "200", "--steps", "6", "--rounds", "2"],
+    # Without a language model: an untrained one answers nothing, and what it takes stands in decision.by_list_length.
+    "lists": ["--lengths", "0,50,200", "--decisions", "100"],
+    "concurrency": ["--turns", "2"],
 }
 
 
-TAKING_DATA = ("accuracy", "training")
+TAKING_DATA = ("accuracy", "training", "lists")
 
 
 def run(name: str, options: list[str], folder: Path) -> dict[str, Any] | None:
@@ -51,7 +54,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", default=",".join(SHORT), help="which, separated by commas (all)")
     parser.add_argument("--out", type=Path, default=HERE / "results.json", help="JSON file to write (results.json)")
-    parser.add_argument("--data", type=Path, help="labelled conversations for training and accuracy (examples/data)")
+    parser.add_argument(
+        "--data", type=Path, help="labelled conversations for training, accuracy and lists (examples/data)"
+    )
     given = parser.parse_args()
     data = ["--data", str(given.data)] if given.data else []
     before = machine()  # its load is that of other programs

@@ -134,3 +134,157 @@ print(json.dumps({name: step.run(step.prepare()) for name, step in steps.items()
     # Both follow the likeliest token at each branch.
     greedy = {place for name, place in chosen.items() if "greedy" in name or "generate" in name}
     assert len(greedy) == 1
+
+
+def routed(*turns, tasks=("flights", "hotels")):
+    from mojo_toolbox.data import Conversation, Message, Task
+
+    messages = [Message(role="user", content=words, task=task) for words, task in turns]
+    return Conversation(id="c", tasks=tuple(Task(name=name) for name in tasks), messages=tuple(messages))
+
+
+def test_turns_of_long_lists_start_a_task_or_change_to_another():
+    from long_lists import turns
+
+    talk = routed(("hi", None), ("a flight", "flights"), ("at 6", "flights"), ("a hotel", "hotels"), ("bye", None))
+    found = {turn.point: turn for turn in turns([talk], most=9, seed=0)}
+    assert set(found) == {"start", "switch"}
+    assert [(turn.gold, turn.previous) for turn in found.values()] in (
+        [("flights", None), ("hotels", "flights")],
+        [("hotels", "flights"), ("flights", None)],
+    )
+    assert found["switch"].earlier().messages == talk.messages[:3]
+    assert found["switch"].question().messages[-1] == {"role": "user", "content": "a hotel"}
+
+
+def test_a_list_is_filled_up_with_other_names_and_a_shorter_one_is_part_of_the_longer_one():
+    from long_lists import filled, task_pool, turns
+
+    turn = turns([routed(("a flight", "flights"))], most=1, seed=0)[0]
+    pool = task_pool([])
+    assert len(pool) > 400
+    short, long, all_there = (filled(turn, pool, length, seed="1").tasks for length in (20, 90, 10_000))
+    assert (len(short), len(long)) == (20, 90)
+    assert len({task.name.casefold() for task in all_there}) == len(all_there) > 400
+    assert {"flights", "hotels"} <= {task.name for task in short}
+    assert [task for task in long if task in short] == list(short)
+    assert filled(turn, pool, 2, seed="1") == turn
+    assert filled(turn, pool, 90, seed="2").tasks != long
+
+
+def test_tasks_of_files_fill_lists_too_unless_they_have_a_known_name(tmp_path):
+    from long_lists import task_pool
+
+    from mojo_toolbox.data.jsonl import write_records
+
+    known = task_pool([])
+    file = tmp_path / "talks.jsonl"
+    talk = routed(("hi", None), tasks=("fly_to_mars", known[0].name.upper()))
+    write_records(file, [talk.as_record()])
+    assert [task.name for task in task_pool([file])[len(known) :]] == ["fly_to_mars"]
+
+
+@pytest.fixture(scope="session")
+def encoder(tmp_path_factory):
+    """An encoder's artifact, made in a process of its own: the serving code's modules must not stay in this one."""
+    folder = tmp_path_factory.mktemp("encoder")
+    code = """
+import sys; from pathlib import Path
+sys.path[:0] = ["tests", "tests/inference_code", "inference_code"]
+from tiny_choice_encoder import save_bert, save_choice_encoder
+save_choice_encoder(Path(sys.argv[1], "artifact"), save_bert(Path(sys.argv[1], "bert")))
+"""
+    subprocess.run([sys.executable, "-c", code, str(folder)], cwd=ROOT, check=True, capture_output=True)
+    return folder
+
+
+def run(name, *options, out):
+    """Run a benchmark as people do; return its tables, its notes and its JSON."""
+    environment = {"PATH": "", "MOJO_DTYPE": "float32", "PYTHONPATH": str(ROOT), "MOJO_HOME": str(out.parent)}
+    command = [
+        sys.executable,
+        str(ROOT / "benchmarks" / f"{name}.py"),
+        *map(str, options),
+        "--threads",
+        "1",
+        "--out",
+        out,
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout, done.stderr, json.loads(out.read_text(encoding="utf-8"))[name]
+
+
+def test_every_way_answers_from_lists_of_every_length_and_what_is_refused_is_said(base, encoder, tmp_path):
+    models = ("--untrained", encoder / "bert", "--encoder", encoder / "artifact", "--artifact", base)
+    sizes = ("--lengths", "0,30,2000", "--decisions", 2, "--model-decisions", 1)
+    shown, _, found = run("lists", *models, *sizes, out=tmp_path / "lists.json")
+    rows = {(row["way"], row["length"]): row for row in found["by_length"]}
+    assert len(rows) == 5 * 3
+    whole = "language model, whole list"
+    assert {row["refused"] for row in rows.values() if row["way"] != whole} == {0}
+    # The tiny model reads 4,096 characters.
+    assert [rows[whole, length]["refused"] for length in (0, 30, 2000)] == [0, 0, 1]
+    assert "Refused" in shown
+    assert "No more tasks were at hand" in shown
+    for (way, length), row in rows.items():
+        assert row["decisions"] == (1 if "20" in way or way == whole else 2)
+        assert (row["right"] is None) == (row["refused"] > 0)
+        if not row["refused"]:
+            assert row["p50_seconds"] > 0
+            assert length or row["seconds_over_own_shortest"] == 1
+    assert rows[whole, 30]["seconds_over_whole_list"] == 1
+    assert rows["encoder router", 2000]["seconds_over_whole_list"] is None
+    assert rows["encoder router", 30]["tasks"] == 30
+
+
+def test_ways_without_a_model_are_left_out_and_said(encoder, tmp_path):
+    sizes = ("--lengths", "0", "--decisions", 1)
+    _, notes, found = run("lists", "--untrained", encoder / "bert", *sizes, out=tmp_path / "lists.json")
+    assert [row["way"] for row in found["by_length"]] == ["sentence encoder, untrained"]
+    assert "Left out" in notes
+    assert "encoder router" in notes
+
+
+def test_clients_that_ask_at_once_get_the_answers_that_one_gets(base, encoder, tmp_path):
+    sizes = ("--clients", "1,3", "--turns", 3, "--tasks", 5)
+    models = ("--model", base, "--served", encoder / "artifact")
+    shown, _, found = run("concurrency", *models, *sizes, out=tmp_path / "concurrency.json")
+    rows = found["by_clients"]
+    assert [(row["server"], row["clients"], row["requests"]) for row in rows] == [
+        (server, clients, requests)
+        for server in ("language model", "artifact")
+        for clients, requests in ((1, 3), (3, 9), (3, 3))
+    ]
+    assert [row["list_known"] for row in rows] == [True, True, False] * 2
+    assert {row["changed"] for row in rows} == {0}
+    assert max(row["max_difference"] for row in rows) < 1e-4
+    assert all(row["seconds_over_one_by_one"] > 0 for row in rows)
+    assert "over one by one" in shown
+
+
+def test_waits_are_counted_over_all_clients_and_a_changed_reply_is_seen():
+    """In a process of its own, as benchmarks run."""
+    code = """
+import sys; sys.path.insert(0, "benchmarks")
+from concurrency import Run, Waited, figures
+import json
+def reply(answer, p):
+    probabilities = {"a": p, "b": 1 - p}
+    usage = {"prompt_tokens": 10, "prompt_tokens_details": {"cached_tokens": 5}}
+    message = {"role": "assistant", "content": answer}
+    return {"choices": [{"message": message, "choice_probabilities": probabilities}], "usage": usage}
+alone = Run(4.0, [[Waited(2.0, reply("a", 0.75))], [Waited(2.0, reply("a", 0.75))]])
+both = Run(6.0, [[Waited(2.0, reply("a", 0.75))], [Waited(6.0, reply("b", 0.25))]])
+print(json.dumps(figures([(alone, both)])))
+"""
+    environment = {"PATH": "", "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, env=environment, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["seconds_over_one_by_one"] == 1.5
+    assert found["longest_over_mean_wait"] == 1.5
+    assert (found["changed"], found["max_difference"]) == (1, 0.5)
+    assert found["tokens_over_one_by_one"] == 1
