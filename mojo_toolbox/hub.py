@@ -118,8 +118,9 @@ class Hub:
         """Start a training job and return at once; `wait()` on the handle. The instance is billed while it runs.
 
         Args:
-            recipe: "plain" is QLoRA on your data alone; "router" and "encoder-router" bring hyperparameters, augmentation
-                and conversations to train on beside yours (docs/choosing-a-router.md). What is given here wins.
+            recipe: "plain" is QLoRA on your data alone; "router", "encoder-router" and "encoder-router-small" bring
+                hyperparameters, augmentation and conversations to train on beside yours (docs/choosing-a-router.md). What is
+                given here wins.
             base_model: a Hugging Face model id, a folder (staged in S3) or the `s3://` URI of one; left out, the recipe's.
             train_data: routing conversations or chat examples: a path, an `s3://` URI, a list or a `datasets.Dataset`.
             validation_data: the same, held out; the best epoch on it is kept.

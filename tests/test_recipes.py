@@ -66,7 +66,14 @@ def test_an_encoder_router_is_trained_deployed_and_asked(local_home, tiny_encode
     hub.delete(**KEY)
 
 
-@pytest.mark.parametrize(("recipe", "program"), [("router", "train_qlora.py"), ("encoder-router", "train_encoder.py")])
+@pytest.mark.parametrize(
+    ("recipe", "program"),
+    [
+        ("router", "train_qlora.py"),
+        ("encoder-router", "train_encoder.py"),
+        ("encoder-router-small", "train_encoder.py"),
+    ],
+)
 def test_a_recipe_names_the_script_and_the_base_model(recipe, program):
     told = dry_run(recipe=recipe).parameters["HyperParameters"]
     assert json.loads(told["sagemaker_program"]) == program

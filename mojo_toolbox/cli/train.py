@@ -62,7 +62,10 @@ def train(
     task: TaskName,
     model_id: ModelId,
     recipe: Annotated[
-        str, typer.Option(help="What to train and how: plain, router, encoder-router.", metavar="NAME")
+        str,
+        typer.Option(
+            help="What to train and how: plain, router, encoder-router, encoder-router-small.", metavar="NAME"
+        ),
     ] = "plain",
     base_model: Annotated[
         str | None,
@@ -159,7 +162,7 @@ def train(
     from mojo_toolbox.data.task_pool import read_pool
 
     if base_model is None and recipe == "plain":
-        raise UsageError("Give --base-model, or a --recipe that brings one: router or encoder-router.")
+        raise UsageError("Give --base-model, or a --recipe that brings one, such as encoder-router.")
     options: dict[str, Any] = {
         "recipe": recipe,
         "base_model": base_model,

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from mojo_toolbox.base_models import MINILM, SMOLLM2
+from mojo_toolbox.base_models import MINILM, MPNET, SMOLLM2
 from mojo_toolbox.contract import ModelKind
 from mojo_toolbox.data.augmentation import Augmentation
 from mojo_toolbox.errors import ConfigurationError
@@ -28,6 +28,7 @@ class Recipe:
 
 
 PLAIN = Recipe(name="plain", kind="language_model")
+_ENCODERS_AUGMENTATION = Augmentation(withheld_task=0.12, fewer_tasks=0.3, obscured_names=0.2, hidden_decisions=0.1)
 RECIPES = {
     recipe.name: recipe
     for recipe in (
@@ -43,9 +44,23 @@ RECIPES = {
         Recipe(
             name="encoder-router",
             kind="encoder",
+            base_model=MPNET,
+            hyperparameters={
+                "num_train_epochs": 1,
+                "learning_rate": 4e-5,
+                "warmup_steps": 80,
+                "trained_layers": 6,
+                "continue_share": 0.4,
+            },
+            augmentation=_ENCODERS_AUGMENTATION,
+            starter_conversations=5000,
+        ),
+        Recipe(
+            name="encoder-router-small",
+            kind="encoder",
             base_model=MINILM,
             hyperparameters={"num_train_epochs": 2, "continue_share": 0.4},
-            augmentation=Augmentation(withheld_task=0.12, fewer_tasks=0.3, obscured_names=0.2, hidden_decisions=0.1),
+            augmentation=_ENCODERS_AUGMENTATION,
             starter_conversations=5000,
         ),
     )
