@@ -97,7 +97,8 @@ def measure(given: argparse.Namespace, by: Mapping[str, Way]) -> list[dict[str, 
         _start(by, asked[0])
         of_file: list[dict[int, Asked]] = []
         for number, turn in enumerate(asked):
-            say(f"{file.name}: turn {number + 1} of {len(asked)}")
+            if given.artifact or number % 20 == 0:  # without a language model a turn takes no time
+                say(f"{file.name}: turn {number + 1} of {len(asked)}")
             lists = {length: filled(turn, pool, length, seed=f"{given.seed} {number}") for length in lengths}
             slow = given.model_decisions is None or number < given.model_decisions
             of_file.append(ask(lists, by if slow else _without_language_models(by)))
