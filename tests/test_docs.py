@@ -115,15 +115,21 @@ def test_every_error_is_explained():
     assert {name for name in explained if name.endswith("Error") and name != "Error"} == classes
 
 
-def test_hyperparameters_are_those_of_the_contract():
+def test_hyperparameters_are_those_of_recipes_and_contract():
     from mojo_toolbox.contract import EncoderHyperparameters, TrainingHyperparameters
+    from mojo_toolbox.routing.recipes import RECIPES
 
     tables = []
     for row in table_rows(DOCS / "hyperparameters.md"):
-        if row[0] == "Name":
+        if row[0] in {"Recipe", "Name"}:
             tables.append({})
         elif row[0].startswith("`"):
             tables[-1][row[0].strip("`")] = row[1]
+    sets = {recipe.name: recipe.hyperparameters for recipe in RECIPES.values() if recipe.hyperparameters}
+    recipes, *tables = tables
+    assert recipes == {
+        name: ", ".join(f"`{key}` {value}" for key, value in told.items()) for name, told in sets.items()
+    }
     assert tables == [
         {name: str(field.default) for name, field in model.model_fields.items()}
         for model in (TrainingHyperparameters, EncoderHyperparameters)

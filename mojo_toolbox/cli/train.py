@@ -64,7 +64,9 @@ def train(
     recipe: Annotated[
         str,
         typer.Option(
-            help="What to train and how: plain, router, encoder-router, encoder-router-small.", metavar="NAME"
+            help="What to train and how: encoder-router (to begin with), encoder-router-small (faster, less right), router (a "
+            "language model), or plain QLoRA of --base-model on your data alone.",
+            metavar="NAME",
         ),
     ] = "plain",
     base_model: Annotated[
@@ -77,7 +79,11 @@ def train(
     ] = None,
     validation_data: Annotated[
         str | None,
-        typer.Option(help="The same, held out: the best epoch on it is kept.", metavar="FILE", show_default=False),
+        typer.Option(
+            help="The same, held out: it chooses the best epoch, and calibrates an encoder.",
+            metavar="FILE",
+            show_default=False,
+        ),
     ] = None,
     hyperparameter: Annotated[
         list[str] | None,
