@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,6 +25,9 @@ def pytest_configure() -> None:
     os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
     # What a job's or an endpoint's computation needs most on a busy machine is not to be split in two.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    # Begun in a script's background, pytest ignores Ctrl+C, and so would every program that tests send one to.
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session", autouse=True)
