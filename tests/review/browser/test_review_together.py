@@ -93,7 +93,8 @@ def test_an_answer_that_is_lost_does_not_count_twice(page, store, key, path, lef
         route.abort() if len(lost) <= 2 else route.continue_()
 
     page.route(f"**/api/{path}", lose)
-    page.keyboard.press(key)
+    with page.expect_response(f"**/api/{path}"):  # the page shows the action before the server has it
+        page.keyboard.press(key)
     done(page, left)
     assert len(lost) == 3
     assert len(set(lost)) == 1
