@@ -7,7 +7,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +21,8 @@ from mojo_toolbox.shipped import inference_code_dir
 # Its modules import each other by plain name, as in a container; before this folder, which has a decision.py too.
 sys.path.insert(0, str(inference_code_dir()))
 
-from artifact import ENCODER, Loaded, LoadedEncoder, artifact_kind, load_artifact, load_encoder
-from inference import Server, model_fn
+from artifact import ENCODER, Loaded, LoadedEncoder, artifact_kind, load_artifact
+from inference import Server, load_encoders, model_fn
 
 
 def load_model(name: str | None) -> tuple[Loaded, str]:
@@ -41,21 +41,19 @@ def load_model(name: str | None) -> tuple[Loaded, str]:
 def load_server(folder: Path) -> Server:
     """Load whatever an artifact's folder holds as a container does: a language model, an encoder, or both."""
     disable_progress_bar()
-    bases = {"MOJO_BASE_MODEL": _base_model(folder), "MOJO_ENCODER_BASE_MODEL": _base_model(folder / "encoder")}
-    with _variables(**{variable: resolved(base) for variable, base in bases.items() if base}):
+    with _bases(folder):
         return model_fn(str(folder))
 
 
 def load_choice_encoder(folder: Path) -> LoadedEncoder:
-    """Load the encoder in an artifact's folder, without a server around it."""
+    """Load the encoder in an artifact's folder, together with one beside it, without a server around them."""
     disable_progress_bar()
-    base = _base_model(folder)
-    if base is None or artifact_kind(folder) != ENCODER:
+    if _base_model(folder) is None or artifact_kind(folder) != ENCODER:
         raise SystemExit(
             f"{folder} holds no encoder. Give the folder of an unpacked artifact of --recipe encoder-router."
         )
-    with _variables(MOJO_BASE_MODEL=resolved(base)):
-        return load_encoder(folder)
+    with _bases(folder):
+        return load_encoders(folder)
 
 
 def peer_network(loaded: Loaded, source: str) -> Any:
@@ -75,6 +73,12 @@ def _base_model(artifact: Path) -> str | None:
     if not manifest.is_file():
         return None
     return str(json.loads(manifest.read_text(encoding="utf-8"))["base_model"]["id"])
+
+
+def _bases(folder: Path) -> AbstractContextManager[None]:
+    """Tell the serving code where the base models of an artifact's folder are."""
+    bases = {"MOJO_BASE_MODEL": _base_model(folder), "MOJO_ENCODER_BASE_MODEL": _base_model(folder / "encoder")}
+    return _variables(**{variable: resolved(base) for variable, base in bases.items() if base})
 
 
 @contextmanager

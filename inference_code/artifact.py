@@ -6,7 +6,7 @@ adapters/<name>/         several adapters: kept unmerged beside each other, each
 none of these            the base model as it is, or the folder itself where it holds a whole model (config.json)
 
 Where manifest.json says `"kind": "encoder"`, it holds what was trained of an encoder (choice_encoder.safetensors and .json).
-encoder/                 the same beside a language model: answers with it, and shortens long lists for it
+encoder/                 the same beside a language model or an encoder: both answer together
 """
 
 from __future__ import annotations
@@ -15,13 +15,14 @@ import json
 import logging
 import os
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from chat_encoding import ensure_chat_template
 from choice_encoder import CONFIG_FILE, WEIGHTS_FILE, ChoiceEncoder
+from encoder_mixture import Chooser, EncoderMixture
 from hub_token import fetch_hub_token
 from language_model import LanguageModel
 from safetensors import SafetensorError
@@ -55,7 +56,7 @@ class Loaded:
 class LoadedEncoder:
     """An encoder ready to choose. `names` are what a request may call it."""
 
-    encoder: ChoiceEncoder
+    encoder: Chooser
     base_model: str
     names: frozenset[str] = field(default_factory=frozenset)
 
@@ -89,7 +90,7 @@ def load_encoder(model_dir: Path) -> LoadedEncoder:
 
 
 def load_encoder_beside(model_dir: Path) -> LoadedEncoder | None:
-    """Load the encoder that an artifact holds in `encoder/` beside its language model, None where it holds none.
+    """Load the encoder that an artifact holds in `encoder/` beside its own model, None where it holds none.
 
     The folder is an artifact of its own; MOJO_ENCODER_BASE_MODEL names another place of the encoder's base model.
 
@@ -101,6 +102,18 @@ def load_encoder_beside(model_dir: Path) -> LoadedEncoder | None:
         return None
     weights, revision = _weights(folder, _manifest(folder), variable="MOJO_ENCODER_BASE_MODEL")
     return LoadedEncoder(_encoder(folder, weights, revision), str(weights))
+
+
+def mixed(loaded: LoadedEncoder, beside: LoadedEncoder, *, weight: float) -> LoadedEncoder:
+    """Let another encoder answer with one, under the names of the one; `weight` is the other's share.
+
+    Raises:
+        ArtifactError: they were trained to take different choices for the fallback.
+    """
+    try:
+        return replace(loaded, encoder=EncoderMixture(loaded.encoder, beside.encoder, weight=weight))
+    except ValueError as error:
+        raise ArtifactError(f"The two encoders do not go together: {error} Deploy one of them alone.") from error
 
 
 def load_artifact(model_dir: Path) -> Loaded:

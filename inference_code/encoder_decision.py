@@ -12,7 +12,7 @@ from typing import Any, Generic, TypeVar
 
 import torch
 from chat_request import InvalidRequestError, ModelFailureError
-from choice_encoder import ChoiceEncoder
+from encoder_mixture import Chooser
 from encoder_questions import ChoiceList, Question, bare_turns, choice_list, question
 from fair_lock import FairLock
 
@@ -46,8 +46,13 @@ class EncoderDecision:
     @property
     def best(self) -> int:
         """The place of the likeliest choice; of several that are as likely but for rounding, the first."""
-        highest = max(self.log_probabilities)
-        return next(place for place, value in enumerate(self.log_probabilities) if value >= highest - _TIE)
+        return likeliest(self.log_probabilities)
+
+
+def likeliest(log_probabilities: Sequence[float]) -> int:
+    """Return the place of the highest; of several that are as high but for rounding, the first."""
+    highest = max(log_probabilities)
+    return next(place for place, value in enumerate(log_probabilities) if value >= highest - _TIE)
 
 
 @dataclass(frozen=True)
@@ -62,7 +67,7 @@ class _Listed:
 class EncoderDecider:
     """Weighs choices; passes are run one at a time, in the order in which they were asked for."""
 
-    def __init__(self, encoder: ChoiceEncoder) -> None:
+    def __init__(self, encoder: Chooser) -> None:
         self._encoder = encoder
         self._lock = FairLock()
         self._lists: _Recent[tuple[str, tuple[str, ...]], _Listed] = _Recent(_KEPT_CHARACTERS)

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 # grows to gigabytes, and was no faster (docs/lab-notebook.md).
 os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "64")
 
-from artifact import ENCODER, artifact_kind, load_artifact, load_encoder, load_encoder_beside
+from artifact import ENCODER, LoadedEncoder, artifact_kind, load_artifact, load_encoder, load_encoder_beside, mixed
 from chat_request import ChatRequest, parse_chat_request
 from chat_server import ChatServer
 from encoder_decision import EncoderDecider
@@ -27,8 +27,10 @@ ADAPTER_HEADER = "X-Amzn-SageMaker-Adapter-Identifier"
 DEFAULT_PREFIX_CACHE_BYTES = 512 * 2**20
 # Choices that a language model reads at most, where an encoder is there to choose them.
 DEFAULT_SHORTLIST = 20
-# Of the encoder's probabilities where both models answer; docs/lab-notebook.md has what it gains.
+# What the probabilities of an encoder count for beside a language model, and beside another encoder; docs/lab-notebook.md has
+# what they gain.
 DEFAULT_ENCODER_WEIGHT = 0.7
+DEFAULT_SECOND_ENCODER_WEIGHT = 0.4
 
 
 class Server(Protocol):
@@ -42,15 +44,22 @@ def model_fn(model_dir: str, context: Any = None) -> Server:  # noqa: ARG001 - t
     """Load the artifact in `model_dir`."""
     folder = Path(model_dir)
     if artifact_kind(folder) == ENCODER:
-        return EncoderServer(load_encoder(folder))
+        return EncoderServer(load_encoders(folder))
     cache_bytes = _whole_number("MOJO_PREFIX_CACHE_BYTES", DEFAULT_PREFIX_CACHE_BYTES, "bytes; 0 keeps nothing")
     most = _whole_number("MOJO_SHORTLIST", DEFAULT_SHORTLIST, "choices; 0 asks with the whole list")
-    weight = _encoder_weight()
+    weight = _encoder_weight(DEFAULT_ENCODER_WEIGHT)
     server = ChatServer(load_artifact(folder), prefix_cache_bytes=cache_bytes)
     loaded = load_encoder_beside(folder)
     if loaded is None:
         return server
     return PairedServer(server, EncoderDecider(loaded.encoder), most=most, encoder_weight=weight)
+
+
+def load_encoders(folder: Path) -> LoadedEncoder:
+    """Load the encoder in `folder`, together with the one beside it if there is one."""
+    weight = _encoder_weight(DEFAULT_SECOND_ENCODER_WEIGHT)
+    loaded, beside = load_encoder(folder), load_encoder_beside(folder)
+    return mixed(loaded, beside, weight=weight) if beside else loaded
 
 
 def input_fn(data: bytes | str, content_type: str = "application/json", context: Any = None) -> ChatRequest:  # noqa: ARG001
@@ -88,8 +97,8 @@ def _whole_number(variable: str, default: int, what: str) -> int:
     return int(given)
 
 
-def _encoder_weight() -> float:
-    given = os.environ.get("MOJO_ENCODER_WEIGHT", "") or str(DEFAULT_ENCODER_WEIGHT)
+def _encoder_weight(default: float) -> float:
+    given = os.environ.get("MOJO_ENCODER_WEIGHT", "") or str(default)
     try:
         weight = float(given)
     except ValueError:

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from chat_request import ChatRequest
-from encoder_decision import EncoderDecision
+from encoder_decision import EncoderDecision, likeliest
 from encoder_server import whole_answer_logprobs
 from shortlist import Shortlist
 
@@ -63,21 +63,24 @@ class PairedServer:
         encoders = dict(zip(request.choices, map(math.exp, decision.log_probabilities), strict=True))
         choice = reply["choices"][0]
         mixed = self._mixed(choice["choice_probabilities"], encoders)
-        choice["choice_probabilities"] = {name: mixed.get(name, 0.0) for name in request.choices}
+        choice["choice_probabilities"] = {
+            name: math.exp(mixed[name]) if name in mixed else 0.0 for name in request.choices
+        }
         if kept is not None:
             choice["shortlist"] = kept
-        _answer_with(choice, max(mixed, key=mixed.__getitem__))
+        _answer_with(choice, list(mixed)[likeliest(list(mixed.values()))])
         return reply
 
     def _mixed(self, models: Mapping[str, float], encoders: Mapping[str, float]) -> dict[str, float]:
+        """Return the log-probabilities of the choices that the language model weighed."""
         w = self._weight
         logs = {
             name: (1 - w) * math.log(max(p, _LEAST)) + w * math.log(max(encoders[name], _LEAST))
             for name, p in models.items()
         }
         highest = max(logs.values())
-        total = math.fsum(math.exp(value - highest) for value in logs.values())
-        return {name: math.exp(value - highest) / total for name, value in logs.items()}
+        total = highest + math.log(math.fsum(math.exp(value - highest) for value in logs.values()))
+        return {name: value - total for name, value in logs.items()}
 
 
 def _answer_with(choice: dict[str, Any], name: str) -> None:

@@ -22,7 +22,7 @@ ADAPTER_HEADER = "X-Amzn-SageMaker-Adapter-Identifier"
 # Where SageMaker mounts what CreateModel's AdditionalModelDataSources names.
 STAGED_DIR = "/opt/ml/additional-model-data-sources"
 BASE_MODEL_CHANNEL = "base_model"
-# Of the encoder that answers together with a language model.
+# Of the encoder that answers together with a model.
 ENCODER_BASE_MODEL_CHANNEL = "encoder_base_model"
 CHECKPOINT_DIR = "/opt/ml/checkpoints"
 

@@ -310,8 +310,9 @@ class Hub:
             job: the training job, or its name, whose artifact is deployed.
             model_data: the `s3://` URI of an artifact.
             base_model: as in `train()`. Beside `model_data` or `job`, where the artifact's base model is read from.
-            encoder: the training job of an encoder router, or its name, that answers together with this language model, and
-                shortens lists of more than 20 tasks for it (MOJO_ENCODER_WEIGHT and MOJO_SHORTLIST in `environment`).
+            encoder: the training job of an encoder router, or its name, that answers together with this model, a language
+                model or another encoder router (MOJO_ENCODER_WEIGHT in `environment`), and shortens lists of more than 20
+                tasks for a language model (MOJO_SHORTLIST).
             image_uri: another serving image than the pinned one.
             environment: variables for the container.
             request_overrides: fields to merge into a request by operation, as in `train()`.

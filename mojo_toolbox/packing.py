@@ -74,7 +74,7 @@ def pack(
         storage: where trained artifacts lie.
         find_base: looks a base model up by its name.
         base_model: what to serve, or another place of the trained one's base model.
-        encoder: of an encoder router that answers together with a language model.
+        encoder: of an encoder router that answers together with what is served.
         prompt_version: which prompt it must have been trained on; None where any will do.
 
     Raises:
@@ -83,7 +83,7 @@ def pack(
     """
     if trained is None:
         if encoder is not None:
-            raise ConfigurationError("encoder stands beside a trained language model: leave it out with base_model.")
+            raise ConfigurationError("encoder stands beside a trained model: leave it out with base_model.")
         base = find_base(str(base_model))
         base_only_artifact(base.reference, inference_code_dir(), target)
         return Packed({contract.BASE_MODEL_CHANNEL: base})
@@ -96,9 +96,9 @@ def pack(
     _require_prompt(manifest, trained.uri, prompt_version)
     bases = {contract.BASE_MODEL_CHANNEL: _base_of(trained, manifest, base_model, find_base)}
     if encoder is not None and encoder_manifest is not None:
-        if encoder_manifest.kind != "encoder" or manifest.kind != "language_model":
+        if encoder_manifest.kind != "encoder":
             raise ConfigurationError(
-                "encoder takes the training job of an encoder router, for the endpoint of a language model."
+                f"encoder takes the training job of an encoder router; {encoder.uri} is a language model's."
             )
         _require_prompt(encoder_manifest, encoder.uri, prompt_version)
         bases[contract.ENCODER_BASE_MODEL_CHANNEL] = _base_of(encoder, encoder_manifest, None, find_base)

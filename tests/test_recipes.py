@@ -63,6 +63,10 @@ def test_an_encoder_router_is_trained_deployed_and_asked(local_home, tiny_encode
     session.route("a table for dinner")
     session.reply("tomorrow?")
     assert session.route("the weather").task in {"book_table", "get_weather", None}
+
+    hub.deploy(**KEY, encoder=job.name).wait(progress=False)
+    mixed_with_itself = model.predict([{"role": "user", "content": "a table"}], tasks=TASKS)
+    assert mixed_with_itself.probabilities == pytest.approx(decision.probabilities, abs=1e-6)
     hub.delete(**KEY)
 
 

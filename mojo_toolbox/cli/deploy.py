@@ -66,7 +66,7 @@ def deploy(
     encoder: Annotated[
         str | None,
         typer.Option(
-            help="Training job of an encoder router that answers together with this language model.",
+            help="Training job of an encoder router that answers together with this model.",
             metavar="JOB",
             show_default=False,
         ),

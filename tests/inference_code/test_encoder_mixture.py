@@ -1,0 +1,117 @@
+"""Two encoders answer together as one does, and each has the say that its weight gives it."""
+
+import json
+import math
+import shutil
+
+import pytest
+from artifact import ArtifactError
+from tiny_choice_encoder import save_bert, save_choice_encoder, tasks_message
+
+TASKS = {"book_table": "books a table for dinner", "weather": "forecast of rain", "会議": "meeting recap"}
+CHOICES = [*TASKS, "none"]
+
+
+@pytest.fixture(autouse=True)
+def settings(monkeypatch):
+    for name in ("MOJO_DTYPE", "MOJO_BASE_MODEL", "MOJO_ENCODER_BASE_MODEL", "MOJO_ENCODER_WEIGHT"):
+        monkeypatch.delenv(name, raising=False)
+    return monkeypatch
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory):
+    """Two artifacts, each of an encoder alone: unlike in all their weights, and in how long what is running goes on."""
+    root = tmp_path_factory.mktemp("alone")
+    saved = [
+        save_choice_encoder(root / name, save_bert(root / f"bert-{name}"), running=running, seed=seed)
+        for seed, (name, running) in enumerate([("first", 0.0), ("second", 4.0)])
+    ]
+    return dict(zip(("first", "second"), saved, strict=True))
+
+
+@pytest.fixture(scope="module")
+def both(alone, tmp_path_factory):
+    return put_together(tmp_path_factory.mktemp("both") / "artifact", alone["first"], alone["second"])
+
+
+def put_together(folder, first, second):
+    shutil.copytree(first, folder)
+    shutil.copytree(second, folder / "encoder")
+    return folder
+
+
+def served(folder):
+    import inference
+
+    return inference.model_fn(str(folder))
+
+
+def weights(server, *turns, choices=CHOICES):
+    import inference
+
+    messages = [tasks_message(TASKS)]
+    for place, text in enumerate(turns):
+        messages.append({"role": ("user", "assistant")[place % 2], "content": text})
+    body = json.dumps({"messages": messages, "structured_outputs": {"choice": choices}})
+    choice = json.loads(inference.output_fn(inference.predict_fn(inference.input_fn(body), server)))["choices"][0]
+    found = choice["choice_probabilities"]
+    assert choice["message"]["content"] == max(found, key=found.get)
+    return found
+
+
+def pooled(p, q, weight):
+    mixed = {name: p[name] ** (1 - weight) * q[name] ** weight for name in p}
+    return {name: value / math.fsum(mixed.values()) for name, value in mixed.items()}
+
+
+@pytest.mark.parametrize("choices", [CHOICES, list(TASKS), ["weather", "none"]], ids=["all", "no fallback", "one task"])
+@pytest.mark.parametrize(
+    "turns",
+    [["User: rain"], ["User: rain", "weather", "Assistant: where?\nUser: a table"], [""]],
+    ids=["first turn", "later turn", "nothing said"],
+)
+def test_probabilities_are_mixed_by_the_weight(alone, both, turns, choices):
+    p, q = (weights(served(folder), *turns, choices=choices) for folder in alone.values())
+    assert weights(served(both), *turns, choices=choices) == pytest.approx(pooled(p, q, 0.4), abs=1e-6)
+    assert p != pytest.approx(q, abs=1e-3)
+
+
+@pytest.mark.parametrize(("weight", "deciding"), [("0", "first"), ("1", "second")])
+def test_at_the_ends_of_the_scale_one_of_them_decides(alone, both, settings, weight, deciding):
+    settings.setenv("MOJO_ENCODER_WEIGHT", weight)
+    assert weights(served(both), "User: rain") == pytest.approx(
+        weights(served(alone[deciding]), "User: rain"), abs=1e-6
+    )
+
+
+def test_in_a_bare_conversation_both_go_on_from_what_they_decided_together(both):
+    server = served(both)
+    first = weights(server, "User: rain")
+    running = max(first, key=first.get)
+    said = "Assistant: the ticket\nUser: a table"
+    bare, known = weights(server, f"User: rain\n{said}"), weights(server, "User: rain", running, said)
+    assert bare == pytest.approx(known, abs=1e-6)
+
+
+def test_one_that_computes_nan_fails_the_request(alone, tmp_path):
+    from chat_request import ModelFailureError
+
+    broken = save_choice_encoder(tmp_path / "broken", save_bert(tmp_path / "bert"), broken=True)
+    for number, pair in enumerate([(alone["first"], broken), (broken, alone["first"])]):
+        with pytest.raises(ModelFailureError):
+            weights(served(put_together(tmp_path / str(number), *pair)), "User: rain")
+
+
+def test_encoders_of_other_fallbacks_do_not_go_together(alone, tmp_path):
+    folder = put_together(tmp_path / "artifact", alone["first"], alone["second"])
+    config = folder / "encoder" / "choice_encoder.json"
+    config.write_text(config.read_text().replace('"none"', '"other"'))
+    with pytest.raises(ArtifactError, match="'none' for the fallback, the other 'other'"):
+        served(folder)
+
+
+def test_a_weight_that_is_none_is_refused_before_anything_is_loaded(both, settings):
+    settings.setenv("MOJO_ENCODER_WEIGHT", "2")
+    with pytest.raises(ValueError, match="MOJO_ENCODER_WEIGHT is '2'"):
+        served(both)
