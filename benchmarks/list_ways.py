@@ -17,6 +17,7 @@ from served_turns import server
 from artifact import LoadedEncoder
 from chat_request import InvalidRequestError
 from encoder_decision import EncoderDecider
+from encoder_mixture import EncoderMixture
 from encoder_server import EncoderServer
 from inference import DEFAULT_ENCODER_WEIGHT, DEFAULT_SHORTLIST, Server, input_fn, output_fn, predict_fn
 from paired_server import PairedServer
@@ -24,10 +25,11 @@ from paired_server import PairedServer
 from mojo_toolbox.data import NONE_ANSWER
 from mojo_toolbox.errors import MojoError
 from mojo_toolbox.evaluation import baseline
-from mojo_toolbox.evaluation.routers.baselines import _described, _shared_encoder
+from mojo_toolbox.evaluation.routers.baselines import described, shared_encoder
 
 UNTRAINED = "sentence encoder, untrained"
 ENCODER = "encoder router"
+TWO_ENCODERS = "two encoder routers"
 WHOLE = "language model, whole list"
 SHORT = f"language model, encoder's {DEFAULT_SHORTLIST}"
 BOTH = f"both mixed, encoder's {DEFAULT_SHORTLIST}"
@@ -54,7 +56,7 @@ class Untrained:
 
     def __init__(self, model: str) -> None:
         self._router = baseline("encoder-previous", encoder=model)
-        self._encoder = _shared_encoder(model)
+        self._encoder = shared_encoder(model)
 
     def ask(self, turn: Turn) -> Reply:
         asked = turn.question()
@@ -64,7 +66,7 @@ class Untrained:
 
     def _similarities(self, turn: Turn) -> dict[str, float]:
         """Say what the baseline goes by: how much each task means what the last turn says."""
-        known = self._encoder.embed([_described(task.name, task.description) for task in turn.tasks], keep=True)
+        known = self._encoder.embed([described(task.name, task.description) for task in turn.tasks], keep=True)
         said = self._encoder.embed([turn.messages[-1].content])[0]
         # Above zero, which means left out.
         return {task.name: 2 + float(vector @ said) for task, vector in zip(turn.tasks, known, strict=True)}
@@ -108,10 +110,16 @@ def ways(models: Models) -> dict[str, Way]:
     folder = models.encoder or (beside if beside and beside.is_dir() else None)
     encoder = load_choice_encoder(folder) if folder else None
     if encoder:
-        found[ENCODER] = Served(EncoderServer(encoder))
+        is_pair = isinstance(encoder.encoder, EncoderMixture)
+        if is_pair and models.language_model:
+            raise SystemExit(
+                f"{folder} holds two encoders, and no endpoint serves these with a language model: give one."
+            )
+        found[TWO_ENCODERS if is_pair else ENCODER] = Served(EncoderServer(encoder))
     if models.language_model:
         found |= _of_language_model(models.language_model, encoder)
-    missing = [name for name in (UNTRAINED, ENCODER, *OF_LANGUAGE_MODELS) if name not in found]
+    of_encoders = TWO_ENCODERS if TWO_ENCODERS in found else ENCODER
+    missing = [name for name in (UNTRAINED, of_encoders, *OF_LANGUAGE_MODELS) if name not in found]
     if missing:
         say(f"Left out, since no model is given: {'; '.join(missing)}.")
     return found

@@ -5,7 +5,7 @@ library's starter tasks and the tasks of all files given (`--fill` for others), 
 labelled one, so "right" is a lower bound. Ways, all with the code that serves them:
 
   sentence encoder, untrained   evaluation's baseline `encoder-previous`
-  encoder router                --encoder
+  encoder router                --encoder (two encoder routers, where another one lies beside it)
   language model, whole list    --artifact
   language model, encoder's 20  both: the language model decides among the 20 that the encoder finds likeliest
   both mixed, encoder's 20      both, as `mojo deploy --encoder` serves them

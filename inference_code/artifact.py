@@ -98,7 +98,7 @@ def load_encoder_beside(model_dir: Path) -> LoadedEncoder | None:
         ArtifactError: as in `load_encoder()`.
     """
     folder = model_dir / _ENCODER_FOLDER
-    if not (folder / WEIGHTS_FILE).is_file():
+    if not any((folder / name).is_file() for name in ("manifest.json", WEIGHTS_FILE)):
         return None
     weights, revision = _weights(folder, _manifest(folder), variable="MOJO_ENCODER_BASE_MODEL")
     return LoadedEncoder(_encoder(folder, weights, revision), str(weights))
@@ -175,7 +175,7 @@ def _encoder(folder: Path, weights: str, revision: str | None) -> ChoiceEncoder:
     dtype = _given_dtype() or torch.float32
     for name in (CONFIG_FILE, WEIGHTS_FILE):
         if not (folder / name).is_file():
-            raise ArtifactError(f"The artifact is said to hold an encoder, but has no {name}. Train again.")
+            raise ArtifactError(f"The artifact is said to hold an encoder, but has no {name} in {folder}. Train again.")
     started = time.monotonic()
     try:
         encoder = ChoiceEncoder.from_folder(folder, weights, revision=revision)

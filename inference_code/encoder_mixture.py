@@ -6,12 +6,16 @@ opinion pool; Genest and Zidek 1986, "Combining Probability Distributions").
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 import torch
 from choice_encoder import ChoiceEncoder, EncoderConfig
 from encoder_questions import Question
+
+# Below it a log-probability says no more than "never"; it must not outweigh all that the other model says.
+LEAST = math.log(1e-9)
 
 
 class EncoderMixture:
@@ -43,7 +47,8 @@ class EncoderMixture:
     def log_probabilities(self, questions: Sequence[Question]) -> list[torch.Tensor]:
         """Return for each question the logarithms of 1 + K probabilities: the fallback's first."""
         of_both = (self._first.log_probabilities(questions), self._second.log_probabilities(questions))
-        return [torch.log_softmax(torch.lerp(p, q, self._weight), dim=0) for p, q in zip(*of_both, strict=True)]
+        floored = [[row.clamp(min=LEAST) for row in rows] for rows in of_both]
+        return [torch.log_softmax(torch.lerp(p, q, self._weight), dim=0) for p, q in zip(*floored, strict=True)]
 
 
 Chooser: TypeAlias = ChoiceEncoder | EncoderMixture

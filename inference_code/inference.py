@@ -56,9 +56,10 @@ def model_fn(model_dir: str, context: Any = None) -> Server:  # noqa: ARG001 - t
 
 
 def load_encoders(folder: Path) -> LoadedEncoder:
-    """Load the encoder in `folder`, together with the one beside it if there is one."""
+    """Load the encoder in `folder`, together with the one beside it if there is one that has a say."""
     weight = _encoder_weight(DEFAULT_SECOND_ENCODER_WEIGHT)
-    loaded, beside = load_encoder(folder), load_encoder_beside(folder)
+    loaded = load_encoder(folder)
+    beside = load_encoder_beside(folder) if weight else None
     return mixed(loaded, beside, weight=weight) if beside else loaded
 
 

@@ -13,11 +13,9 @@ from typing import Any, Protocol
 
 from chat_request import ChatRequest
 from encoder_decision import EncoderDecision, likeliest
+from encoder_mixture import LEAST
 from encoder_server import whole_answer_logprobs
 from shortlist import Shortlist
-
-# Below it a probability says no more than "never"; its logarithm must not outweigh all that the other model says.
-_LEAST = 1e-9
 
 
 class _Decider(Protocol):
@@ -74,10 +72,7 @@ class PairedServer:
     def _mixed(self, models: Mapping[str, float], encoders: Mapping[str, float]) -> dict[str, float]:
         """Return the log-probabilities of the choices that the language model weighed."""
         w = self._weight
-        logs = {
-            name: (1 - w) * math.log(max(p, _LEAST)) + w * math.log(max(encoders[name], _LEAST))
-            for name, p in models.items()
-        }
+        logs = {name: (1 - w) * _logarithm(p) + w * _logarithm(encoders[name]) for name, p in models.items()}
         highest = max(logs.values())
         total = highest + math.log(math.fsum(math.exp(value - highest) for value in logs.values()))
         return {name: value - total for name, value in logs.items()}
@@ -87,5 +82,9 @@ def _answer_with(choice: dict[str, Any], name: str) -> None:
     """Make `name` the reply's answer, with its probability as the one entry of the log-probabilities that were asked for."""
     choice["message"]["content"] = name
     if choice.get("logprobs"):
-        value = math.log(max(choice["choice_probabilities"][name], _LEAST))
+        value = _logarithm(choice["choice_probabilities"][name])
         choice["logprobs"] = whole_answer_logprobs(name, value)
+
+
+def _logarithm(probability: float) -> float:
+    return max(math.log(probability), LEAST) if probability > 0 else LEAST

@@ -17,7 +17,7 @@ from mojo_toolbox.errors import ArtifactError
 
 MANIFEST = "manifest.json"
 CODE_DIR = "code"
-# An encoder's artifact beside a language model's.
+# An encoder's artifact beside another one.
 ENCODER_DIR = "encoder"
 # What is added at each deployment anew.
 _OURS = (CODE_DIR, ENCODER_DIR)

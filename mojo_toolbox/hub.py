@@ -337,7 +337,7 @@ class Hub:
         with tempfile.TemporaryDirectory() as scratch:
             artifact = Path(scratch) / "model.tar.gz"
             trained = self._trained_artifact(key, job=job, model_data=model_data, base_model=base_model)
-            beside = None if encoder is None else self._artifact_of(self._as_job(encoder))
+            beside = None if encoder is None else self._encoder_artifact(encoder)
             packed = pack(
                 trained,
                 artifact,
@@ -471,6 +471,14 @@ class Hub:
         if base_model is not None:
             return None
         return self._artifact_of(self._newest_completed(key))
+
+    def _encoder_artifact(self, encoder: TrainingJob | str) -> TrainedArtifact:
+        try:
+            return self._artifact_of(self._as_job(encoder))
+        except NotFoundError as error:
+            raise NotFoundError(
+                f"encoder takes the name of a training job, as `mojo ls` lists them. {error}", code=error.code
+            ) from error
 
     def _as_job(self, job: TrainingJob | str) -> TrainingJob:
         return job if isinstance(job, TrainingJob) else self.job(job)

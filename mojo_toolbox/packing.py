@@ -83,7 +83,10 @@ def pack(
     """
     if trained is None:
         if encoder is not None:
-            raise ConfigurationError("encoder stands beside a trained model: leave it out with base_model.")
+            raise ConfigurationError(
+                "encoder stands beside a trained model, and base_model alone deploys one that nobody trained. Leave one of them "
+                "out, or name the trained model's job or model_data too."
+            )
         base = find_base(str(base_model))
         base_only_artifact(base.reference, inference_code_dir(), target)
         return Packed({contract.BASE_MODEL_CHANNEL: base})
@@ -99,6 +102,11 @@ def pack(
         if encoder_manifest.kind != "encoder":
             raise ConfigurationError(
                 f"encoder takes the training job of an encoder router; {encoder.uri} is a language model's."
+            )
+        if manifest.kind == encoder_manifest.kind and manifest.fallback != encoder_manifest.fallback:
+            raise ConfigurationError(
+                f"The two encoders do not go together: {trained.uri} takes {manifest.fallback!r} for none of the choices, "
+                f"{encoder.uri} {encoder_manifest.fallback!r}."
             )
         _require_prompt(encoder_manifest, encoder.uri, prompt_version)
         bases[contract.ENCODER_BASE_MODEL_CHANNEL] = _base_of(encoder, encoder_manifest, None, find_base)

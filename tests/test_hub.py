@@ -226,6 +226,8 @@ def test_nothing_to_deploy_is_said(hub, tmp_path):
         hub.deploy(product="ghost", task="routing", model_id="x")
     with pytest.raises(NotFoundError, match="no-such-job"):
         hub.deploy(**KEY, job="no-such-job")
+    with pytest.raises(NotFoundError, match=r"encoder takes the name of a training job.* 'no-such-job'"):
+        hub.deploy(**KEY, base_model="org/any", encoder="no-such-job")
     with pytest.raises(NotFoundError, match="s3://"):
         hub.deploy(**KEY, model_data="s3://no-such-bucket/model.tar.gz")
 

@@ -21,7 +21,7 @@ WORDS = [
 ]
 
 
-def save_tiny_encoder(folder, *, longest=64):
+def save_tiny_encoder(folder, *, longest=64, width=32):
     import torch
     from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
     from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
@@ -40,7 +40,7 @@ def save_tiny_encoder(folder, *, longest=64):
     torch.manual_seed(0)
     config = BertConfig(
         vocab_size=len(vocabulary),
-        hidden_size=32,
+        hidden_size=width,
         num_hidden_layers=2,
         num_attention_heads=2,
         intermediate_size=64,

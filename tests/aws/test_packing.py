@@ -18,8 +18,14 @@ WEIGHTS = {"language_model": "adapter_model.safetensors", "encoder": "choice_enc
 def trained(storage, tmp_path):
     """Puts an artifact of a kind into S3."""
 
-    def put(name, kind, *, prompt="routing-2"):
-        manifest = {"contract_version": 1, "kind": kind, "prompt_version": prompt, "base_model": {"id": f"org/{name}"}}
+    def put(name, kind, *, prompt="routing-2", **more):
+        manifest = {
+            "contract_version": 1,
+            "kind": kind,
+            "prompt_version": prompt,
+            "base_model": {"id": f"org/{name}"},
+            **more,
+        }
         with tarfile.open(tmp_path / f"{name}.tar.gz", "w:gz") as archive:
             for file, content in (("manifest.json", json.dumps(manifest)), (WEIGHTS[kind], name)):
                 member = tarfile.TarInfo(file)
@@ -61,6 +67,12 @@ def test_a_language_model_stands_beside_none(trained, packed):
 def test_nothing_stands_beside_a_base_model_that_nobody_trained(trained, packed):
     with pytest.raises(ConfigurationError, match="encoder stands beside a trained model"):
         packed(None, trained("second", "encoder"), base_model="org/plain")
+
+
+def test_two_encoders_must_mean_the_same_by_none(trained, packed):
+    router, second = trained("router", "encoder", fallback="none"), trained("second", "encoder", fallback="other")
+    with pytest.raises(ConfigurationError, match=r"router.* takes 'none' for none of the choices, s3://.* 'other'"):
+        packed(router, second)
 
 
 def test_both_must_have_been_trained_on_the_prompt_that_is_asked(trained, packed):

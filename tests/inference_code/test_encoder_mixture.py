@@ -21,13 +21,13 @@ def settings(monkeypatch):
 
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory):
-    """Two artifacts, each of an encoder alone: unlike in all their weights, and in how long what is running goes on."""
+    """Two artifacts, each of an encoder alone: of base models of other widths, and the second goes on with what runs."""
     root = tmp_path_factory.mktemp("alone")
-    saved = [
-        save_choice_encoder(root / name, save_bert(root / f"bert-{name}"), running=running, seed=seed)
-        for seed, (name, running) in enumerate([("first", 0.0), ("second", 4.0)])
-    ]
-    return dict(zip(("first", "second"), saved, strict=True))
+    first, second = save_bert(root / "bert-first"), save_bert(root / "bert-second", width=48)
+    return {
+        "first": save_choice_encoder(root / "first", first, running=0.0, seed=0),
+        "second": save_choice_encoder(root / "second", second, running=4.0, seed=1),
+    }
 
 
 @pytest.fixture(scope="module")
@@ -92,6 +92,22 @@ def test_in_a_bare_conversation_both_go_on_from_what_they_decided_together(both)
     said = "Assistant: the ticket\nUser: a table"
     bare, known = weights(server, f"User: rain\n{said}"), weights(server, "User: rain", running, said)
     assert bare == pytest.approx(known, abs=1e-6)
+
+
+def test_each_reads_its_own_base_model_whatever_the_others_variable_says(alone, both, settings, tmp_path):
+    expected = weights(served(both), "User: rain")
+    for variable, name in (("MOJO_BASE_MODEL", "first"), ("MOJO_ENCODER_BASE_MODEL", "second")):
+        settings.setenv(variable, json.loads((alone[name] / "manifest.json").read_text())["base_model"]["id"])
+        assert weights(served(both), "User: rain") == pytest.approx(expected, abs=1e-6)
+    settings.setenv("MOJO_DTYPE", "bfloat16")
+    assert weights(served(both), "User: rain") == pytest.approx(expected, abs=0.1)
+
+
+def test_a_second_one_without_weights_is_missed(both, tmp_path):
+    folder = shutil.copytree(both, tmp_path / "artifact")
+    (folder / "encoder" / "choice_encoder.safetensors").unlink()
+    with pytest.raises(ArtifactError, match=r"has no choice_encoder\.safetensors in .*encoder"):
+        served(folder)
 
 
 def test_one_that_computes_nan_fails_the_request(alone, tmp_path):

@@ -177,6 +177,12 @@ def test_at_the_ends_of_the_scale_one_model_decides(encoder_weight, best):
     )
 
 
+def test_of_choices_that_are_as_likely_but_for_rounding_the_first_is_the_answer():
+    server = Says({"task_a": 0.4, "task_b": 0.400001, "none": 0.199999})
+    asked = request(user("x"), choices=list(server.weights))
+    assert paired(server, most=9).answer(asked)["choices"][0]["message"]["content"] == "task_a"
+
+
 @pytest.mark.parametrize("given", ["half", "1.5", "-0.1", "nan"])
 def test_a_weight_that_is_none_is_refused_before_anything_is_loaded(given, monkeypatch, tmp_path):
     import inference

@@ -4,8 +4,8 @@ from tiny_encoder import save_tiny_encoder
 from tiny_model import write_manifest
 
 
-def save_bert(folder):
-    return save_tiny_encoder(folder, longest=512)
+def save_bert(folder, **options):
+    return save_tiny_encoder(folder, longest=512, **options)
 
 
 def save_choice_encoder(folder, base, *, running=1.0, seed=0, broken=False, **manifest):

@@ -53,7 +53,7 @@ def baseline(name: str, *, encoder: str = MINILM) -> Router:
     if name == "tfidf":
         return FunctionRouter(_tfidf, name=name)
     if name in ("encoder", "encoder-previous"):
-        return _EncoderRouter(name, _shared_encoder(encoder), with_previous=name == "encoder-previous")
+        return _EncoderRouter(name, shared_encoder(encoder), with_previous=name == "encoder-previous")
     raise ConfigurationError(f"There is no baseline {name!r:.80}. Baselines: {', '.join(BASELINES)}.")
 
 
@@ -91,7 +91,7 @@ def _fitted(listed: tuple[tuple[str, str], ...]) -> tuple[Any, Any]:
     words = r"(?u)\w+"
     vectorizer = TfidfVectorizer(sublinear_tf=True, stop_words="english", token_pattern=words)
     try:
-        return vectorizer, vectorizer.fit_transform([_described(*task) for task in listed])
+        return vectorizer, vectorizer.fit_transform([described(*task) for task in listed])
     except ValueError:
         return None, None
 
@@ -108,7 +108,7 @@ class _EncoderRouter:
         """Answer from the last turn alone or, `with_previous`, keep the previous task until another is meant or it closes."""
         text = question.messages[-1]["content"]
         listed = sorted((task["name"], task["description"]) for task in question.tasks)
-        known = self._encoder.embed([_described(*task) for task in listed], keep=True)
+        known = self._encoder.embed([described(*task) for task in listed], keep=True)
         # Not kept: a second router that asks the same would seem faster than it is.
         said = self._encoder.embed([text])[0]
         similarity = {name: float(vector @ said) for (name, _), vector in zip(listed, known, strict=True)}
@@ -124,7 +124,8 @@ class _EncoderRouter:
 
 
 @lru_cache(maxsize=2)
-def _shared_encoder(model: str) -> SentenceEncoder:
+def shared_encoder(model: str) -> SentenceEncoder:
+    """Load a sentence encoder, or return it as it was loaded last."""
     from mojo_toolbox.evaluation.routers.encoder import SentenceEncoder
 
     encoder = SentenceEncoder(model)
@@ -132,7 +133,8 @@ def _shared_encoder(model: str) -> SentenceEncoder:
     return encoder
 
 
-def _described(name: str, description: str) -> str:
+def described(name: str, description: str) -> str:
+    """Return the text by which a task is compared with what users say."""
     words = name.replace("_", " ")
     return f"{words}: {description}" if description else words
 
