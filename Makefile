@@ -15,9 +15,8 @@ STAMP := $(VENV)/.installed
 # The first one that is new enough; `make PYTHON=/path/to/python` chooses another.
 PYTHON := $(shell for python in python3 python3.11 python3.12 python3.13 python3.14; do \
 	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { command -v "$$python"; break; }; done)
-# One process a core, and a file's tests in one process: they share models and local clouds. Files in the order of
-# tests/conftest.py, not those with the most tests first: the slowest have few.
-PYTEST := $(BIN)/python -m pytest -q -n auto --dist loadfile --no-loadscope-reorder
+# One process a core, and a file's tests in one process: they share models and local clouds.
+PYTEST := $(BIN)/python -m pytest -q -n auto --dist loadfile
 # Two processes with all cores each would only wait for one another.
 export OMP_NUM_THREADS ?= 1
 
