@@ -65,6 +65,7 @@ def test_json_blocks_are_json():
         json.loads(block.code)
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("name", ["programmer.ipynb", pytest.param("admin.ipynb", marks=pytest.mark.slow)])
 def test_notebooks_run(name, workspace, tiny_model, request):
     import nbformat
@@ -76,7 +77,8 @@ def test_notebooks_run(name, workspace, tiny_model, request):
     for cell in notebook.cells:
         cell.source = cell.source.replace(BASE_MODEL, str(tiny_model))
     folder = {"metadata": {"path": str(workspace / "examples")}}
-    NotebookClient(notebook, timeout=240, kernel_name="python3", resources=folder).execute()
+    # A reply that came while nobody listened is found when the time is over (seen once): so that is not long.
+    NotebookClient(notebook, timeout=150, kernel_name="python3", resources=folder).execute()
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
     assert outputs
     assert [o for o in outputs if o.output_type == "error"] == []
