@@ -110,10 +110,12 @@ def mixed(loaded: LoadedEncoder, beside: LoadedEncoder, *, weight: float) -> Loa
     Raises:
         ArtifactError: they were trained to take different choices for the fallback.
     """
-    try:
-        return replace(loaded, encoder=EncoderMixture(loaded.encoder, beside.encoder, weight=weight))
-    except ValueError as error:
-        raise ArtifactError(f"The two encoders do not go together: {error} Deploy one of them alone.") from error
+    own, other = (one.encoder.config.fallback for one in (loaded, beside))
+    if own != other:
+        raise ArtifactError(
+            f"The two encoders do not go together: one takes {own!r} for the fallback, the other {other!r}. Deploy one alone."
+        )
+    return replace(loaded, encoder=EncoderMixture(loaded.encoder, beside.encoder, weight=weight))
 
 
 def load_artifact(model_dir: Path) -> Loaded:

@@ -6,7 +6,6 @@ opinion pool; Genest and Zidek 1986, "Combining Probability Distributions").
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
@@ -14,23 +13,12 @@ import torch
 from choice_encoder import ChoiceEncoder, EncoderConfig
 from encoder_questions import Question
 
-# Below it a log-probability says no more than "never"; it must not outweigh all that the other model says.
-LEAST = math.log(1e-9)
-
 
 class EncoderMixture:
     """Answers questions as one `ChoiceEncoder` does, in the time of both."""
 
     def __init__(self, first: Chooser, second: Chooser, *, weight: float) -> None:
-        """Pair two encoders; `weight` is w above, the second one's share.
-
-        Raises:
-            ValueError: they take different choices for the fallback.
-        """
-        if first.config.fallback != second.config.fallback:
-            raise ValueError(
-                f"one encoder takes {first.config.fallback!r} for the fallback, the other {second.config.fallback!r}."
-            )
+        """Pair two encoders of the same fallback; `weight` is w above, the second one's share."""
         self._first, self._second = first, second
         self._weight = weight
 
@@ -45,10 +33,12 @@ class EncoderMixture:
         return self._first.encoder
 
     def log_probabilities(self, questions: Sequence[Question]) -> list[torch.Tensor]:
-        """Return for each question the logarithms of 1 + K probabilities: the fallback's first."""
+        """Return for each question the logarithms of 1 + K probabilities: the fallback's first.
+
+        However small, each counts: where the fallback is sure but cannot be answered, one of the smallest is the answer.
+        """
         of_both = (self._first.log_probabilities(questions), self._second.log_probabilities(questions))
-        floored = [[row.clamp(min=LEAST) for row in rows] for rows in of_both]
-        return [torch.log_softmax(torch.lerp(p, q, self._weight), dim=0) for p, q in zip(*floored, strict=True)]
+        return [torch.log_softmax(torch.lerp(p, q, self._weight), dim=0) for p, q in zip(*of_both, strict=True)]
 
 
 Chooser: TypeAlias = ChoiceEncoder | EncoderMixture

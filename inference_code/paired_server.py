@@ -13,9 +13,11 @@ from typing import Any, Protocol
 
 from chat_request import ChatRequest
 from encoder_decision import EncoderDecision, likeliest
-from encoder_mixture import LEAST
 from encoder_server import whole_answer_logprobs
 from shortlist import Shortlist
+
+# Below it a probability says no more than "never"; its logarithm must not outweigh all that the other model says.
+_LEAST = 1e-9
 
 
 class _Decider(Protocol):
@@ -87,4 +89,4 @@ def _answer_with(choice: dict[str, Any], name: str) -> None:
 
 
 def _logarithm(probability: float) -> float:
-    return max(math.log(probability), LEAST) if probability > 0 else LEAST
+    return math.log(max(probability, _LEAST))

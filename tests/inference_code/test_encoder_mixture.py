@@ -85,6 +85,17 @@ def test_at_the_ends_of_the_scale_one_of_them_decides(alone, both, settings, wei
     )
 
 
+def test_what_is_least_likely_is_still_told_apart_where_the_sure_fallback_is_not_listed(tmp_path):
+    sure = [
+        save_choice_encoder(tmp_path / name, save_bert(tmp_path / f"bert-{name}"), none=200.0, seed=seed)
+        for seed, name in enumerate(["first", "second"])
+    ]
+    p, q = (weights(served(folder), "User: rain", choices=list(TASKS)) for folder in sure)
+    both = served(put_together(tmp_path / "both", *sure))
+    assert weights(both, "User: rain")["none"] == pytest.approx(1)
+    assert weights(both, "User: rain", choices=list(TASKS)) == pytest.approx(pooled(p, q, 0.4), abs=1e-6)
+
+
 def test_in_a_bare_conversation_both_go_on_from_what_they_decided_together(both):
     server = served(both)
     first = weights(server, "User: rain")
@@ -94,7 +105,7 @@ def test_in_a_bare_conversation_both_go_on_from_what_they_decided_together(both)
     assert bare == pytest.approx(known, abs=1e-6)
 
 
-def test_each_reads_its_own_base_model_whatever_the_others_variable_says(alone, both, settings, tmp_path):
+def test_each_reads_its_own_base_model_whatever_the_others_variable_says(alone, both, settings):
     expected = weights(served(both), "User: rain")
     for variable, name in (("MOJO_BASE_MODEL", "first"), ("MOJO_ENCODER_BASE_MODEL", "second")):
         settings.setenv(variable, json.loads((alone[name] / "manifest.json").read_text())["base_model"]["id"])
@@ -113,7 +124,7 @@ def test_a_second_one_without_weights_is_missed(both, tmp_path):
 def test_one_that_computes_nan_fails_the_request(alone, tmp_path):
     from chat_request import ModelFailureError
 
-    broken = save_choice_encoder(tmp_path / "broken", save_bert(tmp_path / "bert"), broken=True)
+    broken = save_choice_encoder(tmp_path / "broken", save_bert(tmp_path / "bert"), none=math.nan)
     for number, pair in enumerate([(alone["first"], broken), (broken, alone["first"])]):
         with pytest.raises(ModelFailureError):
             weights(served(put_together(tmp_path / str(number), *pair)), "User: rain")
