@@ -8,7 +8,7 @@ import pytest
 from tiny_encoder import save_tiny_encoder
 
 from mojo_toolbox import AWSModel, Hub
-from mojo_toolbox.errors import ConfigurationError, HyperparameterError
+from mojo_toolbox.errors import ConfigurationError, EndpointFailedError, HyperparameterError
 from mojo_toolbox.routing.recipes import RECIPES
 
 TASKS = [
@@ -67,6 +67,9 @@ def test_an_encoder_router_is_trained_deployed_and_asked(local_home, tiny_encode
     hub.deploy(**KEY, encoder=job.name).wait(progress=False)
     mixed_with_itself = model.predict([{"role": "user", "content": "a table"}], tasks=TASKS)
     assert mixed_with_itself.probabilities == pytest.approx(decision.probabilities, abs=1e-6)
+    nowhere = {"MOJO_ENCODER_BASE_MODEL": "/no/such/folder"}  # missed only where the second encoder is really loaded
+    with pytest.raises(EndpointFailedError, match="/no/such/folder"):
+        hub.deploy(**KEY, encoder=job.name, environment=nowhere).wait(progress=False)
     hub.delete(**KEY)
 
 
