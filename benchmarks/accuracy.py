@@ -33,9 +33,9 @@ class ServedHere(Model):
         return self._folder.name
 
     def _ask(self, body: bytes) -> Answer:
-        from inference import input_fn, output_fn, predict_fn
+        from inference import answer
 
-        return Answer(body=output_fn(predict_fn(input_fn(body), self._server)).encode(), request_id="")
+        return Answer(body=answer(self._server, body).encode(), request_id="")
 
 
 def arguments() -> argparse.Namespace:

@@ -34,7 +34,7 @@ from served_turns import bodies, server
 
 # After served_turns, which puts the folder of the serving code on the path.
 # isort: split
-from inference import Server, input_fn, output_fn, predict_fn
+from inference import Server, answer
 
 from mojo_toolbox.data import Conversation, Task
 
@@ -94,7 +94,7 @@ def clients_conversation(tasks: list[Task], *, turns: int, client: int) -> Conve
 
 def ask(served_by: Server, body: bytes) -> Waited:
     started = time.perf_counter()
-    reply = output_fn(predict_fn(input_fn(body), served_by))
+    reply = answer(served_by, body)
     return Waited(time.perf_counter() - started, json.loads(reply))
 
 

@@ -19,7 +19,7 @@ from chat_request import InvalidRequestError
 from encoder_decision import EncoderDecider
 from encoder_mixture import EncoderMixture
 from encoder_server import EncoderServer
-from inference import DEFAULT_ENCODER_WEIGHT, DEFAULT_SHORTLIST, Server, input_fn, output_fn, predict_fn
+from inference import DEFAULT_ENCODER_WEIGHT, DEFAULT_SHORTLIST, Server, answer
 from paired_server import PairedServer
 
 from mojo_toolbox.data import NONE_ANSWER
@@ -82,7 +82,7 @@ class Served:
         body = turn.body()
         replies: list[str] = []
         try:
-            took = seconds(lambda: replies.append(output_fn(predict_fn(input_fn(body), self._server))))
+            took = seconds(lambda: replies.append(answer(self._server, body)))
         except InvalidRequestError:
             return None
         choice = json.loads(replies[0])["choices"][0]

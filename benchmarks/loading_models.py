@@ -21,7 +21,7 @@ from mojo_toolbox.shipped import inference_code_dir
 # Its modules import each other by plain name, as in a container; before this folder, which has a decision.py too.
 sys.path.insert(0, str(inference_code_dir()))
 
-from artifact import ENCODER, Loaded, LoadedEncoder, artifact_kind, load_artifact
+from artifact import ENCODER, Loaded, LoadedEncoder, artifact_kind, load_artifact, serving_device
 from inference import Server, load_encoders, model_fn
 
 
@@ -35,7 +35,7 @@ def load_model(name: str | None) -> tuple[Loaded, str]:
     base = _base_model(Path(name)) if name else None
     source = resolved(base or name or SMOLLM2)
     with tempfile.TemporaryDirectory() as empty, _variables(MOJO_BASE_MODEL=source):
-        return load_artifact(Path(name) if name and base else Path(empty)), source
+        return load_artifact(Path(name) if name and base else Path(empty), serving_device(None)), source
 
 
 def load_server(folder: Path) -> Server:

@@ -15,7 +15,7 @@ from measuring import forget_peak, in_turns, memory_mb, peak_mb, ratio, say, sec
 # isort: split
 from artifact import Loaded
 from chat_server import ChatServer
-from inference import Server, input_fn, output_fn, predict_fn
+from inference import Server, answer
 
 from mojo_toolbox.contract import chat_request
 from mojo_toolbox.data import Conversation, measuring_points
@@ -49,7 +49,7 @@ def bodies(conversation: Conversation) -> list[bytes]:
 
 def ask(served_by: Server, body: bytes) -> Served:
     replies: list[str] = []
-    took = seconds(lambda: replies.append(output_fn(predict_fn(input_fn(body), served_by))))
+    took = seconds(lambda: replies.append(answer(served_by, body)))
     usage = json.loads(replies[0])["usage"]
     cached = usage["prompt_tokens_details"]["cached_tokens"]
     return Served(took, usage["prompt_tokens"] - cached, cached)

@@ -118,8 +118,8 @@ def mixed(loaded: LoadedEncoder, beside: LoadedEncoder, *, weight: float) -> Loa
     return replace(loaded, encoder=EncoderMixture(loaded.encoder, beside.encoder, weight=weight))
 
 
-def load_artifact(model_dir: Path) -> Loaded:
-    """Load what `model_dir` holds. Takes seconds to minutes, and memory for one copy of the weights.
+def load_artifact(model_dir: Path, device: torch.device) -> Loaded:
+    """Load what `model_dir` holds to `device`. Takes seconds to minutes, and memory for one copy of the weights.
 
     Raises:
         ArtifactError: a contract version that this server does not know, no base model named, or an unknown dtype.
@@ -127,7 +127,6 @@ def load_artifact(model_dir: Path) -> Loaded:
     manifest = _manifest(model_dir)
     weights, revision = _weights(model_dir, manifest)
     fetch_hub_token()
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     dtype = serving_dtype(device)
     started = time.monotonic()
     network = AutoModelForCausalLM.from_pretrained(weights, revision=revision, dtype=dtype).to(device).eval()
@@ -148,6 +147,11 @@ def load_artifact(model_dir: Path) -> Loaded:
     )  # fmt: skip
     base_model = (manifest.get("base_model") or {}).get("id") or str(weights)
     return Loaded(model, tokenizer, base_model, _default_names(model_dir, manifest, base_model))
+
+
+def serving_device(gpu_id: int | None) -> torch.device:
+    """Return where a language model computes: on the GPU of this number, the first when none is given, else on the CPU."""
+    return torch.device("cuda", gpu_id or 0) if torch.cuda.is_available() else torch.device("cpu")
 
 
 def serving_dtype(device: torch.device) -> torch.dtype:

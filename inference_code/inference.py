@@ -1,13 +1,15 @@
 """The container's door: SageMaker's handlers around what answers, a language model or an encoder.
 
-Both the Hugging Face inference toolkit and the local cloud call `model_fn` once, then `input_fn`, `predict_fn` and
-`output_fn` for each request. Refusals are exceptions of one line with a `status_code` (400: the request, 500: the model).
+Both the Hugging Face inference toolkit and the local cloud call `model_fn` once, then `transform_fn` for each request. A
+refusal is an answer too, of one JSON line with a status of its own (400: the request, 500: the model). The toolkit would
+answer an exception with status 400, whoever is at fault.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import sys
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -15,8 +17,17 @@ from typing import Any, Protocol
 # grows to gigabytes, and was no faster (docs/lab-notebook.md).
 os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "64")
 
-from artifact import ENCODER, LoadedEncoder, artifact_kind, load_artifact, load_encoder, load_encoder_beside, mixed
-from chat_request import ChatRequest, parse_chat_request
+from artifact import (
+    ENCODER,
+    LoadedEncoder,
+    artifact_kind,
+    load_artifact,
+    load_encoder,
+    load_encoder_beside,
+    mixed,
+    serving_device,
+)
+from chat_request import ChatRequest, InvalidRequestError, ModelFailureError, parse_chat_request
 from chat_server import ChatServer
 from encoder_decision import EncoderDecider
 from encoder_server import EncoderServer
@@ -24,6 +35,7 @@ from paired_server import PairedServer
 
 # SageMaker's adapter components set it; a plain InvokeEndpoint cannot, so the body's `model` means the same.
 ADAPTER_HEADER = "X-Amzn-SageMaker-Adapter-Identifier"
+BAD_REQUEST = 400
 DEFAULT_PREFIX_CACHE_BYTES = 512 * 2**20
 # Choices that a language model reads at most, where an encoder is there to choose them.
 DEFAULT_SHORTLIST = 20
@@ -40,15 +52,16 @@ class Server(Protocol):
         """Return a chat completion."""
 
 
-def model_fn(model_dir: str, context: Any = None) -> Server:  # noqa: ARG001 - the toolkit's signature
-    """Load the artifact in `model_dir`."""
+def model_fn(model_dir: str, context: Any = None) -> Server:
+    """Load the artifact in `model_dir`, a language model on the GPU that the server chose for this process."""
+    use_all_cores()
     folder = Path(model_dir)
     if artifact_kind(folder) == ENCODER:
         return EncoderServer(load_encoders(folder))
     cache_bytes = _whole_number("MOJO_PREFIX_CACHE_BYTES", DEFAULT_PREFIX_CACHE_BYTES, "bytes; 0 keeps nothing")
     most = _whole_number("MOJO_SHORTLIST", DEFAULT_SHORTLIST, "choices; 0 asks with the whole list")
     weight = _encoder_weight(DEFAULT_ENCODER_WEIGHT)
-    server = ChatServer(load_artifact(folder), prefix_cache_bytes=cache_bytes)
+    server = ChatServer(load_artifact(folder, serving_device(_gpu_id(context))), prefix_cache_bytes=cache_bytes)
     loaded = load_encoder_beside(folder)
     if loaded is None:
         return server
@@ -63,30 +76,66 @@ def load_encoders(folder: Path) -> LoadedEncoder:
     return mixed(loaded, beside, weight=weight) if beside else loaded
 
 
-def input_fn(data: bytes | str, content_type: str = "application/json", context: Any = None) -> ChatRequest:  # noqa: ARG001
-    """Check a request's body.
+def transform_fn(
+    model: Server,
+    data: bytes | str,
+    content_type: str = "application/json",  # noqa: ARG001 - the toolkit's signature
+    accept: str = "application/json",  # noqa: ARG001 - an answer is JSON, whatever is asked for
+    context: Any = None,
+) -> str:
+    """Answer one request; what cannot be answered is refused with a status and `{"error": "..."}` in one line."""
+    try:
+        return answer(model, data, context)
+    except (InvalidRequestError, ModelFailureError) as error:
+        if not hasattr(context, "set_response_status"):
+            raise
+        # The phrase stands in the reply's first line, which takes no line breaks and no other characters.
+        context.set_response_status(
+            error.status_code, "Bad Request" if error.status_code == BAD_REQUEST else "Model Error"
+        )
+        return json.dumps({"error": str(error)}, ensure_ascii=False) + "\n"
+
+
+def answer(model: Server, data: bytes | str, context: Any = None) -> str:
+    """Answer one request's body with a chat completion in JSON.
 
     Raises:
-        InvalidRequestError: (status_code 400) it cannot be answered as it stands.
-    """
-    body = bytes(data) if isinstance(data, bytearray | memoryview) else data
-    return parse_chat_request(body, adapter=_adapter_header(context))
-
-
-def predict_fn(data: ChatRequest, model: Server, context: Any = None) -> dict[str, Any]:  # noqa: ARG001
-    """Answer a checked request.
-
-    Raises:
-        InvalidRequestError: (status_code 400) it does not fit the model: too long, an unknown adapter, no choices for an
-            encoder.
+        InvalidRequestError: (status_code 400) it cannot be answered as it stands, or does not fit the model: too long, an
+            unknown adapter, no choices for an encoder.
         ModelFailureError: (status_code 500) the model computes NaN.
     """
-    return model.answer(data)
+    body = bytes(data) if isinstance(data, bytearray | memoryview) else data
+    completion = model.answer(parse_chat_request(body, adapter=_adapter_header(context)))
+    return json.dumps(completion, ensure_ascii=False, allow_nan=False)
 
 
-def output_fn(prediction: dict[str, Any], accept: str = "application/json", context: Any = None) -> str:  # noqa: ARG001
-    """Write a reply as JSON, whatever `accept` asks for."""
-    return json.dumps(prediction, ensure_ascii=False, allow_nan=False)
+def use_all_cores() -> None:
+    """Compute on all cores where the server said nothing of threads.
+
+    multi-model-server sets OMP_NUM_THREADS to 1 in its worker processes, since it starts one for each core. We run one
+    (SAGEMAKER_MODEL_SERVER_WORKERS=1), and a decision on one thread takes almost twice as long as on two.
+    """
+    if "mms" not in sys.modules or _given_from_outside("OMP_NUM_THREADS"):
+        return
+    import psutil
+    import torch
+
+    torch.set_num_threads(psutil.cpu_count(logical=False) or 1)
+
+
+def _given_from_outside(variable: str) -> bool:
+    """Whether the environment that this process was started with names a variable, whatever was set since."""
+    try:
+        entries = Path("/proc/self/environ").read_bytes().split(b"\0")
+    except OSError:
+        return True
+    return any(entry.startswith(f"{variable}=".encode()) for entry in entries)
+
+
+def _gpu_id(context: Any) -> int | None:
+    """Read which GPU this worker process is for; None without one."""
+    given = getattr(context, "system_properties", {}).get("gpu_id")
+    return None if given is None else int(given)
 
 
 def _whole_number(variable: str, default: int, what: str) -> int:

@@ -1,8 +1,11 @@
-"""Hosts a model's `code/inference.py` on a Unix socket, with the handlers and rules of SageMaker's inference toolkits.
+"""Hosts a model's `code/inference.py` on a Unix socket, by the rules of the Hugging Face serving container.
 
 Run by file name in the endpoint's own environment, so it imports nothing of this package. `model_fn`, `input_fn`,
 `predict_fn`, `output_fn` or `transform_fn` come from the program; what is missing defaults to JSON in and JSON out. Each
 may take the toolkit's `context` as a last argument. `/ping` answers 503 until `model_fn` has returned.
+
+The rules and the form of errors are those of sagemaker-huggingface-inference-toolkit 2.6.0 (handler_service.py) on
+multi-model-server 1.1.11: a handler's exception becomes status 400, and only `context.set_response_status()` gives another.
 """
 
 from __future__ import annotations
@@ -19,6 +22,8 @@ import threading
 import traceback
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -30,14 +35,25 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 MAX_BODY_BYTES = 6 * 1024 * 1024
-HANDLER_THREADS = 4
+# Requests answered at once; in the container it is the number of worker processes, each with a model of its own.
+_WORKERS_VARIABLE = "SAGEMAKER_MODEL_SERVER_WORKERS"
+DEFAULT_WORKERS = 4
 _TEXT_TYPES = ("application/json", "application/jsonlines", "text/")
+# What each handler is given; every one may take the context as one argument more.
+_ARGUMENTS = {"model_fn": 1, "input_fn": 2, "predict_fn": 2, "output_fn": 2, "transform_fn": 4}
 
 
-class BadInputError(ValueError):
-    """A request that the default handlers cannot read."""
+class ProgramError(Exception):
+    """A program that the toolkit would not load; the message says why."""
 
-    status_code = 400
+
+@dataclass(frozen=True)
+class Reply:
+    """What a request is answered."""
+
+    status: int
+    body: bytes
+    content_type: str
 
 
 class Context:
@@ -48,6 +64,7 @@ class Context:
         self.manifest: dict[str, Any] = {}
         self._headers = {name.lower(): value for name, value in headers.items()}
         self.response_content_type: str | None = None
+        self.response_status: int = HTTPStatus.OK
 
     def get_request_header(self, idx: int, key: str, default: str | None = None) -> str | None:
         """Return one header of the request."""
@@ -64,16 +81,19 @@ class Context:
         del idx
         self.response_content_type = value
 
+    def set_response_status(self, code: int = 200, phrase: str = "", idx: int = 0) -> None:
+        """Choose the HTTP status of the answer."""
+        del phrase, idx
+        self.response_status = code
+
 
 class Program:
     """The handlers of one inference program, with defaults for those it does not define."""
 
     def __init__(self, module: ModuleType, model_dir: str) -> None:
         self._model_dir = model_dir
-        self._handlers = {
-            name: getattr(module, name, None)
-            for name in ("model_fn", "input_fn", "predict_fn", "output_fn", "transform_fn")
-        }
+        self._handlers = {name: getattr(module, name, None) for name in _ARGUMENTS}
+        _require_loadable(self._handlers)
         self._model: Any = None
 
     def load(self) -> None:
@@ -82,8 +102,8 @@ class Program:
             context = Context(self._model_dir, {})
             self._model = _call(self._handlers["model_fn"], [self._model_dir], context)
 
-    def answer(self, body: bytes, headers: Mapping[str, str]) -> tuple[bytes, str]:
-        """Run one request through the handlers; returns the body and its content type."""
+    def answer(self, body: bytes, headers: Mapping[str, str]) -> Reply:
+        """Run one request through the handlers."""
         context = Context(self._model_dir, headers)
         content_type = headers.get("content-type", "application/json")
         accept = headers.get("accept", "")
@@ -97,27 +117,37 @@ class Program:
             prediction = _call(self._handlers["predict_fn"] or _default_predict, [parsed, self._model], context)
             result = _call(self._handlers["output_fn"] or _default_output, [prediction, accept], context)
         content, kind = result if isinstance(result, tuple) and len(result) == 2 else (result, accept)  # noqa: PLR2004
-        return _bytes(content), context.response_content_type or str(kind)
+        return Reply(context.response_status, _bytes(content), context.response_content_type or str(kind))
+
+
+def _require_loadable(handlers: Mapping[str, Any]) -> None:
+    """Refuse handlers that the toolkit refuses, on AWS only once the endpoint is in service."""
+    given = {name: handler for name, handler in handlers.items() if handler is not None}
+    steps = [name for name in ("input_fn", "predict_fn", "output_fn") if name in given]
+    if "transform_fn" in given and steps:
+        raise ProgramError(f"inference.py defines transform_fn and {', '.join(steps)}: define the one or the others.")
+    for name, handler in given.items():
+        least = _ARGUMENTS[name]
+        parameters = inspect.signature(handler).parameters.values()
+        by_place = all(p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) for p in parameters)
+        if not by_place or len(parameters) not in (least, least + 1):
+            raise ProgramError(
+                f"{name} takes {least} arguments, or {least + 1} with the context, all of them by place; "
+                f"inference.py defines {name}{inspect.signature(handler)}."
+            )
 
 
 def _call(handler: Callable[..., Any], arguments: list[Any], context: Context) -> Any:
     """Call a handler, with the context when it takes one argument more."""
-    parameters = inspect.signature(handler).parameters.values()
-    positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
-    if len(positional) > len(arguments):
+    if len(inspect.signature(handler).parameters) > len(arguments):
         return handler(*arguments, context)
-    if any(p.kind is p.KEYWORD_ONLY and p.name == "context" for p in parameters):
-        return handler(*arguments, context=context)
     return handler(*arguments)
 
 
 def _default_input(data: str | bytes, content_type: str) -> Any:
     if not content_type.startswith("application/json"):
-        raise BadInputError(f"Content type {content_type} is not supported: send application/json.")
-    try:
-        return json.loads(data)
-    except ValueError as error:
-        raise BadInputError(f"The body is no JSON: {error}") from error
+        raise ValueError(f"Content type {content_type} is not supported: send application/json.")
+    return json.loads(data)
 
 
 def _default_predict(data: Any, model: Any) -> Any:
@@ -171,7 +201,8 @@ class Host:
         self._path = program
         self._model_dir = model_dir
         self._program: Program | None = None
-        self._pool = ThreadPoolExecutor(HANDLER_THREADS, thread_name_prefix="handler")
+        workers = int(os.environ.get(_WORKERS_VARIABLE) or DEFAULT_WORKERS)
+        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="handler")
         self.application = Starlette(
             routes=[Route("/ping", self._ping), Route("/invocations", self._invocations, methods=["POST"])]
         )
@@ -201,22 +232,21 @@ class Host:
                 return _error(413, f"The body is larger than {MAX_BODY_BYTES} bytes.")
         run = asyncio.get_running_loop().run_in_executor
         try:
-            content, kind = await run(self._pool, self._program.answer, bytes(body), dict(request.headers))
+            reply = await run(self._pool, self._program.answer, bytes(body), dict(request.headers))
         except Exception as error:  # noqa: BLE001 - the handlers' errors are answers
-            status = getattr(error, "status_code", 500)
-            status = status if isinstance(status, int) and 400 <= status <= 599 else 500  # noqa: PLR2004 - HTTP errors
-            if status >= 500:  # noqa: PLR2004
-                traceback.print_exc()
-            return _error(status, str(error) or type(error).__name__)
+            traceback.print_exc()
+            return _error(HTTPStatus.BAD_REQUEST, str(error))
         headers = {}
         attributes = request.headers.get("x-amzn-sagemaker-custom-attributes")
         if attributes:
             headers["x-amzn-sagemaker-custom-attributes"] = attributes
-        return Response(content, headers={**headers, "content-type": kind})
+        return Response(reply.body, status_code=reply.status, headers={**headers, "content-type": reply.content_type})
 
 
 def _error(status: int, message: str) -> Response:
-    return Response(json.dumps({"error": message}) + "\n", status_code=status, media_type="application/json")
+    """Answer as multi-model-server does."""
+    document = {"code": status, "type": "InternalServerException", "message": message}
+    return Response(json.dumps(document, indent=2) + "\n", status_code=status, media_type="application/json")
 
 
 def main() -> None:

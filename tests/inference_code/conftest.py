@@ -42,7 +42,6 @@ def ask(server):
 
     def call(**body):
         body.setdefault("messages", [{"role": "user", "content": "help me with my meeting"}])
-        request = inference.input_fn(json.dumps(body), "application/json")
-        return json.loads(inference.output_fn(inference.predict_fn(request, server)))
+        return json.loads(inference.answer(server, json.dumps(body)))
 
     return call

@@ -34,8 +34,7 @@ def ask(server, context=None, **body):
     import inference
 
     body.setdefault("messages", [{"role": "user", "content": "help me with my meeting"}])
-    request = inference.input_fn(json.dumps(body | {"structured_outputs": CHOICES}), "application/json", context)
-    return inference.predict_fn(request, server, context)
+    return json.loads(inference.answer(server, json.dumps(body | {"structured_outputs": CHOICES}), context))
 
 
 def weigh(server, context=None, **body):

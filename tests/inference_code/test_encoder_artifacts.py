@@ -32,7 +32,7 @@ def weigh(folder):
     server = inference.model_fn(str(folder))
     body = {"messages": [tasks_message(TASKS), {"role": "user", "content": "User: rain"}]}
     body["structured_outputs"] = {"choice": [*TASKS, "none"]}
-    return inference.predict_fn(inference.input_fn(json.dumps(body)), server)["choices"][0]["choice_probabilities"]
+    return json.loads(inference.answer(server, json.dumps(body)))["choices"][0]["choice_probabilities"]
 
 
 def test_an_artifact_is_a_language_models_unless_it_says_otherwise(tmp_path, folder):

@@ -54,7 +54,7 @@ def weights(server, *turns, choices=CHOICES):
     for place, text in enumerate(turns):
         messages.append({"role": ("user", "assistant")[place % 2], "content": text})
     body = json.dumps({"messages": messages, "structured_outputs": {"choice": choices}})
-    choice = json.loads(inference.output_fn(inference.predict_fn(inference.input_fn(body), server)))["choices"][0]
+    choice = json.loads(inference.answer(server, body))["choices"][0]
     found = choice["choice_probabilities"]
     assert choice["message"]["content"] == max(found, key=found.get)
     return found

@@ -60,8 +60,7 @@ def ask(server, messages, choices=CHOICES, **body):
 
     if choices is not None:
         body["structured_outputs"] = {"choice": list(choices)}
-    request = inference.input_fn(json.dumps({"messages": messages, **body}), "application/json")
-    return json.loads(inference.output_fn(inference.predict_fn(request, server)))
+    return json.loads(inference.answer(server, json.dumps({"messages": messages, **body})))
 
 
 def user(text):

@@ -214,7 +214,7 @@ def ask(server, tasks, words="User: rain", **body):
     import inference
 
     body |= {"messages": [tasks_message(tasks), user(words)], "structured_outputs": {"choice": [*tasks, "none"]}}
-    return json.loads(inference.output_fn(inference.predict_fn(inference.input_fn(json.dumps(body)), server)))
+    return json.loads(inference.answer(server, json.dumps(body)))
 
 
 def test_a_language_model_with_an_encoder_beside_it_reads_twenty_tasks_at_most(folder, settings):

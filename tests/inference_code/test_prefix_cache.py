@@ -275,7 +275,7 @@ def test_conversations_at_once_get_what_they_get_alone(base_folder, full_precisi
         return given
 
     def asked(answering, **body):
-        return inference.predict_fn(inference.input_fn(json.dumps(body)), answering)
+        return json.loads(inference.answer(answering, json.dumps(body)))
 
     alone = [answers(forgetful, number) for number in range(9)]
     with ThreadPoolExecutor(9) as pool:

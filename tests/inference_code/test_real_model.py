@@ -48,7 +48,7 @@ def ask(server, messages, **options):
     import inference
 
     body = json.dumps({"messages": messages, **options})
-    return json.loads(inference.output_fn(inference.predict_fn(inference.input_fn(body), server)))
+    return json.loads(inference.answer(server, body))
 
 
 def conversation():

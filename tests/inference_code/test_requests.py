@@ -5,7 +5,7 @@ import math
 import time
 
 import pytest
-from chat_request import InvalidRequestError, ModelFailureError
+from chat_request import InvalidRequestError, ModelFailureError, parse_chat_request
 from tiny_base import CONTEXT_LENGTH
 
 HELLO = [{"role": "user", "content": "hello"}]
@@ -58,11 +58,9 @@ def choose(*choices, **others):
     ],
 )
 def test_a_request_that_cannot_be_answered_is_refused_in_one_line(body, words):
-    import inference
-
     sent = body if isinstance(body, str | bytes) else json.dumps(body)
     with pytest.raises(InvalidRequestError) as caught:
-        inference.input_fn(sent, "application/json")
+        parse_chat_request(sent)
     assert caught.value.status_code == 400
     assert words in str(caught.value)
     assert "\n" not in str(caught.value)
