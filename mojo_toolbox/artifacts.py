@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import gzip
 import io
+import json
 import tarfile
-import tempfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,8 +19,19 @@ MANIFEST = "manifest.json"
 CODE_DIR = "code"
 # An encoder's artifact beside another one.
 ENCODER_DIR = "encoder"
+# multi-model-server, which the Hugging Face serving container runs, looks for a MANIFEST.json, at the root and one folder
+# deep and in any case. Without this file it takes our manifest.json for its own and does not start.
+SERVER_MANIFEST_DIR = "MAR-INF"
+SERVER_MANIFEST = f"{SERVER_MANIFEST_DIR}/MANIFEST.json"
+SERVER_MANIFEST_CONTENT = {
+    "specificationVersion": "1.0",
+    "implementationVersion": "1.0",
+    "modelServerVersion": "1.0",
+    "model": {"modelName": "model", "handler": "sagemaker_huggingface_inference_toolkit.handler_service"},
+    "runtime": "python",
+}
 # What is added at each deployment anew.
-_OURS = (CODE_DIR, ENCODER_DIR)
+_OURS = (CODE_DIR, ENCODER_DIR, SERVER_MANIFEST_DIR)
 _LEFT_OUT = {"__pycache__", ".DS_Store"}
 _CHUNK = 1 << 20
 
@@ -53,7 +64,7 @@ def deployable_artifact(
     with _writing(target) as archive:
         manifest = _copy(trained, archive, prefix="")
         of_encoder = None if encoder is None else _copy(encoder, archive, prefix=f"{ENCODER_DIR}/")
-        _add_folder(archive, code, prefix=f"{CODE_DIR}/")
+        _add_what_serves(archive, code)
     return manifest, of_encoder
 
 
@@ -86,10 +97,9 @@ def _copy(trained: Trained, new: tarfile.TarFile, *, prefix: str) -> Manifest:
 def base_only_artifact(base: BaseModelReference, code: Path, target: Path) -> Manifest:
     """Write an artifact without an adapter: the base model answers as it is. Return its manifest."""
     manifest = Manifest(contract_version=CONTRACT_VERSION, base_model=base)
-    with _writing(target) as archive, tempfile.TemporaryDirectory() as folder:
-        (Path(folder) / MANIFEST).write_text(manifest.model_dump_json(indent=2), encoding="utf-8")
-        _add_folder(archive, Path(folder), prefix="")
-        _add_folder(archive, code, prefix=f"{CODE_DIR}/")
+    with _writing(target) as archive:
+        _add_file(archive, MANIFEST, manifest.model_dump_json(indent=2).encode())
+        _add_what_serves(archive, code)
     return manifest
 
 
@@ -104,13 +114,22 @@ def _writing(target: Path) -> Iterator[tarfile.TarFile]:
         yield archive
 
 
+def _add_what_serves(archive: tarfile.TarFile, code: Path) -> None:
+    _add_folder(archive, code, prefix=f"{CODE_DIR}/")
+    _add_file(archive, SERVER_MANIFEST, json.dumps(SERVER_MANIFEST_CONTENT, indent=1).encode())
+
+
 def _add_folder(archive: tarfile.TarFile, folder: Path, *, prefix: str) -> None:
     for path in sorted(folder.rglob("*")):
         if path.is_file() and not _LEFT_OUT.intersection(path.parts):
-            content = path.read_bytes()  # follows links: a container has no checkout beside it
-            member = tarfile.TarInfo(prefix + path.relative_to(folder).as_posix())
-            member.size, member.mode = len(content), 0o644
-            archive.addfile(member, io.BytesIO(content))
+            # Reading follows links: a container has no checkout beside it.
+            _add_file(archive, prefix + path.relative_to(folder).as_posix(), path.read_bytes())
+
+
+def _add_file(archive: tarfile.TarFile, name: str, content: bytes) -> None:
+    member = tarfile.TarInfo(name)
+    member.size, member.mode = len(content), 0o644
+    archive.addfile(member, io.BytesIO(content))
 
 
 def _safe_name(member: tarfile.TarInfo, source: str) -> str:

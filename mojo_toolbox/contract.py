@@ -87,6 +87,11 @@ def chat_request(
     return body
 
 
+def first_question() -> dict[str, Any]:
+    """Build a request that every kind of model answers, as soon as it is loaded."""
+    return chat_request([{"role": "user", "content": "Hello"}], choices=["hello", "none"])
+
+
 def parse_chat_reply(body: bytes) -> ChatReply:
     """Read a container's reply.
 

@@ -19,6 +19,9 @@ _VARIABLES = {
     contract.BASE_MODEL_CHANNEL: "MOJO_BASE_MODEL",
     contract.ENCODER_BASE_MODEL_CHANNEL: "MOJO_ENCODER_BASE_MODEL",
 }
+# multi-model-server would start a process with a model of its own for each vCPU: several times the memory, threads that
+# get in each other's way, and as many prefix caches, of which a conversation's next turn would find another one.
+_ONE_WORKER = {"SAGEMAKER_MODEL_SERVER_WORKERS": "1"}
 
 
 @dataclass(frozen=True)
@@ -42,8 +45,8 @@ class Packed:
 
     @property
     def environment(self) -> dict[str, str]:
-        """Variables that tell the container where each base model lies: where it is mounted, or its name on the hub."""
-        told = {}
+        """Variables for the container: how many models to load, and where each base model lies (mounted, or on the hub)."""
+        told = dict(_ONE_WORKER)
         for channel, base in self.bases.items():
             variable = _VARIABLES[channel]
             told[variable] = f"{contract.STAGED_DIR}/{channel}" if base.uri else base.reference.id

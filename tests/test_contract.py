@@ -11,7 +11,7 @@ from typing import get_type_hints
 import pytest
 from pages import ROOT
 
-from mojo_toolbox import contract
+from mojo_toolbox import artifacts, contract
 from mojo_toolbox.contract import EncoderHyperparameters, TrainingHyperparameters, check_hyperparameters
 from mojo_toolbox.data.content_hash import ContentHash
 from mojo_toolbox.errors import ArtifactError, HyperparameterError
@@ -34,6 +34,12 @@ def chat_request(monkeypatch):
     import chat_request
 
     return chat_request
+
+
+def test_both_sides_give_an_artifact_the_same_manifest_for_the_server(shipped):
+    of_a_job = shipped("manifest")
+    assert of_a_job.SERVER_MANIFEST == artifacts.SERVER_MANIFEST
+    assert of_a_job.SERVER_MANIFEST_CONTENT == artifacts.SERVER_MANIFEST_CONTENT
 
 
 # ------------------------------------------------------------------------------------------------ hyperparameters

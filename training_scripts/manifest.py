@@ -14,6 +14,15 @@ from job import Job, TrainingSettings
 from records import channel_sha256
 
 CONTRACT_VERSION = 1
+# Without a manifest of its own, the serving container's multi-model-server takes ours for one and does not start.
+SERVER_MANIFEST = "MAR-INF/MANIFEST.json"
+SERVER_MANIFEST_CONTENT = {
+    "specificationVersion": "1.0",
+    "implementationVersion": "1.0",
+    "modelServerVersion": "1.0",
+    "model": {"modelName": "model", "handler": "sagemaker_huggingface_inference_toolkit.handler_service"},
+    "runtime": "python",
+}
 # Settings that say what was trained, not how: they stand elsewhere in the manifest than among the hyperparameters.
 _ABOUT_THE_MODEL = {
     "base_model",
@@ -38,7 +47,7 @@ def write_manifest(
     packages: Collection[str],
     metrics: dict[str, Any],
 ) -> None:
-    """Write the manifest from a script's settings.
+    """Write the manifest from a script's settings, and the serving container's own beside it.
 
     Args:
         path: where to.
@@ -72,3 +81,6 @@ def write_manifest(
         "metrics": metrics,
     }
     path.write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
+    of_the_server = path.parent / SERVER_MANIFEST
+    of_the_server.parent.mkdir(exist_ok=True)
+    of_the_server.write_text(json.dumps(SERVER_MANIFEST_CONTENT, indent=1) + "\n", encoding="utf-8")

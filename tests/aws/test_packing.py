@@ -53,7 +53,13 @@ def packed(storage, tmp_path):
 @pytest.mark.parametrize("kind", ["language_model", "encoder"])
 def test_an_encoder_stands_beside_either_kind_with_a_base_model_of_its_own(trained, packed, kind):
     found, names = packed(trained("router", kind), trained("second", "encoder"), prompt_version="routing-2")
-    assert names == {"manifest.json", WEIGHTS[kind], "encoder/manifest.json", "encoder/choice_encoder.safetensors"}
+    assert names == {
+        "manifest.json",
+        WEIGHTS[kind],
+        "encoder/manifest.json",
+        "encoder/choice_encoder.safetensors",
+        "MAR-INF/MANIFEST.json",
+    }
     assert found.staged == {"base_model": "s3://bucket/router", "encoder_base_model": "s3://bucket/second"}
     assert found.environment["MOJO_BASE_MODEL"].endswith("/base_model")
     assert found.environment["MOJO_ENCODER_BASE_MODEL"].endswith("/encoder_base_model")
