@@ -15,6 +15,12 @@ from mojo_toolbox.local_cloud.sagemaker.archives import UnsafeArchiveError, unpa
 from mojo_toolbox.local_cloud.sagemaker.cloud import Cloud
 from mojo_toolbox.local_cloud.sagemaker.job_layout import map_ml_path
 from mojo_toolbox.local_cloud.sagemaker.s3_transfer import TransferError, download_object, download_prefix
+from mojo_toolbox.local_cloud.sagemaker.server_manifest import UnloadableModelError, require_loadable
+
+# AWS's images that load an inference.py with a server of another kind.
+_OTHER_SERVERS = frozenset(
+    {"pytorch-inference", "pytorch-inference-graviton", "sagemaker-scikit-learn", "sagemaker-xgboost"}
+)
 
 
 class LayoutError(Exception):
@@ -50,8 +56,10 @@ def lay_out_model(
             stamp.touch()
         environment = {name: map_ml_path(value, ml) for name, value in (container.get("Environment") or {}).items()}
         program = _program(container, environment, model)
+        if _runs_multi_model_server(container):
+            require_loadable(model)
         python = _python(cloud, program.parent, folder, log, stopped)
-    except (TransferError, UnsafeArchiveError, EnvironmentFailedError) as error:
+    except (TransferError, UnsafeArchiveError, UnloadableModelError, EnvironmentFailedError) as error:
         raise LayoutError(str(error)) from error
     except OSError as error:
         raise LayoutError(f"{type(error).__name__}: {error}") from error
@@ -100,6 +108,12 @@ def _fetch(cloud: Cloud, source: Mapping[str, Any], target: Path, folder: Path) 
         download_object(cloud.object_store, uri, target / uri.rsplit("/", 1)[-1])
     else:
         download_prefix(cloud.object_store, uri, target)
+
+
+def _runs_multi_model_server(container: Mapping[str, Any]) -> bool:
+    """Whether the image's own server is multi-model-server, as far as its name tells; an image of nobody we know may be."""
+    repository = str(container.get("Image", "")).rpartition("/")[2].partition(":")[0]
+    return repository not in _OTHER_SERVERS
 
 
 def _program(container: Mapping[str, Any], environment: Mapping[str, str], model: Path) -> Path:

@@ -59,25 +59,28 @@ def output_fn(prediction, accept, context):
 
 def test_handler_errors_are_model_errors_with_the_containers_message(cloud):
     inference = """
-class Refused(Exception):
-    status_code = 400
-
-def predict_fn(data, model):
+def predict_fn(data, model, context):
     if data == "bad":
-        raise Refused("messages must be a list")
+        context.set_response_status(422, "Unprocessable")
+        return "messages must be a list"
     raise RuntimeError("CUDA out of memory")
 """
     cloud.deploy("errors", inference)
     refused = cloud.ask("errors", "bad")
-    assert (refused["status"], refused["OriginalStatusCode"]) == (424, 400)
-    assert json.loads(refused["OriginalMessage"]) == {"error": "messages must be a list"}
+    assert (refused["status"], refused["OriginalStatusCode"]) == (424, 422)
+    assert json.loads(refused["OriginalMessage"]) == "messages must be a list"
+    # multi-model-server answers every exception so, whoever is at fault; tests/serving_container asks the real one.
     broken = cloud.ask("errors", "x")
-    assert broken["OriginalStatusCode"] == 500
-    assert "CUDA out of memory" in broken["Message"]
+    assert json.loads(broken["OriginalMessage"]) == {
+        "code": 400,
+        "type": "InternalServerException",
+        "message": "CUDA out of memory",
+    }
+    assert (broken["status"], broken["OriginalStatusCode"]) == (424, 400)
     assert broken["LogStreamArn"].startswith(
         "arn:aws:logs:us-east-1:123456789012:log-group:/aws/sagemaker/Endpoints/err"
     )
-    assert "no JSON" in json.loads(cloud.invoke("errors", b"{")[2])["OriginalMessage"]
+    assert "property name" in json.loads(cloud.invoke("errors", b"{")[2])["OriginalMessage"]
     cloud.until(
         lambda: cloud.log_lines("/aws/sagemaker/Endpoints/errors", "v0/"),
         lambda lines: "RuntimeError: CUDA out of memory" in lines,
@@ -115,11 +118,53 @@ def test_an_invocation_that_takes_too_long_is_a_model_error(cloud):
     assert cloud.ask("slow-answer", 0) == 1
 
 
+OWN = {"model": {"modelName": "model", "handler": "handler"}, "runtime": "python"}
+
+
+def without(*keys: str) -> str:
+    return json.dumps({key: value for key, value in OWN.items() if key not in keys})
+
+
+@pytest.mark.parametrize(
+    ("files", "says"),
+    [
+        ({"manifest.json": "{}"}, "takes manifest.json for its own manifest. Add MAR-INF/MANIFEST.json"),
+        ({"encoder/Manifest.JSON": '{"kind": "encoder"}'}, "takes encoder/Manifest.JSON for its own"),
+        ({"manifest.json": "not json"}, "manifest.json is no JSON"),
+        ({"manifest.json": "{}", "MAR-INF/MANIFEST.json": "[]"}, "MANIFEST.json is no JSON object"),
+        ({"MAR-INF/MANIFEST.json": without("runtime")}, "does not say runtime (python, python2, python3)"),
+        ({"MAR-INF/MANIFEST.json": without("model")}, "does not say model.modelName and model.handler"),
+    ],
+)
+def test_an_archive_that_the_real_server_would_not_load_is_refused(cloud, files, says):
+    endpoint = cloud.deploy("unloadable", ECHO, extra=files)
+    assert endpoint["EndpointStatus"] == "Failed"
+    assert says in endpoint["FailureReason"]
+
+
+@pytest.mark.parametrize(
+    ("image", "files"),
+    [
+        ("image", {"manifest.json": "{}", "MAR-INF/MANIFEST.json": json.dumps(OWN)}),
+        ("image", {"deep/er/manifest.json": "{}"}),
+        ("image", {"manifest.json": '{"Model": {"Service": "s.py"}}'}),
+        # Its server is TorchServe, which looks for no manifest.
+        ("763104351884.dkr.ecr.us-east-1.amazonaws.com/pytorch-inference:2.6.0-cpu-py312", {"manifest.json": "{}"}),
+    ],
+)
+def test_an_archive_that_it_would_load_is_not(cloud, image, files):
+    assert cloud.deploy("loadable", ECHO, extra=files, Image=image)["EndpointStatus"] == "InService"
+
+
 @pytest.mark.parametrize(
     ("inference", "says"),
     [
         ("def model_fn(model_dir):\n    raise ValueError('no weights here')\n", "ValueError: no weights here"),
         ("import not_a_module\n", "No module named 'not_a_module'"),
+        # The toolkit refuses these, on AWS only once the endpoint is in service.
+        (f"{ECHO}\ndef transform_fn(model, data, content_type, accept):\n    return data\n", "the one or the others"),
+        ("def predict_fn(data):\n    return data\n", "predict_fn takes 2 arguments, or 3 with the context"),
+        ("def input_fn(data, content_type, *, context):\n    return data\n", "input_fn takes 2 arguments"),
         (None, "no code/inference.py"),
     ],
 )
