@@ -202,14 +202,26 @@ class EndpointNotReadyError(PredictionError):
 
 
 class ModelError(PredictionError):
-    """The container answered an error: `status` is its HTTP status, `container_message` its text."""
+    """The container answered an error: `status` is its HTTP status, `container_message` its reason in one line.
+
+    `refused` says that the model's own handler refused the request. Without it something in the container failed, and
+    `status` tells little: the Hugging Face container answers every failure of a handler with 400.
+    """
 
     def __init__(
-        self, message: str, *, endpoint_name: str, request_id: str = "", status: int = 0, container_message: str = ""
+        self,
+        message: str,
+        *,
+        endpoint_name: str,
+        request_id: str = "",
+        status: int = 0,
+        container_message: str = "",
+        refused: bool = False,
     ) -> None:
         super().__init__(message, endpoint_name=endpoint_name, request_id=request_id)
         self.status = status
         self.container_message = container_message
+        self.refused = refused
 
 
 class PredictionTimeoutError(PredictionError, TimeoutError):

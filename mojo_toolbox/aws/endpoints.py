@@ -2,22 +2,37 @@
 
 from __future__ import annotations
 
+import json
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from http import HTTPStatus
 from typing import Any
 
-from mojo_toolbox import naming
+from mojo_toolbox import contract, naming
+from mojo_toolbox.aws.invocation import invoke_endpoint
 from mojo_toolbox.aws.jobs import resource_tags
 from mojo_toolbox.aws.requests import Overrides, Request, build
 from mojo_toolbox.aws.session import Session
-from mojo_toolbox.errors import AWSError, EndpointFailedError, NotFoundError, WaitTimeoutError
+from mojo_toolbox.errors import (
+    AccessDeniedError,
+    AWSError,
+    EndpointFailedError,
+    EndpointNotReadyError,
+    ModelError,
+    NotFoundError,
+    PredictionTimeoutError,
+    WaitTimeoutError,
+)
 from mojo_toolbox.naming import ModelKey, key_from_tags
 from mojo_toolbox.progress import progress_bar
 
 _VARIANT = "AllTraffic"
 # What has settled; everything else (Creating, Updating, RollingBack, …) is on its way.
+# How long a model may take to load after its server is up: a large base model is downloaded first.
+_LOADING_SECONDS = 1800.0
 _SETTLED = frozenset({"InService", "Failed", "OutOfService", "UpdateRollbackFailed"})
 
 
@@ -129,27 +144,61 @@ class Endpoint:
         return str(self.describe()["EndpointStatus"])
 
     def wait(self, *, progress: bool = True, timeout: float | None = None) -> Endpoint:
-        """Wait until the endpoint serves what was deployed, then remove the versions that this superseded.
+        """Wait until the endpoint answers with what was deployed, then remove the versions that this superseded.
+
+        SageMaker calls an endpoint InService as soon as its server is up; the model may take minutes more to load. So one
+        question is asked, and its answer waited for. A caller who may not invoke endpoints waits for InService alone.
 
         Raises:
-            EndpointFailedError: it failed, or AWS rolled back to the version before.
+            EndpointFailedError: it failed, its model did not load, or AWS rolled back to the version before.
             WaitTimeoutError: it is still on its way after `timeout` seconds; it goes on.
         """
-        deadline = None if timeout is None else time.monotonic() + timeout
+        deadline = math.inf if timeout is None else time.monotonic() + timeout
         with progress_bar(f"Endpoint {self.name}", show=progress) as report:
             while True:
                 description = self.describe()
                 status = description["EndpointStatus"]
                 report(text=status)
                 if status in _SETTLED:
-                    report(done=1, total=1)
                     break
-                if deadline is not None and time.monotonic() > deadline:
+                if time.monotonic() > deadline:
                     raise WaitTimeoutError(f"Endpoint {self.name!r} is still {status} after {timeout} s; it goes on.")
                 time.sleep(0.3 if self._session.is_local else 10.0)
-        self._require_served(description)
+            self._require_served(description)
+            report(text=f"{status}, loading the model")
+            self._await_answer(deadline)
+            report(done=1, total=1, text=status)
         self.remove_versions(before=description["EndpointConfigName"])
         return self
+
+    def _await_answer(self, deadline: float) -> None:
+        """Ask a first question until the model answers it, or refuses it in words of its own."""
+        body = json.dumps(contract.first_question()).encode()
+        last_try = time.monotonic() + _LOADING_SECONDS
+        while True:
+            try:
+                invoke_endpoint(self._session, self.name, body)
+            except AccessDeniedError:
+                return
+            except (ModelError, EndpointNotReadyError, PredictionTimeoutError) as error:
+                if isinstance(error, ModelError) and error.refused:
+                    return
+                # multi-model-server answers 400 when the model could not be loaded, and 5xx while it tries again.
+                failed = isinstance(error, ModelError) and error.status < HTTPStatus.INTERNAL_SERVER_ERROR
+                if failed or time.monotonic() > last_try:
+                    raise EndpointFailedError(
+                        f"Endpoint {self.name!r} is InService, but its model does not answer: {error}\n"
+                        f"Logs: mojo logs {self.name}{self._session.cli_option}",
+                        endpoint_name=self.name,
+                        reason=str(error),
+                    ) from error
+                if time.monotonic() > deadline:
+                    raise WaitTimeoutError(
+                        f"Endpoint {self.name!r} is InService, but its model is still loading."
+                    ) from error
+            else:
+                return
+            time.sleep(0.3 if self._session.is_local else 5.0)
 
     def logs(self, *, follow: bool = False) -> Iterator[str]:
         """Yield the lines of all containers, oldest first; with `follow` without end."""

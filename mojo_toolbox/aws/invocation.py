@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any, Never
 
+from mojo_toolbox.aws.container_errors import read_container_error
 from mojo_toolbox.aws.session import Session, connection_failure, refusal
 from mojo_toolbox.errors import (
     EndpointNotFoundError,
@@ -61,8 +63,14 @@ def _raise_for(response: Mapping[str, Any], name: str, cause: Exception) -> Neve
         # SageMaker reports its 60 s limit as a ModelError with this text and status 0.
         if "timed out" in text.lower():
             raise PredictionTimeoutError(f"Endpoint {name!r} did not answer within 60 s: {said}", **facts) from cause
-        message = f"Endpoint {name!r} answered {status}: {said.strip()}"
-        raise ModelError(message, status=status, container_message=said, **facts) from cause
+        error = read_container_error(said)
+        raise ModelError(
+            f"Endpoint {name!r} answered {status}: {error.reason}",
+            status=status,
+            container_message=error.reason,
+            refused=error.refused and status < HTTPStatus.INTERNAL_SERVER_ERROR,
+            **facts,
+        ) from cause
     if code == "ValidationError" and "not found" in text:
         raise EndpointNotFoundError(
             f"There is no endpoint {name!r} in this region. Deploy it, or check product, task, model_id, stage and region.",

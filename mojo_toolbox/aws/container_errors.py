@@ -1,0 +1,45 @@
+"""What a container's error body says: the reason in one line, and whether the model's own handler gave it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class ContainerError:
+    """A reason without line breaks; `refused` says that the handler itself refused the request, in words of its own."""
+
+    reason: str
+    refused: bool
+
+
+def read_container_error(body: str) -> ContainerError:
+    """Read the error body of a container.
+
+    Our handler answers `{"error": "…"}`. multi-model-server answers `{"code": …, "type": "…", "message": "…"}` over several
+    lines for everything that its handler raises, with status 400 whoever is at fault. Servers that speak OpenAI's format
+    put an object with a `message` under `error`, others a `message` or a `detail` of their own. What is none of these is
+    the reason itself.
+    """
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError):
+        return ContainerError(_one_line(body), refused=False)
+    if not isinstance(document, dict):
+        return ContainerError(_one_line(body), refused=False)
+    error = document.get("error")
+    refused = isinstance(error, str | dict)
+    for reason in (_message(error), document.get("message"), document.get("detail")):
+        if isinstance(reason, str) and reason.strip():
+            return ContainerError(_one_line(reason), refused=refused)
+    return ContainerError(_one_line(body), refused=refused)
+
+
+def _message(error: Any) -> Any:
+    return error.get("message") if isinstance(error, dict) else error
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
