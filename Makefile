@@ -12,6 +12,9 @@ SHELL := /bin/bash
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+# The serving container's own server, in an environment of its own on top of VENV.
+SERVING := $(VENV)-serving
+SERVING_STAMP := $(SERVING).installed
 # The first one that is new enough; `make PYTHON=/path/to/python` chooses another.
 PYTHON := $(shell for python in python3 python3.11 python3.12 python3.13 python3.14; do \
 	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { command -v "$$python"; break; }; done)
@@ -20,18 +23,19 @@ PYTEST := $(BIN)/python -m pytest -q -n auto --dist loadfile
 # Two processes with all cores each would only wait for one another.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help install quickstart test quick lint format docs wheel-test sdk-test bench clean
+.PHONY: help install quickstart test quick lint format docs wheel-test sdk-test container-test bench clean
 
 help:
-	@echo 'make quickstart   install, train a router on this machine, deploy it, ask it'
-	@echo 'make test         everything that CI checks'
-	@echo 'make quick        the same without what trains a real model, the docs and the wheel'
-	@echo 'make format       format the code and fix what the linter can'
-	@echo 'make docs         build the documentation into build/docs'
-	@echo 'make wheel-test   build the wheel and try it in a fresh environment'
-	@echo 'make sdk-test     use the local cloud through the SageMaker SDK (installs 1.2 GB beside .venv)'
-	@echo 'make bench        measure speed and memory against peers: the short version, minutes'
-	@echo 'make clean        remove the environment and everything built'
+	@echo 'make quickstart      install, train a router on this machine, deploy it, ask it'
+	@echo 'make test            everything that CI checks'
+	@echo 'make quick           the same without what trains a real model, the docs and the wheel'
+	@echo 'make format          format the code and fix what the linter can'
+	@echo 'make docs            build the documentation into build/docs'
+	@echo 'make wheel-test      build the wheel and try it in a fresh environment'
+	@echo 'make sdk-test        use the local cloud through the SageMaker SDK (installs 1.2 GB beside .venv)'
+	@echo 'make container-test  train and serve in the AWS containers'"'"' exact versions: once before a release (10 GB)'
+	@echo 'make bench           measure speed and memory against peers: the short version, minutes'
+	@echo 'make clean           remove the environment and everything built'
 
 install: $(STAMP)
 
@@ -39,10 +43,14 @@ $(STAMP): pyproject.toml constraints.txt scripts/install.sh
 	@scripts/install.sh '$(PYTHON)' $(VENV)
 	@touch $@
 
+$(SERVING_STAMP): $(STAMP) scripts/serving_environment.sh
+	@scripts/serving_environment.sh $(VENV) $(SERVING)
+	@touch $@
+
 quickstart: $(STAMP)
 	@env -u OMP_NUM_THREADS $(BIN)/mojo quickstart
 
-test: lint
+test: lint $(SERVING_STAMP)
 	@echo '== tests'
 	@$(PYTEST)
 	@$(MAKE) --no-print-directory docs wheel-test
@@ -73,6 +81,10 @@ sdk-test: $(STAMP)
 	@echo '== SageMaker SDK'
 	@scripts/sdk_test.sh $(VENV) $(VENV)-sagemaker
 
+container-test: $(STAMP)
+	@echo '== containers'
+	@scripts/container_test.sh $(VENV) $(VENV)-container
+
 # Offline the comparison with trl is left out, which benchmarks/training.py then says.
 bench: $(STAMP)
 	@$(BIN)/python -c 'import importlib.util, sys; sys.exit(importlib.util.find_spec("trl") is None)' \
@@ -81,4 +93,4 @@ bench: $(STAMP)
 	@env -u OMP_NUM_THREADS $(BIN)/python benchmarks/short.py $(if $(DATA),--data "$(DATA)")
 
 clean:
-	rm -rf $(VENV) $(VENV)-sagemaker build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-* build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,6 +1,5 @@
 """Every kind of archive that the hub makes: trained by the shipped scripts on tiny bases, packed as for a deployment."""
 
-import os
 import sys
 import tarfile
 from dataclasses import dataclass, field
@@ -10,9 +9,6 @@ import pytest
 
 for room in ("training_scripts", "inference_code"):
     sys.path.insert(0, str(Path(__file__).parents[1] / room))
-
-# The Python that trains: `make container-test` names one with the training container's versions.
-TRAINING_PYTHON = "MOJO_TEST_TRAINING_PYTHON"
 
 
 @dataclass(frozen=True)
@@ -55,7 +51,6 @@ def trained(tmp_path_factory, tiny_base, tiny_encoder):
                     "SM_MODEL_DIR": model,
                 },
                 script=script,
-                python=os.environ.get(TRAINING_PYTHON, sys.executable),
                 **{"max_steps": 1, "base_model_id": "org/tiny", **usual, **settings},
             )
             _, errors = process.communicate(timeout=250)

@@ -7,6 +7,7 @@ Started in namespaces of its own (see real_server.py) by the Python of the conta
 WORK_FOLDER/opt/ml/model is the unpacked archive. Questions are lists of `[body, headers]`, asked one after the other.
 """
 
+import contextlib
 import fcntl
 import http.client
 import json
@@ -18,6 +19,8 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+
+import psutil
 
 PORT = 8080
 # The container's entry point, with the one path that only its root may write moved to the work folder.
@@ -89,17 +92,10 @@ def main() -> None:
             began = time.monotonic()
             answer = exchange("POST", "/invocations", body.encode(), headers, timeout=120)
             answers.append({**answer, "seconds": time.monotonic() - began})
-        processes = (
-            [
-                line.split(maxsplit=1)[1]
-                for line in subprocess.run(
-                    ["ps", "-eo", "pid,args"], check=True, capture_output=True, text=True
-                ).stdout.splitlines()
-            ]
-            if started
-            else []
-        )
-        os.killpg(server.pid, signal.SIGKILL)
+        # None of a process that has ended meanwhile.
+        processes = [" ".join(process.info["cmdline"] or []) for process in psutil.process_iter(["cmdline"])]
+        with contextlib.suppress(ProcessLookupError):  # it may have ended by itself
+            os.killpg(server.pid, signal.SIGKILL)
     json.dump({"started": started, "answers": answers, "processes": processes}, sys.stdout)
 
 

@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 
 SCRIPTS = Path(__file__).parents[2] / "training_scripts"
+# `make container-test` names one with the training container's versions.
+PYTHON = os.environ.get("MOJO_TEST_TRAINING_PYTHON", sys.executable)
 
 
 class Outcome:
@@ -19,12 +21,12 @@ class Outcome:
         self.progress = [json.loads(line) for line in stdout.splitlines()]
 
 
-def start_script(base, *launcher, environment, script="train_qlora.py", python=sys.executable, **hyperparameters):
+def start_script(base, *launcher, environment, script="train_qlora.py", **hyperparameters):
     flags = [text for name, value in hyperparameters.items() for text in (f"--{name}", str(value))]
     # One thread: two would wait for each other longer than a tiny model computes.
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("SM_", "HF_"))}
     return subprocess.Popen(
-        [python, *launcher, str(SCRIPTS / script), "--base_model", str(base), *flags],
+        [PYTHON, *launcher, str(SCRIPTS / script), "--base_model", str(base), *flags],
         env={
             **kept,
             "HF_HUB_OFFLINE": "1",
