@@ -8,6 +8,7 @@ answer an exception with status 400, whoever is at fault.
 from __future__ import annotations
 
 import json
+import logging
 import os
 import sys
 from pathlib import Path
@@ -43,6 +44,9 @@ DEFAULT_SHORTLIST = 20
 # what they gain.
 DEFAULT_ENCODER_WEIGHT = 0.7
 DEFAULT_SECOND_ENCODER_WEIGHT = 0.4
+
+
+_log = logging.getLogger(__name__)
 
 
 class Server(Protocol):
@@ -113,7 +117,7 @@ def use_all_cores() -> None:
     """Compute on all cores where the server said nothing of threads.
 
     multi-model-server sets OMP_NUM_THREADS to 1 in its worker processes, since it starts one for each core. We run one
-    (SAGEMAKER_MODEL_SERVER_WORKERS=1), and a decision on one thread takes almost twice as long as on two.
+    (SAGEMAKER_MODEL_SERVER_WORKERS=1), so all other cores would stay idle.
     """
     if "mms" not in sys.modules or _given_from_outside("OMP_NUM_THREADS"):
         return
@@ -121,6 +125,7 @@ def use_all_cores() -> None:
     import torch
 
     torch.set_num_threads(psutil.cpu_count(logical=False) or 1)
+    _log.info("Computing with %d threads.", torch.get_num_threads())
 
 
 def _given_from_outside(variable: str) -> bool:

@@ -1,6 +1,6 @@
 """Every exception of the toolbox.
 
-Each says what went wrong, with which thing, and what to try; the facts are attributes too.
+Each says what went wrong, with which thing, and what to try; the facts are attributes too::
 
     MojoError
      ├── ConfigurationError             a setting, an argument or an extra that is missing or contradicts another

@@ -31,7 +31,7 @@ class Decision:
     """Which task is in charge now."""
 
     task: str | None
-    """One of the tasks given, or None: no listed task is wanted."""
+    """One of the tasks given. None says that no listed task is wanted."""
     probabilities: dict[str | None, float] | None
     """One for each task and for None, summing to 1; None where the server gives none."""
     latency_ms: float

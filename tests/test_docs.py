@@ -1,5 +1,6 @@
 """The documentation runs: every Python block, against a real local cloud with a tiny model in the named one's place."""
 
+import importlib
 import json
 import os
 import re
@@ -7,6 +8,7 @@ import subprocess
 import sys
 import time
 import tomllib
+from types import FunctionType
 
 import pytest
 from pages import BASE_MODEL, PAGES, ROOT, blocks, commands, table_rows
@@ -102,6 +104,19 @@ def test_the_site_builds_strictly(tmp_path):
     done = subprocess.run(command, capture_output=True, text=True, timeout=200, env=environment, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert (tmp_path / "site" / "index.html").is_file()
+    index = (tmp_path / "site" / "genindex.html").read_text(encoding="utf-8")
+    assert [
+        name for name in public_names() if not re.search(rf'href="python/\w+\.html#{re.escape(name)}"', index)
+    ] == []
+
+
+def public_names():
+    """Every class and function that a public package offers."""
+    for module in ("", ".data", ".data.importers", ".data.starter", ".evaluation", ".generation", ".generation.quality", ".routing"):  # fmt: skip
+        package = importlib.import_module(f"mojo_toolbox{module}")
+        for name in package.__all__:
+            if isinstance(getattr(package, name), type | FunctionType):
+                yield f"{package.__name__}.{name}"
 
 
 # ------------------------------------------------------------------------------- what is held against the code

@@ -53,10 +53,11 @@ def exchange(method, path, body=None, headers=None, *, timeout):
         connection.close()
 
 
-def await_ping(server, *, seconds):
+def await_ping(server, log, *, seconds):
     """Wait for the answer 200 to /ping, as SageMaker does; return whether it came before the server ended."""
     deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline and server.poll() is None:
+    # The Java process may live on after it has given up.
+    while time.monotonic() < deadline and server.poll() is None and b"Model server stopped" not in log.read_bytes():
         try:
             if exchange("GET", "/ping", timeout=5)["status"] == http.client.OK:
                 return True
@@ -86,7 +87,7 @@ def main() -> None:
             [sys.executable, "-c", START, str(work / "sagemaker-mms.properties")],
             cwd=work, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
         )  # fmt: skip
-        started = await_ping(server, seconds=60)
+        started = await_ping(server, work / "server.log", seconds=60)
         answers = []
         for body, headers in questions if started else []:
             began = time.monotonic()

@@ -3,6 +3,7 @@
 import json
 import tarfile
 
+import psutil
 import pytest
 from real_server import ask_the_real_server
 
@@ -64,6 +65,7 @@ def test_every_archive_of_the_hub_starts_and_answers(trained, packed, kind):
     workers = [line for line in found.processes if "model_service_worker" in line]
     # The worker, and the process that it forked for the one connection.
     assert len(workers) == 2, workers
+    assert f"Computing with {psutil.cpu_count(logical=False) or 1} threads" in found.log
 
 
 def test_several_adapters_are_chosen_by_name_or_header_and_their_failures_keep_their_status(several, packed):
