@@ -38,7 +38,9 @@ _LOOPBACK = re.compile(r"(localhost|127\.0\.0\.1|\[::1\]|[a-z0-9][a-z0-9.-]*\.lo
 # More than the longest request that is not S3's: an invocation has at most 6 MB, and its service says so itself.
 _MAX_BODY_BYTES = 32 * 1024 * 1024
 _MAX_DRAIN_BYTES = 1024**3
-_INVOCATION = re.compile(r"/endpoints/(?P<name>[^/]+)/(?P<kind>invocations|invocations-response-stream)")
+_INVOCATION = re.compile(
+    r"/endpoints/(?P<name>[^/]+)/(?P<kind>invocations|invocations-response-stream|async-invocations)"
+)
 # The service name that the command line signs with when it asks whether the local cloud is there.
 STATUS_SERVICE = "mojo"
 
@@ -104,8 +106,11 @@ class Application:
             return await in_thread(cloud.sts.handle, request, content, verified.key)
         invocation = _INVOCATION.fullmatch(request.path)
         if invocation is not None and service == "sagemaker":
-            streamed = invocation["kind"] == "invocations-response-stream"
-            invoke = cloud.sagemaker.invoke_stream if streamed else cloud.sagemaker.invoke
+            invoke = {
+                "invocations": cloud.sagemaker.invoke,
+                "invocations-response-stream": cloud.sagemaker.invoke_stream,
+                "async-invocations": cloud.sagemaker.invoke_async,
+            }[invocation["kind"]]
             status, headers, reply = await invoke(invocation["name"], dict(request.headers), content)
             return Answer(status, {name.lower(): value for name, value in headers.items()}, reply)
         return await in_thread(self._call, request, content, verified)
@@ -121,6 +126,9 @@ class Application:
             document = _document(content)
             if self._cloud.sagemaker.handles(operation, document):
                 return _json(self._cloud.sagemaker.handle(operation, document), request)
+        if request.path.startswith("/endpoints/"):
+            # moto would answer for endpoints that it has never heard of.
+            raise ServiceError("UnknownOperationException", f"The local cloud does not offer {request.path}.", 404)
         return self._cloud.moto.handle(request, content, verified)
 
     async def _live(self, receive: Receive, send: Send) -> None:

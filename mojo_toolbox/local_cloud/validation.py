@@ -154,10 +154,31 @@ def _compiled(pattern: str | None) -> re.Pattern[str] | None:
     if pattern is None:
         return None
     try:
-        return re.compile(pattern)
+        return re.compile(_python_pattern(pattern))
     except re.error:
-        # A few patterns are Java's own dialect; AWS will check them.
+        # What is still Java's own dialect AWS will check.
         return None
+
+
+# Java's character classes as Python writes them inside brackets. `\w` is wider than \p{L} by digits and the underscore,
+# which every pattern with letters takes too.
+_JAVA_CLASSES = {
+    "L": r"\w",
+    "N": r"\d",
+    "Z": r" \u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000",
+    "Alnum": "a-zA-Z0-9",
+    "ASCII": r"\x00-\x7f",
+    "Print": r"\x20-\x7e",
+}
+
+
+def _python_pattern(pattern: str) -> str:
+    def translated(found: re.Match[str]) -> str:
+        members = _JAVA_CLASSES.get(found[1], found[0])
+        before = pattern[: found.start()]
+        return members if before.count("[") > before.count("]") else f"[{members}]"
+
+    return re.sub(r"\\p\{(\w+)\}", translated, pattern).replace(r"\z", r"\Z")
 
 
 def _shorten(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,8 @@ from typing import BinaryIO, Protocol
 from mojo_toolbox.local_cloud.database import Database
 from mojo_toolbox.local_cloud.environments import Environments
 from mojo_toolbox.local_cloud.logs import LogsService
+
+_BUCKET_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 
 
 class ObjectStore(Protocol):
@@ -80,4 +83,6 @@ def split_s3_uri(uri: str) -> tuple[str, str]:
     bucket, _, key = path.partition("/")
     if scheme != "s3" or not bucket:
         raise ValueError(f"{uri!r} is no S3 URI (s3://bucket/key).")
+    if _BUCKET_NAME.fullmatch(bucket) is None:
+        raise ValueError(f"{uri!r} is no S3 URI: a bucket cannot be called {bucket!r}.")
     return bucket, key

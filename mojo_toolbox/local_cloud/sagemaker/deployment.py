@@ -3,45 +3,15 @@
 from __future__ import annotations
 
 import shutil
-import uuid
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from mojo_toolbox.local_cloud.sagemaker.cloud import Cloud
 from mojo_toolbox.local_cloud.sagemaker.model_server import ModelServer, ServerFailedError
-from mojo_toolbox.local_cloud.sagemaker.models import EndpointConfigs, Models, containers_of
+from mojo_toolbox.local_cloud.sagemaker.plans import Plan
 
-# SageMaker's own default for ContainerStartupHealthCheckTimeoutInSeconds is not documented; a base model that has to be
-# downloaded first takes minutes.
-STARTUP_SECONDS = 900
 DRAIN_SECONDS = 65.0
-
-Plan = dict[str, Any]
-
-
-def make_plan(config_name: str, configs: EndpointConfigs, models: Models) -> Plan:
-    """Take down what an endpoint needs, so that it outlives its configuration and models, as on AWS.
-
-    Raises:
-        ServiceError: the configuration or a model is gone.
-    """
-    config = configs.required(config_name).document
-    variants = []
-    for variant in config["ProductionVariants"]:
-        containers = containers_of(models.required(variant["ModelName"]).document)
-        variants.append(
-            {
-                "VariantName": variant["VariantName"],
-                "Weight": variant.get("InitialVariantWeight", 1.0),
-                "Instances": variant.get("InitialInstanceCount", 1),
-                "StartupSeconds": variant.get("ContainerStartupHealthCheckTimeoutInSeconds", STARTUP_SECONDS),
-                "Container": containers[0],
-                "Containers": len(containers),
-                "Serverless": variant.get("ServerlessConfig"),
-            }
-        )
-    return {"ConfigName": config_name, "Id": uuid.uuid4().hex[:12], "Variants": variants, "Config": config}
 
 
 class Deployment:

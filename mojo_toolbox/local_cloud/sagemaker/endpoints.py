@@ -7,13 +7,21 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from mojo_toolbox.local_cloud.protocol import ServiceError
 from mojo_toolbox.local_cloud.sagemaker.cloud import Cloud
-from mojo_toolbox.local_cloud.sagemaker.deployment import Deployment, Plan, make_plan, variant_summary
+from mojo_toolbox.local_cloud.sagemaker.deployment import Deployment, variant_summary
 from mojo_toolbox.local_cloud.sagemaker.listing import list_page
 from mojo_toolbox.local_cloud.sagemaker.model_server import ServerFailedError
 from mojo_toolbox.local_cloud.sagemaker.models import EndpointConfigs, Models
+from mojo_toolbox.local_cloud.sagemaker.plans import (
+    Plan,
+    change_variants,
+    limit_execution,
+    make_plan,
+    require_updatable,
+    retain_properties,
+)
 from mojo_toolbox.local_cloud.sagemaker.records import NameTakenError, Record, Records
+from mojo_toolbox.local_cloud.sagemaker.refusing import refused
 from mojo_toolbox.local_cloud.sagemaker.short_paths import clear_short_paths
 from mojo_toolbox.local_cloud.sagemaker.tags import Tags
 
@@ -44,13 +52,14 @@ class Endpoints:
         arn = self._cloud.arn("endpoint", name)
         plan = make_plan(request["EndpointConfigName"], self._configs, self._models)
         private = {"plan": plan, "pending": None}
-        document = _document(plan)
+        document = {**_document(plan), **_deployment_document(request)}
         try:
             with self._cloud.database.transaction():
                 self.records.insert(name, document, status="Creating", private=private)
                 self._tags.set(arn, request.get("Tags", []))
-        except NameTakenError:
-            raise ServiceError("ValidationException", f'Cannot create already existing endpoint "{arn}".') from None
+        except NameTakenError as error:
+            taken = self._cloud.arn("endpoint", error.name)
+            raise refused(f'Cannot create already existing endpoint "{taken}".') from None
         self._begin(self._deploy, name, plan)
         return {"EndpointArn": arn}
 
@@ -93,34 +102,34 @@ class Endpoints:
 
         def edit(record: Record) -> None:
             self._require_settled(record)
+            require_updatable(record.private["plan"], plan, guarded="DeploymentConfig" in request)
             if request.get("RetainAllVariantProperties"):
-                _retain_weights(record.private["plan"], plan)
+                retain_properties(
+                    record.private["plan"],
+                    plan,
+                    excluded={
+                        one["VariantPropertyType"] for one in request.get("ExcludeRetainedVariantProperties", [])
+                    },
+                )
             record.status = "Updating"
             record.private["pending"] = plan
             record.document.pop("FailureReason", None)
-            if request.get("DeploymentConfig"):
-                record.document["LastDeploymentConfig"] = request["DeploymentConfig"]
+            record.document.update(_deployment_document(request))
+            retained = record.document.get("LastDeploymentConfig") if request.get("RetainDeploymentConfig") else None
+            limit_execution(plan, request.get("DeploymentConfig") or retained)
 
         self._change(name, edit)
         self._begin(self._switch, name, plan)
         return {"EndpointArn": self._cloud.arn("endpoint", name)}
 
     def update_weights(self, request: dict[str, Any]) -> dict[str, Any]:
-        """UpdateEndpointWeightsAndCapacities: weights count at once, instance counts are only noted."""
+        """UpdateEndpointWeightsAndCapacities: weights and concurrency count at once, instance counts are only noted."""
         name = request["EndpointName"]
         self._required(request)
 
         def edit(record: Record) -> None:
             self._require_settled(record)
-            variants = {variant["VariantName"]: variant for variant in record.private["plan"]["Variants"]}
-            for desired in request["DesiredWeightsAndCapacities"]:
-                variant = variants.get(desired["VariantName"])
-                if variant is None:
-                    raise ServiceError(
-                        "ValidationException", f"The variant name(s) {desired['VariantName']} do not exist."
-                    )
-                variant["Weight"] = desired.get("DesiredWeight", variant["Weight"])
-                variant["Instances"] = desired.get("DesiredInstanceCount", variant["Instances"])
+            change_variants(record.private["plan"], request["DesiredWeightsAndCapacities"])
 
         record = self._change(name, edit)
         with self._lock:
@@ -135,8 +144,7 @@ class Endpoints:
 
         def edit(record: Record) -> None:
             if record.status == "Deleting":
-                raise ServiceError(
-                    "ValidationException",
+                raise refused(
                     f'Cannot update in-progress endpoint "{self._cloud.arn("endpoint", name)}".',
                 )
             record.status = "Deleting"
@@ -300,17 +308,15 @@ class Endpoints:
         name = request["EndpointName"]
         record = self.records.get(name)
         if record is None:
-            raise ServiceError("ValidationException", f'Could not find endpoint "{self._cloud.arn("endpoint", name)}".')
+            raise refused(f'Could not find endpoint "{self._cloud.arn("endpoint", name)}".')
         return record
 
     def _require_settled(self, record: Record) -> None:
         arn = self._cloud.arn("endpoint", record.name)
         if record.status == "Failed":
-            raise ServiceError(
-                "ValidationException", f'Cannot update endpoint "{arn}" in status Failed: delete and create it again.'
-            )
+            raise refused(f'Cannot update endpoint "{arn}" in status Failed: delete and create it again.')
         if record.status != "InService":
-            raise ServiceError("ValidationException", f'Cannot update in-progress endpoint "{arn}".')
+            raise refused(f'Cannot update in-progress endpoint "{arn}".')
 
 
 def _document(plan: Plan) -> dict[str, Any]:
@@ -331,9 +337,5 @@ def _kept(document: Mapping[str, Any]) -> dict[str, Any]:
     return {key: document[key] for key in ("LastDeploymentConfig",) if key in document}
 
 
-def _retain_weights(old: Plan, new: Plan) -> None:
-    weights = {variant["VariantName"]: variant for variant in old["Variants"]}
-    for variant in new["Variants"]:
-        before = weights.get(variant["VariantName"])
-        if before is not None:
-            variant["Weight"], variant["Instances"] = before["Weight"], before["Instances"]
+def _deployment_document(request: Mapping[str, Any]) -> dict[str, Any]:
+    return {"LastDeploymentConfig": request["DeploymentConfig"]} if request.get("DeploymentConfig") else {}

@@ -13,23 +13,19 @@ from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
 from typing import Any
 
+from mojo_toolbox.local_cloud.protocol import ServiceError
 from mojo_toolbox.local_cloud.sagemaker.cloud import Cloud
 from mojo_toolbox.local_cloud.sagemaker.deployment import Deployment
 from mojo_toolbox.local_cloud.sagemaker.endpoints import Endpoints
+from mojo_toolbox.local_cloud.sagemaker.invocation_headers import Invocation, read_invocation
 from mojo_toolbox.local_cloud.sagemaker.model_server import LOG_GROUP_PREFIX, ModelServer, NotReadyError, Reply
+from mojo_toolbox.local_cloud.sagemaker.refusing import refused
+from mojo_toolbox.local_cloud.sagemaker.serverless import ServerlessConcurrency
 
 Answer = tuple[int, dict[str, str], bytes]
 
 MAX_BODY_BYTES = 6 * 1024 * 1024
 INVOCATIONS_AT_ONCE = 64
-# SageMaker strips every other header of a request.
-_PASSED_ON = frozenset(
-    ["content-type", "accept"]
-    + [
-        f"x-amzn-sagemaker-{name}"
-        for name in ("custom-attributes", "target-model", "inference-id", "session-id", "enable-explanations")
-    ]
-)
 _PASSED_BACK = (
     "x-amzn-sagemaker-custom-attributes",
     "x-amzn-sagemaker-new-session-id",
@@ -39,7 +35,6 @@ _TIMED_OUT = (
     "Your invocation timed out while waiting for a response from container primary. Review the latency metrics for each "
     "container in Amazon CloudWatch, resolve the issue, and try again."
 )
-_TARGET_VARIANT = "x-amzn-sagemaker-target-variant"
 
 
 class Invocations:
@@ -50,14 +45,24 @@ class Invocations:
         self._endpoints = endpoints
         self._seconds = cloud.invocation_seconds
         self._pool = ThreadPoolExecutor(INVOCATIONS_AT_ONCE, thread_name_prefix="invocation")
+        self._serverless = ServerlessConcurrency()
 
     async def invoke(self, name: str, headers: Mapping[str, str], body: bytes) -> Answer:
         """Answer one invocation; never raises for what the endpoint does."""
-        return await asyncio.get_running_loop().run_in_executor(self._pool, self._invoke, name, headers, body)
+        return await self._in_thread("InvokeEndpoint", name, headers, body)
+
+    def refuse_async(self, name: str) -> Answer:
+        """Refuse one asynchronous invocation."""
+        if self._endpoints.serving(name) is None:
+            return _refused(self._not_found(name))
+        return _refused(
+            f"Endpoint {name} is no asynchronous endpoint: the local cloud has no asynchronous inference. Use "
+            "InvokeEndpoint, or AWS."
+        )
 
     async def invoke_stream(self, name: str, headers: Mapping[str, str], body: bytes) -> Answer:
         """Answer one invocation as an event stream; the container's whole answer is its one event."""
-        status, answered, content = await self.invoke(name, headers, body)
+        status, answered, content = await self._in_thread("InvokeEndpointWithResponseStream", name, headers, body)
         if status != HTTPStatus.OK:
             return status, answered, content
         stream_headers = {
@@ -71,27 +76,33 @@ class Invocations:
         """Take no more invocations."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def _invoke(self, name: str, headers: Mapping[str, str], body: bytes) -> Answer:
-        given = {key.lower(): value for key, value in headers.items()}
+    async def _in_thread(self, operation: str, name: str, headers: Mapping[str, str], body: bytes) -> Answer:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._pool, self._invoke, operation, name, headers, body)
+
+    def _not_found(self, name: str) -> str:
+        return f"Endpoint {name} of account {self._cloud.account_id} not found."
+
+    def _invoke(self, operation: str, name: str, headers: Mapping[str, str], body: bytes) -> Answer:
         deployment = self._endpoints.serving(name)
         if deployment is None:
-            return _refused(f"Endpoint {name} of account {self._cloud.account_id} not found.")
-        if given.get("x-amzn-sagemaker-inference-component"):
-            return _refused("The local cloud has no inference components.")
+            return _refused(self._not_found(name))
         if len(body) > MAX_BODY_BYTES:
             return _refused(
                 f"Request {len(body)} bytes is too large for the InvokeEndpoint operation: at most {MAX_BODY_BYTES}.",
                 status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
             )
-        variant = given.get(_TARGET_VARIANT) or _weighted_choice(deployment)
-        server = deployment.servers.get(variant)
-        if server is None:
-            return _refused(f"Variant {variant} not found for endpoint {name}.")
-        return self._ask(name, variant, server, given, body)
+        try:
+            asked = read_invocation(operation, name, headers)
+            variant = _chosen_variant(name, deployment, asked)
+        except ServiceError as error:
+            return _refused(error.message)
+        with self._serverless.place(name, variant, most=_most_at_once(deployment, variant)) as free:
+            if not free:
+                return _error(HTTPStatus.BAD_REQUEST, "ThrottlingException", {"Message": "Rate exceeded"})
+            return self._ask(name, variant, deployment.servers[variant], asked.passed_on, body)
 
-    def _ask(self, name: str, variant: str, server: ModelServer, given: Mapping[str, str], body: bytes) -> Answer:
-        passed = {key: value for key, value in given.items() if key in _PASSED_ON}
-        passed.setdefault("content-type", "application/json")
+    def _ask(self, name: str, variant: str, server: ModelServer, passed: Mapping[str, str], body: bytes) -> Answer:
         started = time.monotonic()
         try:
             reply = server.ask(body, passed, timeout=self._seconds)
@@ -123,6 +134,21 @@ class Invocations:
                 "LogStreamArn": server.log_stream_arn,
             },
         )
+
+
+def _chosen_variant(endpoint: str, deployment: Deployment, asked: Invocation) -> str:
+    if asked.session and not asked.variant and len(deployment.servers) > 1:
+        raise refused("The local cloud keeps a session on one variant: say which with TargetVariant.")
+    variant = asked.variant or _weighted_choice(deployment)
+    if variant not in deployment.servers:
+        raise refused(f"Variant {variant} not found for endpoint {endpoint}.")
+    return variant
+
+
+def _most_at_once(deployment: Deployment, variant: str) -> int | None:
+    """Return a serverless variant's MaxConcurrency."""
+    (config,) = (one["Serverless"] for one in deployment.plan["Variants"] if one["VariantName"] == variant)
+    return int(config["MaxConcurrency"]) if config else None
 
 
 def _weighted_choice(deployment: Deployment) -> str:

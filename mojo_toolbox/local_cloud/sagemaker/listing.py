@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
@@ -21,21 +22,22 @@ def list_page(
     """Answer a List request: newest first unless it says otherwise.
 
     Raises:
-        ServiceError: the NextToken is not one of ours.
+        ServiceError: the NextToken is not one of ours, or of another list, order or filter.
     """
     chosen = [record for record in records if _matches(record, request)]
     sort_key = _SORT_KEYS.get(str(request.get("SortBy")), _SORT_KEYS["CreationTime"])
     descending = request.get("SortOrder", "Descending") == "Descending"
     chosen.sort(key=sort_key, reverse=descending)
+    asked = _digest(key, request)
     token = request.get("NextToken")
     if token:
         # A token holds the place in the order, so that a resource made meanwhile shifts nothing.
-        last = _read_token(token)
+        last = _read_token(token, asked)
         chosen = [r for r in chosen if (sort_key(r) < last if descending else sort_key(r) > last)]
     page = chosen[: request.get("MaxResults", DEFAULT_PAGE)]
     answer: dict[str, Any] = {key: [summary(record) for record in page]}
     if len(page) < len(chosen):
-        place = json.dumps(sort_key(page[-1])).encode()
+        place = json.dumps([asked, *sort_key(page[-1])]).encode()
         answer["NextToken"] = base64.urlsafe_b64encode(place).decode()
     return answer
 
@@ -63,17 +65,26 @@ _SORT_KEYS: dict[str, Callable[[Record], tuple[Any, str]]] = {
 
 
 def _seconds(moment: float | str) -> float:
-    if isinstance(moment, str):
-        try:
-            return datetime.fromisoformat(moment).timestamp()
-        except ValueError:
-            raise ServiceError("ValidationException", f"{moment!r} is no time.") from None
-    return float(moment)
-
-
-def _read_token(token: str) -> tuple[Any, str]:
     try:
-        value, name = json.loads(base64.urlsafe_b64decode(token))
-    except (binascii.Error, ValueError, TypeError):
-        raise ServiceError("ValidationException", "Invalid NextToken.") from None
+        return datetime.fromisoformat(moment).timestamp() if isinstance(moment, str) else float(moment)
+    except (ValueError, OverflowError):
+        raise ServiceError("ValidationException", f"{str(moment)[:100]!r} is no time.") from None
+
+
+def _digest(key: str, request: Mapping[str, Any]) -> str:
+    """Return what tells this list, in its order and by its filters, from any other."""
+    asked = {name: value for name, value in request.items() if name not in ("NextToken", "MaxResults")}
+    return hashlib.sha256(json.dumps([key, asked], sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _read_token(token: str, asked: str) -> tuple[Any, str]:
+    try:
+        of, value, name = json.loads(base64.urlsafe_b64decode(token))
+    except (binascii.Error, ValueError, TypeError, RecursionError):
+        of = None
+    if of != asked:
+        raise ServiceError(
+            "ValidationException",
+            "Invalid NextToken. Send it with the filters and the order of the request it is from.",
+        )
     return value, name

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from mojo_toolbox.local_cloud.protocol import ServiceError
 from mojo_toolbox.local_cloud.sagemaker.cloud import Cloud
 from mojo_toolbox.local_cloud.sagemaker.listing import list_page
+from mojo_toolbox.local_cloud.sagemaker.model_rules import containers_of
 from mojo_toolbox.local_cloud.sagemaker.records import NameTakenError, Record, Records
-from mojo_toolbox.local_cloud.sagemaker.s3_transfer import TransferError, object_exists
+from mojo_toolbox.local_cloud.sagemaker.refusing import refused
+from mojo_toolbox.local_cloud.sagemaker.s3_transfer import TransferError, object_exists, prefix_exists
 from mojo_toolbox.local_cloud.sagemaker.tags import Tags
 
 
@@ -36,8 +37,9 @@ class _Kept:
             with self._cloud.database.transaction():
                 self.records.insert(name, document)
                 self._tags.set(arn, request.get("Tags", []))
-        except NameTakenError:
-            raise ServiceError("ValidationException", f'Cannot create already existing {self.noun} "{arn}".') from None
+        except NameTakenError as error:
+            taken = self._cloud.arn(self.kind, error.name)
+            raise refused(f'Cannot create already existing {self.noun} "{taken}".') from None
         return {f"{self.key}Arn": arn}
 
     def describe(self, request: dict[str, Any]) -> dict[str, Any]:
@@ -65,7 +67,7 @@ class _Kept:
         record = self.records.get(name)
         if record is None:
             arn = self._cloud.arn(self.kind, name)
-            raise ServiceError("ValidationException", f'Could not find {self.noun} "{arn}".')
+            raise refused(f'Could not find {self.noun} "{arn}".')
         return record
 
     def check(self, request: Mapping[str, Any]) -> None:
@@ -89,25 +91,26 @@ class Models(_Kept):
         return {"EnableNetworkIsolation": False, **super().describe(request)}
 
     def check(self, request: Mapping[str, Any]) -> None:
-        """Refuse a model without containers, and model data that is not there."""
+        """Refuse a model of several containers, and model data that is not there."""
         containers = containers_of(request)
-        if not containers:
-            raise ServiceError("ValidationException", "A model needs a PrimaryContainer or Containers.")
+        if len(containers) > 1:
+            raise refused("The local cloud hosts models of one container, not inference pipelines.")
         for container in containers:
-            if not any(container.get(key) for key in ("Image", "ModelPackageName", "InferenceSpecificationName")):
-                raise ServiceError("ValidationException", "A container needs an Image.")
-            source = (container.get("ModelDataSource") or {}).get("S3DataSource") or {}
-            uris = [container.get("ModelDataUrl"), source.get("S3Uri") if _is_object(source) else None]
-            for uri in filter(None, uris):
-                self._check_data(uri)
+            if container.get("ModelDataUrl"):
+                self._check_data(container["ModelDataUrl"], prefix=False)
+            for source in (container.get("ModelDataSource", {}), *container.get("AdditionalModelDataSources", [])):
+                if "S3DataSource" in source:
+                    at = source["S3DataSource"]
+                    self._check_data(at["S3Uri"], prefix=at["S3DataType"] == "S3Prefix")
 
-    def _check_data(self, uri: str) -> None:
+    def _check_data(self, uri: str, *, prefix: bool) -> None:
+        store = self._cloud.object_store
         try:
-            there = object_exists(self._cloud.object_store, uri)
+            there = prefix_exists(store, uri) if prefix else object_exists(store, uri)
         except TransferError as error:
-            raise ServiceError("ValidationException", str(error)) from None
+            raise refused(str(error)) from None
         if not there:
-            raise ServiceError("ValidationException", f"Could not find model data at {uri}.")
+            raise refused(f"Could not find model data at {uri}.")
 
 
 class EndpointConfigs(_Kept):
@@ -120,33 +123,19 @@ class EndpointConfigs(_Kept):
         self._models = models
 
     def check(self, request: Mapping[str, Any]) -> None:
-        """Refuse variants without an existing model, an instance type or a name of their own."""
-        if request.get("AsyncInferenceConfig"):
-            raise ServiceError("ValidationException", "The local cloud has no asynchronous inference.")
-        variants = request["ProductionVariants"]
-        names = [variant["VariantName"] for variant in variants]
-        if len(set(names)) < len(names):
-            raise ServiceError("ValidationException", f"The names of production variants must differ: {names}.")
-        for variant in variants:
+        """Refuse variants without an existing model, and the capture of data."""
+        # SageMaker captures unless it is told not to.
+        if request.get("DataCaptureConfig", {}).get("EnableCapture", "DataCaptureConfig" in request):
+            raise refused(
+                "The local cloud does not offer CreateEndpointConfig's DataCaptureConfig: nothing is captured. Leave it "
+                "out, set EnableCapture to false, or use AWS."
+            )
+        for variant in request["ProductionVariants"]:
+            name = variant["VariantName"]
             if not variant.get("ModelName"):
-                raise ServiceError(
-                    "ValidationException",
-                    f"The production variant {variant['VariantName']} has no ModelName: the local cloud has no "
-                    "inference components.",
+                raise refused(
+                    f"The production variant {name} has no ModelName: the local cloud has no inference components."
                 )
-            self._models.required(variant["ModelName"])
-            if not variant.get("InstanceType") and not variant.get("ServerlessConfig"):
-                raise ServiceError(
-                    "ValidationException",
-                    f"The production variant {variant['VariantName']} needs an InstanceType or a ServerlessConfig.",
-                )
-
-
-def containers_of(model: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the containers of a model, however it names them."""
-    primary = model.get("PrimaryContainer")
-    return [primary] if primary else list(model.get("Containers") or [])
-
-
-def _is_object(source: Mapping[str, Any]) -> bool:
-    return source.get("S3DataType") == "S3Object"
+            model = self._models.required(variant["ModelName"]).document
+            if "ServerlessConfig" in variant and any("ModelDataSource" in one for one in containers_of(model)):
+                raise refused(f"The serverless variant {name} takes no model with a ModelDataSource.")

@@ -28,7 +28,11 @@ class Record:
 
 
 class NameTakenError(Exception):
-    """A record of this kind and name exists."""
+    """A record of this kind exists under this name, or under one that differs only in case: `name` as it is spelled."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
 
 
 class Records:
@@ -45,13 +49,17 @@ class Records:
         """Add a record.
 
         Raises:
-            NameTakenError: there is one of that name.
+            NameTakenError: there is one of that name, in any case.
         """
         now = time.time()
         record = Record(name, now, now, status, document, private or {})
         with self._database.transaction():
-            if self.get(name) is not None:
-                raise NameTakenError(name)
+            # SageMaker's names are kept as they are spelled, and compared without their case where they are made.
+            taken = self._database.execute(
+                "SELECT name FROM sagemaker_records WHERE kind = ? AND name = ? COLLATE NOCASE", (self._kind, name)
+            )
+            if taken:
+                raise NameTakenError(taken[0]["name"])
             self._database.execute(
                 "INSERT INTO sagemaker_records VALUES (?, ?, ?, ?, ?, ?, ?)",
                 (self._kind, name, now, now, status, json.dumps(document), json.dumps(record.private)),

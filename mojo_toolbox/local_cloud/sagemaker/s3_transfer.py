@@ -78,6 +78,12 @@ def object_exists(store: ObjectStore, uri: str) -> bool:
     return _has(store, bucket) and store.exists(bucket, key)
 
 
+def prefix_exists(store: ObjectStore, uri: str) -> bool:
+    """Whether an object's key begins as an S3 URI says."""
+    bucket, prefix = _split(uri)
+    return _has(store, bucket) and bool(store.list_keys(bucket, prefix))
+
+
 def upload_file(store: ObjectStore, path: Path, uri: str) -> None:
     """Upload one file to an S3 URI.
 

@@ -13,9 +13,10 @@ from mojo_toolbox.local_cloud.sagemaker.cloud import Cloud, Credentials, Folders
 from mojo_toolbox.local_cloud.sagemaker.endpoints import Endpoints
 from mojo_toolbox.local_cloud.sagemaker.invocations import Answer, Invocations
 from mojo_toolbox.local_cloud.sagemaker.models import EndpointConfigs, Models
+from mojo_toolbox.local_cloud.sagemaker.requests import checked
+from mojo_toolbox.local_cloud.sagemaker.search import answered_by_moto, refuse_search
 from mojo_toolbox.local_cloud.sagemaker.tags import Tags
 from mojo_toolbox.local_cloud.sagemaker.training_jobs import TrainingJobs
-from mojo_toolbox.local_cloud.validation import check_request
 
 # AWS's own limits: a job is killed so long after SIGTERM, an invocation is answered within that time.
 STOP_GRACE_SECONDS = 120.0
@@ -80,6 +81,7 @@ class SageMakerService:
             "UpdateEndpoint": self._endpoints.update,
             "UpdateEndpointWeightsAndCapacities": self._endpoints.update_weights,
             "DeleteEndpoint": self._endpoints.delete,
+            "Search": refuse_search,
         }
         self._tag_operations: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
             "AddTags": self._tags.add,
@@ -91,6 +93,8 @@ class SageMakerService:
         """Whether this operation is answered here; tags are where the ARN in `request` names something of ours."""
         if operation in self._tag_operations:
             return request is None or self._names_ours(str(request.get("ResourceArn", "")))
+        if operation == "Search":
+            return request is None or not answered_by_moto(request)
         return operation in self._operations
 
     def handle(self, operation: str, request: dict[str, Any]) -> dict[str, Any]:
@@ -99,12 +103,16 @@ class SageMakerService:
         Raises:
             ServiceError: it is refused, with SageMaker's code and words.
         """
-        check_request("sagemaker", operation, request)
-        return (self._operations.get(operation) or self._tag_operations[operation])(request)
+        execute = self._operations.get(operation) or self._tag_operations[operation]
+        return execute(checked(operation, request))
 
     async def invoke(self, name: str, headers: dict[str, str], body: bytes) -> Answer:
         """Answer `POST /endpoints/NAME/invocations` with status, headers and body."""
         return await self._invocations.invoke(name, headers, body)
+
+    async def invoke_async(self, name: str, headers: dict[str, str], body: bytes) -> Answer:  # noqa: ARG002
+        """Refuse `POST /endpoints/NAME/async-invocations`: no endpoint here takes them."""
+        return self._invocations.refuse_async(name)
 
     async def invoke_stream(self, name: str, headers: dict[str, str], body: bytes) -> Answer:
         """Answer `POST /endpoints/NAME/invocations-response-stream`; the container's answer is one event."""

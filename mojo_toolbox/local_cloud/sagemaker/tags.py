@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -50,7 +51,7 @@ class Tags:
         """ListTags."""
         tags = self.of(self._required(request))
         token = request.get("NextToken", "0")
-        if not token.isdigit():
+        if not re.fullmatch("[0-9]{1,9}", token):
             raise ServiceError("ValidationException", "Invalid NextToken.")
         start = int(token)
         size = request.get("MaxResults", MAX_TAGS)

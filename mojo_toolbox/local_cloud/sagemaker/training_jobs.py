@@ -16,6 +16,7 @@ from mojo_toolbox.local_cloud.sagemaker.listing import list_page
 from mojo_toolbox.local_cloud.sagemaker.records import NameTakenError, Record, Records
 from mojo_toolbox.local_cloud.sagemaker.tags import Tags
 from mojo_toolbox.local_cloud.sagemaker.training_request import refuse_what_cannot_run
+from mojo_toolbox.local_cloud.sagemaker.waiting_limits import WaitingLimits
 
 # A laptop trains one model well and two badly; more only wait for each other.
 JOBS_AT_ONCE = 2
@@ -35,6 +36,7 @@ _MESSAGES = {
     "Failed": "Training job failed",
     "Stopped": "Training job stopped",
     "MaxRuntimeExceeded": "Training job runtime exceeded MaxRuntimeInSeconds provided",
+    "MaxWaitTimeExceeded": "Training job wait time and runtime exceeded MaxWaitTimeInSeconds provided",
 }
 
 
@@ -47,6 +49,7 @@ class TrainingJobs:
         self.records = Records(cloud.database, "training-job")
         self._pool = ThreadPoolExecutor(JOBS_AT_ONCE, thread_name_prefix="training-job")
         self._controls: dict[str, Control] = {}
+        self._waiting = WaitingLimits(self._stop)
         self._lock = threading.Lock()
         self._closing = threading.Event()
 
@@ -69,15 +72,16 @@ class TrainingJobs:
             with self._cloud.database.transaction():
                 self.records.insert(name, document, status="InProgress")
                 self._tags.set(arn, request.get("Tags", []))
-        except NameTakenError:
+        except NameTakenError as error:
             raise ServiceError(
                 "ResourceInUse",
                 "Training job names must be unique within an AWS account and region, and a training job with this name "
-                f"already exists ({arn})",
+                f"already exists ({self._cloud.arn('training-job', error.name)})",
             ) from None
         control = Control(grace_seconds=self._cloud.stop_grace_seconds)
         with self._lock:
             self._controls[name] = control
+        self._waiting.begin(name, request)
         self._pool.submit(self._run, name, dict(request), control)
         return {"TrainingJobArn": arn}
 
@@ -105,17 +109,7 @@ class TrainingJobs:
                 "ValidationException",
                 f"The request was rejected because the training job is in status {record.status}.",
             )
-
-        def edit(record: Record) -> None:
-            if record.status == "InProgress":
-                record.status = "Stopping"
-                _enter(record.document, "Stopping", time.time())
-
-        self.records.change(record.name, edit)
-        with self._lock:
-            control = self._controls.get(record.name)
-        if control is not None:
-            control.stop()
+        self._stop(record.name, "Stopped")
         return {}
 
     def delete(self, request: dict[str, Any]) -> dict[str, Any]:
@@ -138,6 +132,7 @@ class TrainingJobs:
     def shutdown(self) -> None:
         """Kill the running jobs, and leave none in the queue."""
         self._closing.set()
+        self._waiting.close()
         self._pool.shutdown(wait=False, cancel_futures=True)
         with self._lock:
             controls = list(self._controls.values())
@@ -145,6 +140,20 @@ class TrainingJobs:
             control.kill()
         self._pool.shutdown(wait=True)
         self.recover()
+
+    def _stop(self, name: str, secondary: str) -> None:
+        """Ask a job to end; `secondary` is the status in which it will have ended."""
+
+        def edit(record: Record) -> None:
+            if record.status == "InProgress":
+                record.status = "Stopping"
+                _enter(record.document, "Stopping", time.time())
+
+        self.records.change(name, edit)
+        with self._lock:
+            control = self._controls.get(name)
+        if control is not None:
+            control.stop(secondary)
 
     def _required(self, request: Mapping[str, Any]) -> Record:
         record = self.records.get(request["TrainingJobName"])
@@ -166,6 +175,7 @@ class TrainingJobs:
         return summary
 
     def _run(self, name: str, request: dict[str, Any], control: Control) -> None:
+        self._waiting.started(name)
         try:
             if control.requested.is_set():
                 outcome = Outcome("Stopped", control.stop_reason)
@@ -176,6 +186,7 @@ class TrainingJobs:
                 outcome = JobRun(self._cloud, name, request, control, reports).run()
             self._finish_surely(name, outcome)
         finally:
+            self._waiting.ended(name)
             with self._lock:
                 self._controls.pop(name, None)
 

@@ -6,34 +6,27 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from mojo_toolbox.local_cloud.protocol import ServiceError
 from mojo_toolbox.local_cloud.sagemaker.cloud import split_s3_uri
+from mojo_toolbox.local_cloud.sagemaker.refusing import refused
+
+# The container's own folders: what is written to them is a job's model, output or input.
+_NO_CHECKPOINTS = frozenset(f"/opt/ml{name}" for name in ("", "/code", "/input", "/model", "/output", "/output/data"))
 
 
 def refuse_what_cannot_run(request: Mapping[str, Any]) -> None:
-    """Check what the service's model cannot know.
+    """Check what neither the service's model nor the table of fields can know.
 
     Raises:
         ServiceError: the job could not run here, with the member that is why.
     """
-    algorithm = request.get("AlgorithmSpecification", {})
-    if not algorithm.get("TrainingImage") and not algorithm.get("AlgorithmName"):
-        raise _refused("AlgorithmSpecification needs a TrainingImage or an AlgorithmName.")
-    _check_instances(request.get("ResourceConfig", {}))
     _check_uri(request["OutputDataConfig"]["S3OutputPath"], "outputDataConfig.s3OutputPath")
     _check_checkpoints(request.get("CheckpointConfig"))
-    _check_channels(request.get("InputDataConfig", []), algorithm.get("TrainingInputMode"))
-    for definition in algorithm.get("MetricDefinitions", []):
+    _check_channels(request.get("InputDataConfig", []))
+    for definition in request["AlgorithmSpecification"].get("MetricDefinitions", []):
         try:
             re.compile(definition["Regex"])
         except re.error as error:
-            raise _refused(f"The Regex of metric {definition['Name']!r} cannot be used: {error}") from None
-
-
-def _check_instances(resources: Mapping[str, Any]) -> None:
-    instances = sum(group["InstanceCount"] for group in resources.get("InstanceGroups", []))
-    if max(instances, resources.get("InstanceCount", 1)) > 1:
-        raise _refused("The local cloud runs a training job on one instance: this machine.")
+            raise refused(f"The Regex of metric {definition['Name']!r} cannot be used: {error}") from None
 
 
 def _check_checkpoints(config: Mapping[str, Any] | None) -> None:
@@ -43,32 +36,23 @@ def _check_checkpoints(config: Mapping[str, Any] | None) -> None:
     path = config.get("LocalPath") or "/opt/ml/checkpoints"
     # Anywhere else would be the user's own files: downloaded into, and uploaded from.
     if not path.startswith("/opt/ml/") or ".." in path.split("/"):
-        raise _refused(f"The local cloud keeps checkpoints below /opt/ml; LocalPath is {path!r}.")
+        raise refused(f"The local cloud keeps checkpoints below /opt/ml; LocalPath is {path!r}.")
+    if path.rstrip("/") in _NO_CHECKPOINTS or path.startswith("/opt/ml/input/"):
+        raise refused(
+            f"The local cloud keeps no checkpoints in {path}, which holds the job's own files. Take /opt/ml/checkpoints."
+        )
 
 
-def _check_channels(channels: list[Mapping[str, Any]], mode: str | None) -> None:
-    names: set[str] = set()
+def _check_channels(channels: list[Mapping[str, Any]]) -> None:
     for channel in channels:
         name = channel["ChannelName"]
-        if name in names or not name.strip("."):
-            raise _refused(f"The channel name {name!r} is used twice or is no folder's name.")
-        names.add(name)
-        source = channel["DataSource"].get("S3DataSource")
-        if source is None:
-            raise _refused(f"The local cloud reads channels from S3; {name!r} names no S3.")
-        if source["S3DataType"] not in ("S3Prefix", "ManifestFile"):
-            raise _refused(f"The local cloud reads S3Prefix and ManifestFile, not {source['S3DataType']}.")
-        _check_uri(source["S3Uri"], f"the channel {name!r}")
-    if "Pipe" in (mode, *(channel.get("InputMode") for channel in channels)):
-        raise _refused("The local cloud reads File and FastFile inputs, not Pipe.")
+        if not name.strip("."):
+            raise refused(f"The channel name {name!r} is no folder's name.")
+        _check_uri(channel["DataSource"]["S3DataSource"]["S3Uri"], f"the channel {name!r}")
 
 
 def _check_uri(uri: str, where: str) -> None:
     try:
         split_s3_uri(uri)
     except ValueError as error:
-        raise _refused(f"{where}: {error}") from None
-
-
-def _refused(message: str) -> ServiceError:
-    return ServiceError("ValidationException", message)
+        raise refused(f"{where}: {error}") from None

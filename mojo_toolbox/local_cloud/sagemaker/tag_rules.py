@@ -1,0 +1,30 @@
+"""SageMaker's rules for tags, wherever a request carries some."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from mojo_toolbox.local_cloud.protocol import ServiceError
+
+
+def check_tags(request: Mapping[str, Any]) -> None:
+    """Refuse keys that are given twice and keys of AWS's own.
+
+    Raises:
+        ServiceError: with the key that is wrong.
+    """
+    keys = [tag["Key"] for tag in request.get("Tags", [])]
+    twice = [key for key, times in Counter(keys).items() if times > 1]
+    if twice:
+        raise ServiceError(
+            "ValidationException", f"Tag keys must be unique per resource: {twice[0]!r} is given more than once."
+        )
+    _refuse_reserved([*keys, *request.get("TagKeys", [])])
+
+
+def _refuse_reserved(keys: Iterable[str]) -> None:
+    for key in keys:
+        if key.lower().startswith("aws:"):
+            raise ServiceError("ValidationException", f"System prefix 'aws:' reserved for AWS usage in tag key: {key}")
