@@ -6,6 +6,7 @@ import base64
 import binascii
 import hashlib
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -24,7 +25,8 @@ def list_page(
     Raises:
         ServiceError: the NextToken is not one of ours, or of another list, order or filter.
     """
-    chosen = [record for record in records if _matches(record, request)]
+    times = {name: _seconds(value) for name, value in request.items() if name.endswith(("After", "Before"))}
+    chosen = [record for record in records if _matches(record, request, times)]
     sort_key = _SORT_KEYS.get(str(request.get("SortBy")), _SORT_KEYS["CreationTime"])
     descending = request.get("SortOrder", "Descending") == "Descending"
     chosen.sort(key=sort_key, reverse=descending)
@@ -42,16 +44,13 @@ def list_page(
     return answer
 
 
-def _matches(record: Record, request: Mapping[str, Any]) -> bool:
+def _matches(record: Record, request: Mapping[str, Any], times: Mapping[str, float]) -> bool:
     if request.get("NameContains", "").lower() not in record.name.lower():
         return False
     if request.get("StatusEquals", record.status) != record.status:
         return False
     for field, moment in (("CreationTime", record.created), ("LastModifiedTime", record.modified)):
-        after, before = request.get(f"{field}After"), request.get(f"{field}Before")
-        if after is not None and moment <= _seconds(after):
-            return False
-        if before is not None and moment >= _seconds(before):
+        if not times.get(f"{field}After", -math.inf) < moment < times.get(f"{field}Before", math.inf):
             return False
     return True
 
