@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-import shlex
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
@@ -76,17 +76,20 @@ def status(as_json: AsJson = False) -> None:
 
 
 def env(as_json: AsJson = False) -> None:
-    """Print the exports with which other AWS clients use the local cloud."""
-    from mojo_toolbox.local_cloud import lifecycle
+    """Print what a shell evaluates so that other AWS clients use the local cloud.
+
+    It also unsets variables that would lead them elsewhere, such as AWS_SESSION_TOKEN and AWS_PROFILE. --json prints the
+    variables to set alone.
+    """
+    from mojo_toolbox.local_cloud import client_environment, lifecycle
 
     connection = lifecycle.status(_home())
     if connection is None:
         raise LocalCloudError("The local cloud does not run. Start it: mojo local up")
-    variables = connection.environment()
     if as_json:
-        data_as_json(variables)
+        data_as_json(client_environment.to_set(connection, os.environ))
     else:
-        data("\n".join(f"export {name}={shlex.quote(value)}" for name, value in variables.items()))
+        data(client_environment.shell_lines(connection, os.environ))
 
 
 def _home() -> Path:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import shlex
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from mojo_toolbox.errors import MojoError, PortInUseError
-from mojo_toolbox.local_cloud import lifecycle
+from mojo_toolbox.local_cloud import client_environment, lifecycle
 from mojo_toolbox.local_cloud.home import Home
 from mojo_toolbox.settings import load_settings
 
@@ -51,9 +51,8 @@ def _run(options: argparse.Namespace, home: Path) -> int:
             sys.stderr.write("The local cloud does not run. Start it: mojo local up\n")
         return 1
     if options.command == "env":
-        variables = connection.environment()
-        exports = "\n".join(f"export {name}={shlex.quote(value)}" for name, value in variables.items())
-        _print(variables, exports, as_json=options.json)
+        variables = client_environment.to_set(connection, os.environ)
+        _print(variables, client_environment.shell_lines(connection, os.environ), as_json=options.json)
     else:
         document = {"endpoint_url": connection.endpoint_url, "pid": connection.pid, "home": str(home)}
         text = f"The local cloud answers at {connection.endpoint_url} (pid {connection.pid}, home {home})"

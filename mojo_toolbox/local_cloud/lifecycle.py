@@ -42,15 +42,6 @@ class Connection:
     home: Path
     credentials: Credentials
 
-    def environment(self) -> dict[str, str]:
-        """Return the variables with which any AWS client finds the local cloud."""
-        return {
-            "AWS_ENDPOINT_URL": self.endpoint_url,
-            "AWS_ACCESS_KEY_ID": self.credentials.access_key_id,
-            "AWS_SECRET_ACCESS_KEY": self.credentials.secret_access_key,
-            "AWS_DEFAULT_REGION": self.region,
-        }
-
 
 def up(home: Path, port: int | None = None) -> Connection:
     """Start the local cloud unless it runs, and return once it answers.

@@ -38,7 +38,8 @@ _CODES: dict[Reason, dict[Dialect, str]] = {
 _TEXTS: dict[Reason, str] = {
     "unsigned": "Access Denied: the request is not signed. `mojo local env` prints the credentials of this local cloud.",
     "unknown_key": "The AWS Access Key Id you provided does not exist in our records. "
-    "`mojo local env` prints the credentials of this local cloud.",
+    "`mojo local env` prints the credentials of this local cloud. If they are set, see whether AWS_PROFILE or the client's "
+    "own profile goes before them.",
     "wrong_signature": "The request signature we calculated does not match the signature you provided. "
     "Check your AWS Secret Access Key and signing method.",
     "expired": "The provided token has expired.",

@@ -192,12 +192,22 @@ def _amz_date(request: Request) -> str:
 
 def _find_key(keys: KeyRing, access_key_id: str, token: str | None, dialect: Dialect, now: float) -> Key:
     key = keys.find(access_key_id)
-    # A token that does not belong to the key proves nothing, whatever the signature.
-    if key is None or not hmac.compare_digest((key.session_token or "").encode(), (token or "").encode()):
+    if key is None:
         raise refusal("unknown_key", dialect)
+    # A token that does not belong to the key proves nothing, whatever the signature.
+    if not hmac.compare_digest((key.session_token or "").encode(), (token or "").encode()):
+        raise refusal("unknown_key", dialect, _foreign_token(key))
     if key.expires is not None and now >= key.expires:
         raise refusal("expired", dialect)
     return key
+
+
+def _foreign_token(key: Key) -> str:
+    """Say which variable is wrong: the key is known here, so most of the advice has been followed already."""
+    said = "The security token included in the request is invalid"
+    if key.session_token is None:
+        return f"{said}: this access key goes without one. Unset AWS_SESSION_TOKEN (AWS_SECURITY_TOKEN in old clients)."
+    return f"{said}: it is not the one that was lent with this access key. Set AWS_SESSION_TOKEN to that."
 
 
 def _check_time(claim: _Claim, dialect: Dialect, now: float) -> None:
