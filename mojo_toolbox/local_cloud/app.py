@@ -41,6 +41,8 @@ _MAX_DRAIN_BYTES = 1024**3
 _INVOCATION = re.compile(
     r"/endpoints/(?P<name>[^/]+)/(?P<kind>invocations|invocations-response-stream|async-invocations)"
 )
+# The one operation of SageMaker's data services that moto remembers something by: a trial component's metrics.
+_PUT_METRICS = "/BatchPutMetrics"
 # The service name that the command line signs with when it asks whether the local cloud is there.
 STATUS_SERVICE = "mojo"
 
@@ -122,13 +124,17 @@ class Application:
             if not self._cloud.logs.handles(operation):
                 raise ServiceError("UnknownOperationException", f"The local cloud's logs do not offer {operation}.")
             return _json(self._cloud.logs.handle(operation, _document(content)), request)
-        if verified.service == "sagemaker" and "x-amz-target" in request.headers:
-            document = _document(content)
-            if self._cloud.sagemaker.handles(operation, document):
-                return _json(self._cloud.sagemaker.handle(operation, document), request)
-        if request.path.startswith("/endpoints/"):
-            # moto would answer for endpoints that it has never heard of.
-            raise ServiceError("UnknownOperationException", f"The local cloud does not offer {request.path}.", 404)
+        if verified.service == "sagemaker":
+            if "x-amz-target" in request.headers:
+                document = _document(content)
+                if self._cloud.sagemaker.handles(operation, document):
+                    return _json(self._cloud.sagemaker.handle(operation, document), request)
+                self._cloud.sagemaker.check(operation, document)
+            elif request.path != _PUT_METRICS:
+                # moto would answer for endpoints that it has never heard of.
+                raise ServiceError("UnknownOperationException", f"The local cloud does not offer {request.path}.", 404)
+        if verified.service == "application-autoscaling" and operation == "RegisterScalableTarget":
+            self._cloud.sagemaker.check_scalable_target(_document(content))
         return self._cloud.moto.handle(request, content, verified)
 
     async def _live(self, receive: Receive, send: Send) -> None:

@@ -161,6 +161,11 @@ class Endpoints:
         with self._lock:
             return self._live.get(name)
 
+    def has_variant(self, name: str, variant: str) -> bool:
+        """Whether there is an endpoint with a variant of that name."""
+        record = self.records.get(name)
+        return record is not None and any(one["VariantName"] == variant for one in record.private["plan"]["Variants"])
+
     def recover(self) -> None:
         """Serve again what was in service, and go on with what was under way."""
         clear_short_paths(self._cloud.owner)

@@ -13,10 +13,13 @@ from mojo_toolbox.local_cloud.sagemaker.cloud import Cloud, Credentials, Folders
 from mojo_toolbox.local_cloud.sagemaker.endpoints import Endpoints
 from mojo_toolbox.local_cloud.sagemaker.invocations import Answer, Invocations
 from mojo_toolbox.local_cloud.sagemaker.models import EndpointConfigs, Models
+from mojo_toolbox.local_cloud.sagemaker.refusing import refused
 from mojo_toolbox.local_cloud.sagemaker.requests import checked
 from mojo_toolbox.local_cloud.sagemaker.search import answered_by_moto, refuse_search
+from mojo_toolbox.local_cloud.sagemaker.tag_rules import check_tags
 from mojo_toolbox.local_cloud.sagemaker.tags import Tags
 from mojo_toolbox.local_cloud.sagemaker.training_jobs import TrainingJobs
+from mojo_toolbox.local_cloud.validation import check_request, known_operation
 
 # AWS's own limits: a job is killed so long after SIGTERM, an invocation is answered within that time.
 STOP_GRACE_SECONDS = 120.0
@@ -105,6 +108,30 @@ class SageMakerService:
         """
         execute = self._operations.get(operation) or self._tag_operations[operation]
         return execute(checked(operation, request))
+
+    def check(self, operation: str, request: dict[str, Any]) -> None:
+        """Refuse what AWS would refuse of an operation that moto answers, which checks nothing.
+
+        Raises:
+            ServiceError: with SageMaker's code and words.
+        """
+        if known_operation("sagemaker", operation):
+            check_request("sagemaker", operation, request)
+            check_tags(request)
+
+    def check_scalable_target(self, request: dict[str, Any]) -> None:
+        """Refuse to scale what is not there: only variants of endpoints can be.
+
+        Raises:
+            ServiceError: there is no such endpoint or variant.
+        """
+        resource = str(request.get("ResourceId", ""))
+        kind, _, rest = resource.partition("/")
+        name, _, variant = rest.partition("/variant/")
+        if request.get("ServiceNamespace") != "sagemaker":
+            return
+        if kind != "endpoint" or not self._endpoints.has_variant(name, variant):
+            raise refused(f"The local cloud has no {resource} that could be scaled (endpoint/NAME/variant/VARIANT).")
 
     async def invoke(self, name: str, headers: dict[str, str], body: bytes) -> Answer:
         """Answer `POST /endpoints/NAME/invocations` with status, headers and body."""

@@ -15,13 +15,13 @@ def check_tags(request: Mapping[str, Any]) -> None:
     Raises:
         ServiceError: with the key that is wrong.
     """
-    keys = [tag["Key"] for tag in request.get("Tags", [])]
+    keys = [tag["Key"] for tag in request.get("Tags") or []]
     twice = [key for key, times in Counter(keys).items() if times > 1]
     if twice:
         raise ServiceError(
             "ValidationException", f"Tag keys must be unique per resource: {twice[0]!r} is given more than once."
         )
-    _refuse_reserved([*keys, *request.get("TagKeys", [])])
+    _refuse_reserved([*keys, *(request.get("TagKeys") or [])])
 
 
 def _refuse_reserved(keys: Iterable[str]) -> None:
