@@ -121,7 +121,9 @@ def test_local_status_and_env_describe_the_running_cloud(local):
     assert local.json("local", "up") == {name: status[name] for name in ("endpoint_url", "pid", "home")}
     variables = local.json("local", "env")
     assert variables["AWS_ENDPOINT_URL"] == status["endpoint_url"]
-    exports = local("local", "env").stdout.splitlines()
+    unset, *exports = local("local", "env").stdout.splitlines()
+    assert unset.startswith("unset AWS_SESSION_TOKEN ")
+    assert " AWS_PROFILE " in unset
     assert [line.partition("=")[0] for line in exports] == [f"export {name}" for name in variables]
 
 
