@@ -40,9 +40,8 @@ _SERVICE_ADDRESSES = tuple(
         "STS",
     )
 )
-# Said aloud, since a profile may say the opposite: the first makes clients pass over the address, and no address of
-# one's own goes together with the others.
-_SWITCHED_OFF = ("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "AWS_USE_FIPS_ENDPOINT", "AWS_USE_DUALSTACK_ENDPOINT")
+# The first makes clients pass over the address, and no address of one's own goes together with the others.
+_SWITCHES = ("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "AWS_USE_FIPS_ENDPOINT", "AWS_USE_DUALSTACK_ENDPOINT")
 _PROXIES = ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy")
 
 
@@ -53,8 +52,7 @@ def to_set(connection: Connection, environment: Mapping[str, str]) -> dict[str, 
         "AWS_ACCESS_KEY_ID": connection.credentials.access_key_id,
         "AWS_SECRET_ACCESS_KEY": connection.credentials.secret_access_key,
         "AWS_DEFAULT_REGION": connection.region,
-        "AWS_REGION": connection.region,
-        **dict.fromkeys(_SWITCHED_OFF, "false"),
+        **_against_the_profile(environment),
         **_past_the_proxy(connection, environment),
     }
 
@@ -62,13 +60,28 @@ def to_set(connection: Connection, environment: Mapping[str, str]) -> dict[str, 
 def to_unset(environment: Mapping[str, str]) -> list[str]:
     """Return the variables that would lead a client elsewhere; `environment` is the client's so far."""
     addresses = [name for name in environment if re.fullmatch(r"AWS_ENDPOINT_URL_[A-Za-z0-9_]+", name)]
-    return [*_MISLEADING, *sorted({*_SERVICE_ADDRESSES, *addresses})]
+    return [*_MISLEADING, *_SWITCHES, *sorted({*_SERVICE_ADDRESSES, *addresses})]
 
 
 def shell_lines(connection: Connection, environment: Mapping[str, str]) -> str:
     """Return what a POSIX shell evaluates."""
     exports = [f"export {name}={shlex.quote(value)}" for name, value in to_set(connection, environment).items()]
     return "\n".join([f"unset {' '.join(to_unset(environment))}", *exports])
+
+
+def _against_the_profile(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return what switches off again what the user's default profile switches on; nothing, most often."""
+    from botocore.configloader import load_config
+    from botocore.exceptions import ConfigNotFound, ConfigParseError
+
+    try:
+        profiles = load_config(environment.get("AWS_CONFIG_FILE") or "~/.aws/config")["profiles"]
+    except (ConfigNotFound, ConfigParseError):
+        return {}
+    profile = profiles.get("default", {})
+    return {
+        name: "false" for name in _SWITCHES if str(profile.get(name.removeprefix("AWS_").lower())).lower() == "true"
+    }
 
 
 def _past_the_proxy(connection: Connection, environment: Mapping[str, str]) -> dict[str, str]:

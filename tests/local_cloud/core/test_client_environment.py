@@ -61,6 +61,7 @@ MISLED = {
     "AWS_USE_FIPS_ENDPOINT": "true",
     "AWS_USE_DUALSTACK_ENDPOINT": "true",
     "AWS_REGION": "eu-west-1",
+    "AWS_DEFAULT_REGION": "eu-west-1",
     "HTTP_PROXY": ELSEWHERE,
     "http_proxy": ELSEWHERE,
 }
@@ -110,6 +111,19 @@ def test_addresses_of_services_that_nobody_knew_are_unset_and_odd_names_are_not_
     assert "AWS_ENDPOINT_URL_NEW_SERVICE" in found
     assert not [name for name in found if not name.replace("_", "").isalnum()]
     assert "AWS_ENDPOINT_URL" not in found
+
+
+def test_the_default_profile_is_contradicted_only_where_it_leads_elsewhere(cloud: Connection, tmp_path):
+    config = tmp_path / "config"
+    assert len(client_environment.to_set(cloud, {"AWS_CONFIG_FILE": str(config)})) == 4
+    config.write_text(
+        "[default]\nregion = eu-west-1\nuse_fips_endpoint = False\n[profile x]\nuse_fips_endpoint = true\n"
+    )
+    assert len(client_environment.to_set(cloud, {"AWS_CONFIG_FILE": str(config)})) == 4
+    config.write_text(CONFIG)
+    found = client_environment.to_set(cloud, {"AWS_CONFIG_FILE": str(config)})
+    assert found["AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"] == found["AWS_USE_FIPS_ENDPOINT"] == "false"
+    assert "AWS_USE_DUALSTACK_ENDPOINT" not in found
 
 
 def test_the_proxy_is_passed_by_only_where_there_is_one(cloud: Connection):
