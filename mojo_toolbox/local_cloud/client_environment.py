@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import configparser
 import re
 import shlex
 from collections.abc import Mapping
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from mojo_toolbox.local_cloud.lifecycle import Connection
@@ -71,14 +73,12 @@ def shell_lines(connection: Connection, environment: Mapping[str, str]) -> str:
 
 def _against_the_profile(environment: Mapping[str, str]) -> dict[str, str]:
     """Return what switches off again what the user's default profile switches on; nothing, most often."""
-    from botocore.configloader import load_config
-    from botocore.exceptions import ConfigNotFound, ConfigParseError
-
+    parser = configparser.ConfigParser(interpolation=None, strict=False, default_section="")
     try:
-        profiles = load_config(environment.get("AWS_CONFIG_FILE") or "~/.aws/config")["profiles"]
-    except (ConfigNotFound, ConfigParseError):
+        parser.read(Path(environment.get("AWS_CONFIG_FILE") or "~/.aws/config").expanduser(), encoding="utf-8")
+    except (configparser.Error, OSError, UnicodeError):
         return {}
-    profile = profiles.get("default", {})
+    profile = parser["default"] if parser.has_section("default") else {}
     return {
         name: "false" for name in _SWITCHES if str(profile.get(name.removeprefix("AWS_").lower())).lower() == "true"
     }

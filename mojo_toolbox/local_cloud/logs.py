@@ -11,8 +11,8 @@ from typing import Any
 
 from mojo_toolbox.local_cloud.database import Database
 from mojo_toolbox.local_cloud.log_filters import filter_pattern
+from mojo_toolbox.local_cloud.log_requests import check_logs_request
 from mojo_toolbox.local_cloud.protocol import ServiceError
-from mojo_toolbox.local_cloud.validation import check_request
 
 # GetLogEvents answers at most this many events, or this many bytes of messages.
 MAX_EVENTS = 10_000
@@ -65,7 +65,7 @@ class LogsService:
         Raises:
             ServiceError: it is refused, with CloudWatch's code.
         """
-        check_request("logs", operation, request, code="InvalidParameterException")
+        check_logs_request(operation, request)
         return self._operations[operation](request)
 
     def append(self, group: str, stream: str, events: Sequence[tuple[int, str]]) -> None:
@@ -168,8 +168,8 @@ class LogsService:
 
     def _describe_groups(self, request: dict[str, Any]) -> dict[str, Any]:
         rows = self._database.execute("SELECT * FROM log_groups ORDER BY name")
-        prefix, pattern = request.get("logGroupNamePrefix", ""), request.get("logGroupNamePattern", "").lower()
-        rows = [row for row in rows if row["name"].startswith(prefix) and pattern in row["name"].lower()]
+        prefix, pattern = request.get("logGroupNamePrefix", ""), request.get("logGroupNamePattern", "")
+        rows = [row for row in rows if row["name"].startswith(prefix) and pattern in row["name"]]
         groups = [
             {
                 "logGroupName": row["name"],
@@ -212,7 +212,7 @@ class LogsService:
         return _page(streams, request, "logStreams")
 
     def _put_events(self, request: dict[str, Any]) -> dict[str, Any]:
-        events = sorted(((event["timestamp"], event["message"]) for event in request["logEvents"]), key=lambda e: e[0])
+        events = [(event["timestamp"], event["message"]) for event in request["logEvents"]]
         with self._database.transaction():
             stream_id = self._stream_id(request["logGroupName"], request["logStreamName"])
             self._insert(stream_id, events)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from mojo_toolbox.local_cloud.sagemaker.fields import Fields
+from mojo_toolbox.local_cloud.fields import Fields
 
 _NOT_PULLED = "images are not pulled: the program runs in a Python environment of this machine"
 _NO_IAM = "nothing is enforced by IAM: the owner may do everything"

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from mojo_toolbox.local_cloud.fields import refuse_unhonoured
 from mojo_toolbox.local_cloud.sagemaker.field_tables import FIELDS
-from mojo_toolbox.local_cloud.sagemaker.fields import refuse_unhonoured
 from mojo_toolbox.local_cloud.sagemaker.refusing import refused
 from mojo_toolbox.local_cloud.validation import check_request, service_shapes
 

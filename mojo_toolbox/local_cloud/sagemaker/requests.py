@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from mojo_toolbox.local_cloud.fields import refuse_unhonoured
 from mojo_toolbox.local_cloud.sagemaker.endpoint_rules import check_deployment, check_endpoint_config, check_weights
 from mojo_toolbox.local_cloud.sagemaker.field_tables import FIELDS
-from mojo_toolbox.local_cloud.sagemaker.fields import refuse_unhonoured
 from mojo_toolbox.local_cloud.sagemaker.model_rules import check_model
 from mojo_toolbox.local_cloud.sagemaker.tag_rules import check_tags
 from mojo_toolbox.local_cloud.sagemaker.training_rules import check_training_job

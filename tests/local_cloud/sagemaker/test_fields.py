@@ -7,16 +7,20 @@ from typing import Any
 
 import pytest
 
+from mojo_toolbox.local_cloud.fields import Fields, refuse_unhonoured
+from mojo_toolbox.local_cloud.log_requests import FIELDS as LOGS_FIELDS
 from mojo_toolbox.local_cloud.protocol import ServiceError
-from mojo_toolbox.local_cloud.sagemaker.field_tables import FIELDS
-from mojo_toolbox.local_cloud.sagemaker.fields import Fields, refuse_unhonoured
+from mojo_toolbox.local_cloud.sagemaker.field_tables import FIELDS as SAGEMAKER_FIELDS
 from mojo_toolbox.local_cloud.validation import service_shapes
 
+FIELDS = {**SAGEMAKER_FIELDS, **LOGS_FIELDS}
 DOCS = Path(__file__).parents[3] / "docs" / "local-cloud.md"
 RUNTIME = ("InvokeEndpoint", "InvokeEndpointWithResponseStream")
 
 
 def model_of(operation: str) -> dict[str, Any]:
+    if operation in LOGS_FIELDS:
+        return service_shapes("logs")
     return service_shapes("sagemaker-runtime" if operation in RUNTIME else "sagemaker")
 
 

@@ -109,3 +109,47 @@ def test_wrong_requests_name_their_member(logs):
     logs.append("/g", "s", [])
     with pytest.raises(ServiceError, match="nextToken is invalid"):
         logs.handle("GetLogEvents", {**WHERE, "nextToken": "x"})
+
+
+def events(*times: int, message: str = "m") -> list[dict]:
+    return [{"timestamp": time, "message": message} for time in times]
+
+
+@pytest.mark.parametrize(
+    ("operation", "request_", "says"),
+    [
+        ("PutLogEvents", {**WHERE, "logEvents": events(2, 1)}, "must be in chronological order"),
+        ("PutLogEvents", {**WHERE, "logEvents": events(1, 86_400_002)}, "cannot span more than 24 hours"),
+        ("PutLogEvents", {**WHERE, "logEvents": events(*[1] * 5, message="x" * 250_000)}, "exceeds limit of 1048576"),
+        ("PutLogEvents", {**WHERE, "logEvents": events(1), "entity": {"attributes": {"a": "b"}}}, "entity"),
+        ("CreateLogGroup", {"logGroupName": "/n", "tags": {"a": "b"}}, "keeps no tags of log groups"),
+        ("CreateLogGroup", {"logGroupName": "/n", "logGroupClass": "DELIVERY"}, "takes STANDARD"),
+        ("CreateLogGroup", {"logGroupName": "/n", "deletionProtectionEnabled": True}, "deletionProtectionEnabled"),
+        ("DescribeLogGroups", {"logGroupNamePrefix": "/g", "logGroupNamePattern": "g"}, "not both"),
+        ("DescribeLogGroups", {"logGroupIdentifiers": ["/g"]}, "does not offer"),
+        ("DescribeLogStreams", {"logGroupName": "/g", "logGroupIdentifier": "/g"}, "not both"),
+        (
+            "DescribeLogStreams",
+            {"logGroupName": "/g", "orderBy": "LastEventTime", "logStreamNamePrefix": "s"},
+            "Cannot order by LastEventTime with a logStreamNamePrefix",
+        ),
+        (
+            "FilterLogEvents",
+            {"logGroupName": "/g", "logStreamNames": ["s"], "logStreamNamePrefix": "s"},
+            "logStreamNames or logStreamNamePrefix, not both",
+        ),
+        ("FilterLogEvents", {"logGroupName": "/g", "startFromHead": False}, "takes True for"),
+    ],
+)
+def test_requests_that_cloudwatch_refuses_or_that_are_not_done_here(logs, operation, request_, says):
+    logs.append("/g", "s", [])
+    with pytest.raises(ServiceError, match=says) as caught:
+        logs.handle(operation, request_)
+    assert caught.value.code == "InvalidParameterException"
+    assert [group["logGroupName"] for group in logs.handle("DescribeLogGroups", {})["logGroups"]] == ["/g"]
+
+
+def test_names_of_groups_are_found_in_their_case(logs):
+    logs.append("/aws/DataLogs", "s", [])
+    found = [len(logs.handle("DescribeLogGroups", {"logGroupNamePattern": p})["logGroups"]) for p in ("Data", "data")]
+    assert found == [1, 0]

@@ -37,14 +37,16 @@ class Fields:
         return frozenset(parent for path in paths for parent in _parents(path))
 
 
-def refuse_unhonoured(operation: str, request: Mapping[str, Any], fields: Fields) -> None:
+def refuse_unhonoured(
+    operation: str, request: Mapping[str, Any], fields: Fields, *, code: str = "ValidationException"
+) -> None:
     """Refuse the first field that asks for something that would not be done.
 
     Raises:
         ServiceError: it names the field, and what the local cloud takes instead where there is something.
     """
     for path, value in _unhonoured(request, "", fields):
-        raise ServiceError("ValidationException", _words(operation, path, value, fields))
+        raise ServiceError(code, _words(operation, path, value, fields))
 
 
 def _words(operation: str, path: str, value: Any, fields: Fields) -> str:
