@@ -78,6 +78,12 @@ def stated_checksums(headers: Mapping[str, str]) -> dict[str, str]:
     }
 
 
+def without_checksums(headers: Mapping[str, str]) -> dict[str, str]:
+    """Return headers without the checksums that they state."""
+    names = {HEADER_PREFIX + algorithm.lower() for algorithm in ALGORITHMS}
+    return {name: value for name, value in headers.items() if name not in names}
+
+
 def known_algorithm(text: str) -> str:
     """Return an algorithm's name in capitals.
 

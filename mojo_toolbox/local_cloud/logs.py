@@ -12,7 +12,7 @@ from typing import Any
 from mojo_toolbox.local_cloud.database import Database
 from mojo_toolbox.local_cloud.log_filters import filter_pattern
 from mojo_toolbox.local_cloud.log_requests import check_logs_request
-from mojo_toolbox.local_cloud.protocol import ServiceError
+from mojo_toolbox.local_cloud.protocol import ServiceError, bounded_number
 
 # GetLogEvents answers at most this many events, or this many bytes of messages.
 MAX_EVENTS = 10_000
@@ -221,7 +221,7 @@ class LogsService:
     def _get_events(self, request: dict[str, Any]) -> dict[str, Any]:
         stream_id = self._stream_id(self._group_name(request), request["logStreamName"])
         token = request.get("nextToken")
-        match = re.fullmatch(r"([fb])/(\d+)", token) if token else None
+        match = re.fullmatch(r"([fb])/0*([0-9]{1,18})", token) if token else None
         if token and match is None:
             raise ServiceError("InvalidParameterException", "The specified nextToken is invalid.")
         forward = match[1] == "f" if match else bool(request.get("startFromHead"))
@@ -271,13 +271,11 @@ class LogsService:
             for row in rows
             if row["name"].startswith(prefix) and (names is None or row["name"] in names)
         }
-        token = request.get("nextToken", "0")
-        if not token.isdigit():
-            raise ServiceError("InvalidParameterException", "The specified nextToken is invalid.")
+        after = _token(request)
         matches = filter_pattern(request.get("filterPattern", ""))
         limit = min(request.get("limit", MAX_EVENTS), MAX_EVENTS)
         found: list[dict[str, Any]] = []
-        size, after = 0, int(token)
+        size = 0
         while True:
             batch = self._database.execute(
                 "SELECT e.* FROM log_events e JOIN log_streams s ON s.id = e.stream WHERE s.log_group = ? AND e.id > ? "
@@ -322,14 +320,19 @@ def _parts(message: str) -> Iterable[str]:
 
 
 def _page(items: list[dict[str, Any]], request: Mapping[str, Any], key: str) -> dict[str, Any]:
-    token = request.get("nextToken", "0")
-    if not token.isdigit():
-        raise ServiceError("InvalidParameterException", "The specified nextToken is invalid.")
-    start, limit = int(token), request.get("limit", DEFAULT_PAGE)
+    start, limit = _token(request), request.get("limit", DEFAULT_PAGE)
     answer: dict[str, Any] = {key: items[start : start + limit]}
     if start + limit < len(items):
         answer["nextToken"] = str(start + limit)
     return answer
+
+
+def _token(request: Mapping[str, Any]) -> int:
+    """Return the position that a token of ours names; 0 where there is none."""
+    number = bounded_number(request.get("nextToken", "0"), 2**62)
+    if number is None:
+        raise ServiceError("InvalidParameterException", "The specified nextToken is invalid.")
+    return number
 
 
 def _now() -> int:

@@ -11,7 +11,7 @@ from collections.abc import Collection
 from mojo_toolbox.local_cloud.aws_chunked import ChunkedDecoder
 from mojo_toolbox.local_cloud.checksums import HEADER_PREFIX, encode, new_checksum, stated_checksums
 from mojo_toolbox.local_cloud.http import Request
-from mojo_toolbox.local_cloud.protocol import ServiceError
+from mojo_toolbox.local_cloud.protocol import ServiceError, bounded_number
 from mojo_toolbox.local_cloud.signatures import PayloadRule
 
 
@@ -92,9 +92,10 @@ class SignedPayload:
 
 
 def _length(text: str) -> int:
-    if not (text.isascii() and text.isdigit()):
-        raise ServiceError("InvalidArgument", "The length of the body is stated as no number.")
-    return int(text)
+    number = bounded_number(text, 2**63)
+    if number is None:
+        raise ServiceError("InvalidArgument", "The length of the body is not stated as a number of bytes.")
+    return number
 
 
 def _decode_md5(text: str | None) -> bytes | None:

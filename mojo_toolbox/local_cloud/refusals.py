@@ -85,8 +85,11 @@ def render(error: ServiceError, request: Request, dialect: Dialect) -> Answer:
             f"</Error><RequestId>{request.request_id}</RequestId></ErrorResponse>"
         )
         return Answer(error.status, {"content-type": "text/xml", "x-amzn-requestid": request.request_id}, body.encode())
-    headers = {"content-type": "application/xml", "x-amz-request-id": request.request_id}
-    if error.status == HTTPStatus.NOT_MODIFIED or request.method == "HEAD":
+    headers = {"content-type": "application/xml", "x-amz-request-id": request.request_id, **error.headers}
+    if error.status == HTTPStatus.NOT_MODIFIED:
+        # There is no body that could have a type.
+        return Answer(error.status, {name: value for name, value in headers.items() if name != "content-type"})
+    if request.method == "HEAD":
         return Answer(error.status, headers)
     body = (
         '<?xml version="1.0" encoding="UTF-8"?>\n'

@@ -110,7 +110,7 @@ def http_time(text: str) -> float | None:
     """Return the seconds since 1970 of an HTTP date, None when it is none."""
     try:
         return parsedate_to_datetime(text).timestamp()
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
 
 

@@ -10,7 +10,7 @@ from xml.sax.saxutils import escape
 from mojo_toolbox.local_cloud.credentials import Key, KeyRing
 from mojo_toolbox.local_cloud.home import ACCOUNT_ID, new_access_key_id
 from mojo_toolbox.local_cloud.http import Answer, Request
-from mojo_toolbox.local_cloud.protocol import ServiceError
+from mojo_toolbox.local_cloud.protocol import ServiceError, bounded_number
 
 _NAMESPACE = "https://sts.amazonaws.com/doc/2011-06-15/"
 _ROLE_ARN = re.compile(r"arn:aws[a-z-]*:iam::(\d{12}):role/(?:.+/)?([\w+=,.@-]{1,64})")
@@ -87,13 +87,14 @@ def _session_name(name: str, field: str) -> str:
 def _duration(parameters: dict[str, str], limits: tuple[int, int, int]) -> int:
     least, most, default = limits
     text = parameters.get("DurationSeconds", str(default))
-    if not text.isascii() or not text.isdigit() or not least <= int(text) <= most:
+    seconds = bounded_number(text, most)
+    if seconds is None or seconds < least:
         raise ServiceError(
             "ValidationError",
             f"1 validation error detected: Value '{text}' at 'durationSeconds' failed to satisfy constraint: "
             f"Member must have value between {least} and {most}",
         )
-    return int(text)
+    return seconds
 
 
 def _credentials(key: Key) -> dict[str, object]:

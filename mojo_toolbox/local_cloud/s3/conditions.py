@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from mojo_toolbox.local_cloud.s3 import call as s3_call
 from mojo_toolbox.local_cloud.s3.errors import ObjectStoreError, no_such_key, precondition_failed
 from mojo_toolbox.local_cloud.s3.records import ObjectRecord
 from mojo_toolbox.local_cloud.s3.store import Condition
 from mojo_toolbox.local_cloud.sigv2 import http_time
+
+# What a client that keeps a copy renews with the answer that nothing has changed.
+_SHOWN_UNCHANGED = {"cache-control", "etag", "expires", "last-modified"}
 
 
 def check_read(record: ObjectRecord, headers: Mapping[str, str], *, prefix: str = "") -> None:
@@ -32,7 +36,8 @@ def check_read(record: ObjectRecord, headers: Mapping[str, str], *, prefix: str 
     if unchanged:
         if prefix:
             raise precondition_failed("If-None-Match")
-        raise ObjectStoreError("NotModified", "Not Modified", 304)
+        shown = {name: value for name, value in s3_call.described(record).items() if name in _SHOWN_UNCHANGED}
+        raise ObjectStoreError("NotModified", "Not Modified", 304, headers=shown)
 
 
 def write_condition(key: str, headers: Mapping[str, str]) -> Condition | None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 from mojo_toolbox.local_cloud.http import Answer
 from mojo_toolbox.local_cloud.s3 import call as s3_call
 from mojo_toolbox.local_cloud.s3 import xml
 from mojo_toolbox.local_cloud.s3.call import Call
 from mojo_toolbox.local_cloud.s3.errors import ObjectStoreError
+from mojo_toolbox.local_cloud.s3.routes import Route
 from mojo_toolbox.local_cloud.s3.store import ObjectStore
 
 _OWNER = f"<Owner><ID>{s3_call.owner()['ID']}</ID><DisplayName>owner</DisplayName></Owner>"
@@ -29,28 +32,32 @@ class _Kind:
     default: str | None = None
     missing: str = ""
     put_status: int = 200
+    deletable: bool = False
 
 
 _KINDS = {
     "accelerate": _Kind("AccelerateConfiguration", default=""),
     "acl": _Kind("AccessControlPolicy", default=_FULL_CONTROL),
-    "cors": _Kind("CORSConfiguration", missing="NoSuchCORSConfiguration"),
+    "cors": _Kind("CORSConfiguration", missing="NoSuchCORSConfiguration", deletable=True),
     "encryption": _Kind(
         "ServerSideEncryptionConfiguration",
         default="<Rule><ApplyServerSideEncryptionByDefault><SSEAlgorithm>AES256</SSEAlgorithm>"
         "</ApplyServerSideEncryptionByDefault><BucketKeyEnabled>false</BucketKeyEnabled></Rule>",
+        deletable=True,
     ),
-    "lifecycle": _Kind("LifecycleConfiguration", missing="NoSuchLifecycleConfiguration"),
+    "lifecycle": _Kind("LifecycleConfiguration", missing="NoSuchLifecycleConfiguration", deletable=True),
     "logging": _Kind("BucketLoggingStatus", default=""),
     "notification": _Kind("NotificationConfiguration", default=""),
     "object-lock": _Kind("ObjectLockConfiguration", missing="ObjectLockConfigurationNotFoundError"),
-    "ownershipControls": _Kind("OwnershipControls", missing="OwnershipControlsNotFoundError"),
-    "policy": _Kind("", missing="NoSuchBucketPolicy", put_status=204),
-    "publicAccessBlock": _Kind("PublicAccessBlockConfiguration", missing="NoSuchPublicAccessBlockConfiguration"),
-    "replication": _Kind("ReplicationConfiguration", missing="ReplicationConfigurationNotFoundError"),
+    "ownershipControls": _Kind("OwnershipControls", missing="OwnershipControlsNotFoundError", deletable=True),
+    "policy": _Kind("", missing="NoSuchBucketPolicy", put_status=204, deletable=True),
+    "publicAccessBlock": _Kind(
+        "PublicAccessBlockConfiguration", missing="NoSuchPublicAccessBlockConfiguration", deletable=True
+    ),
+    "replication": _Kind("ReplicationConfiguration", missing="ReplicationConfigurationNotFoundError", deletable=True),
     "requestPayment": _Kind("RequestPaymentConfiguration", default="<Payer>BucketOwner</Payer>"),
-    "tagging": _Kind("Tagging", missing="NoSuchTagSet", put_status=204),
-    "website": _Kind("WebsiteConfiguration", missing="NoSuchWebsiteConfiguration"),
+    "tagging": _Kind("Tagging", missing="NoSuchTagSet", put_status=204, deletable=True),
+    "website": _Kind("WebsiteConfiguration", missing="NoSuchWebsiteConfiguration", deletable=True),
 }
 # Kinds of which a bucket has several, told apart by ?id=.
 _NUMBERED = {
@@ -61,7 +68,6 @@ _NUMBERED = {
 }
 # Accepting one of these would promise what does not happen.
 _REFUSED_PUTS = {"object-lock", "replication"}
-NAMES = frozenset(_KINDS) | frozenset(_NUMBERED)
 
 
 class BucketDocuments:
@@ -71,7 +77,17 @@ class BucketDocuments:
         self._store = store
         self._database = store.database
 
-    def handle(self, call: Call, name: str) -> Answer:
+    def routes(self) -> Iterator[Route]:
+        """Yield what can be asked of each sub-resource."""
+        for name, kind in _KINDS.items():
+            for method in ("GET", "PUT", *(["DELETE"] if kind.deletable else [])):
+                yield Route(method, name, partial(self._handle, name=name))
+        for name in _NUMBERED:
+            yield Route("GET", name, partial(self._handle, name=name), ("continuation-token", "id"))
+            for method in ("PUT", "DELETE"):
+                yield Route(method, name, partial(self._handle, name=name), ("id",))
+
+    def _handle(self, call: Call, *, name: str) -> Answer:
         """Answer a request for the sub-resource `name`.
 
         Raises:
@@ -87,10 +103,6 @@ class BucketDocuments:
         if call.method == "DELETE":
             self._database.execute("DELETE FROM s3_documents WHERE bucket = ? AND name = ?", (call.bucket, stored_name))
             return Answer(204)
-        if call.method != "GET":
-            raise ObjectStoreError(
-                "MethodNotAllowed", "The specified method is not allowed against this resource.", 405
-            )
         return self._get(call, kind, stored_name)
 
     def _get(self, call: Call, kind: _Kind, stored_name: str) -> Answer:

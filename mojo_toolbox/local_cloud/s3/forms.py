@@ -120,7 +120,7 @@ def check_form(fields: Mapping[str, str], bucket: str, keys: KeyRing) -> tuple[i
         document = json.loads(base64.b64decode(policy))
         expires = datetime.fromisoformat(document["expiration"]).timestamp()
         conditions = [_condition(one) for one in document["conditions"]]
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise ObjectStoreError("InvalidPolicyDocument", "Invalid Policy: it cannot be read.") from error
     if time.time() > expires:
         raise _against_policy("Policy expired.")

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Mapping
 from mojo_toolbox.local_cloud.checksums import DEFAULT_ALGORITHM, known_algorithm
 from mojo_toolbox.local_cloud.http import Answer
 from mojo_toolbox.local_cloud.payload import SignedPayload
+from mojo_toolbox.local_cloud.protocol import bounded_number
 from mojo_toolbox.local_cloud.s3.blobs import Segment
 from mojo_toolbox.local_cloud.s3.call import Call
 from mojo_toolbox.local_cloud.s3.errors import ObjectStoreError
@@ -38,9 +39,9 @@ class Intake:
         """
         headers = call.headers
         length = headers.get("x-amz-decoded-content-length") if rule.streaming else headers.get("content-length")
-        if sized and (length is None or not (length.isascii() and length.isdigit())):
+        if sized and not (length and length.isascii() and length.isdigit()):
             raise ObjectStoreError("MissingContentLength", "You must provide the Content-Length HTTP header.", 411)
-        if int(length or 0) > MAX_BODY_BYTES:
+        if sized and bounded_number(length or "", MAX_BODY_BYTES) is None:
             raise ObjectStoreError(
                 "EntityTooLarge", "Your proposed upload exceeds the maximum allowed size of 5 GiB: upload it in parts."
             )

@@ -37,6 +37,15 @@ class StatedPart:
     checksums: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class StatedWhole:
+    """What the client states of the object when it completes the upload."""
+
+    checksums: Mapping[str, str] = field(default_factory=dict)
+    checksum_type: str | None = None
+    size: int | None = None
+
+
 class MultipartUploads:
     """The uploads of one store."""
 
@@ -124,23 +133,25 @@ class MultipartUploads:
         upload: Upload,
         stated: Sequence[StatedPart],
         *,
-        whole: Mapping[str, str],
+        whole: StatedWhole,
         condition: Condition | None,
     ) -> ObjectRecord:
-        """Make an object of the parts that the client names; `whole` are checksums it states of the object.
+        """Make an object of the parts that the client names, if it is what the client states of the whole.
 
         Raises:
-            ObjectStoreError: InvalidPart, InvalidPartOrder, EntityTooSmall, BadDigest, NoSuchUpload.
+            ObjectStoreError: InvalidPart, InvalidPartOrder, EntityTooSmall, InvalidRequest, BadDigest, NoSuchUpload.
         """
+        _check_kinds(upload, stated, whole)
         with self._database.transaction() as connection:
             self.find(upload.bucket, upload.key, upload.id)
             parts = _chosen_parts({part.number: part for part in self.parts(upload)}, stated)
+            _check_size(sum(part.segment.size for part in parts), whole)
             etag = hashlib.md5(b"".join(bytes.fromhex(part.etag) for part in parts), usedforsecurity=False).hexdigest()
             etag = f"{etag}-{len(parts)}"
             new = NewObject(
                 headers=upload.headers,
                 tags=upload.tags,
-                checksums=_checksum_of_whole(upload, parts, whole),
+                checksums=_checksum_of_whole(upload, parts, whole.checksums),
                 checksum_type=upload.checksum_type,
                 parts=[PartRecord(part.number, part.segment.size, part.checksums) for part in parts],
             )
@@ -161,6 +172,35 @@ class MultipartUploads:
             return unreferenced(connection, [row["blob"] for row in rows])
 
 
+def _check_kinds(upload: Upload, stated: Sequence[StatedPart], whole: StatedWhole) -> None:
+    """Refuse checksums of another kind than the upload was created with."""
+    algorithm, kind = upload.checksum_algorithm, upload.checksum_type
+    if whole.checksum_type not in (None, kind):
+        raise _mismatch(f"The upload was created using the {kind} checksum mode.", "use the same checksum mode")
+    if foreign := sorted(whole.checksums.keys() - {algorithm}):
+        created = f"The upload was created using a {algorithm.lower()} checksum."
+        raise _mismatch(created, f"use the same algorithm, not {foreign[0].lower()}")
+    if kind == "COMPOSITE":
+        bare = next((part.number for part in stated if algorithm not in part.checksums), None)
+        if bare is not None:
+            raise _mismatch(
+                f"The upload was created using a {algorithm.lower()} checksum.",
+                f"include the checksum for each part. It was missing for part {bare} in the request",
+            )
+
+
+def _mismatch(created: str, must: str) -> ObjectStoreError:
+    return ObjectStoreError("InvalidRequest", f"{created} The complete request must {must}.")
+
+
+def _check_size(size: int, whole: StatedWhole) -> None:
+    if whole.size not in (None, size):
+        raise ObjectStoreError(
+            "InvalidRequest",
+            f"The x-amz-mp-object-size of {whole.size} bytes does not match the size of the parts: {size} bytes.",
+        )
+
+
 def _chosen_parts(there: Mapping[int, Part], stated: Sequence[StatedPart]) -> list[Part]:
     numbers = [one.number for one in stated]
     if not numbers:
@@ -177,7 +217,7 @@ def _chosen_parts(there: Mapping[int, Part], stated: Sequence[StatedPart]) -> li
                 "its entity tag does not match.",
             )
         for algorithm, value in one.checksums.items():
-            if part.checksums.get(algorithm, value) != value:
+            if part.checksums.get(algorithm) != value:
                 raise ObjectStoreError("InvalidPart", f"The {algorithm} of part {one.number} does not match.")
         chosen.append(part)
     small = next((part for part in chosen[:-1] if part.segment.size < _MIN_PART_BYTES), None)

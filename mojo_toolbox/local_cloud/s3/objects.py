@@ -6,22 +6,26 @@ import re
 from collections.abc import Mapping
 from urllib.parse import unquote
 
-from mojo_toolbox.local_cloud import checksums
 from mojo_toolbox.local_cloud.http import Answer, FileBody
 from mojo_toolbox.local_cloud.payload import SignedPayload
+from mojo_toolbox.local_cloud.protocol import bounded_number
 from mojo_toolbox.local_cloud.s3 import call as s3_call
-from mojo_toolbox.local_cloud.s3.blobs import READ_SIZE, Segment
+from mojo_toolbox.local_cloud.s3.blobs import Segment
 from mojo_toolbox.local_cloud.s3.call import Call
 from mojo_toolbox.local_cloud.s3.conditions import check_read, write_condition
+from mojo_toolbox.local_cloud.s3.copying import summed_copy
 from mojo_toolbox.local_cloud.s3.errors import ObjectStoreError
 from mojo_toolbox.local_cloud.s3.intake import Intake, chosen_checksums
 from mojo_toolbox.local_cloud.s3.records import NewObject, ObjectRecord
 from mojo_toolbox.local_cloud.s3.store import Condition, ObjectStore, check_key
 from mojo_toolbox.local_cloud.signatures import PayloadRule
 
-_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+_RANGE = re.compile(r"bytes=([0-9]*)-([0-9]*)")
+# Farther than any object reaches: a position with more digits is read as this one.
+_FAR = 2**63
+_ATTRIBUTES = {"Checksum", "ETag", "ObjectParts", "ObjectSize", "StorageClass"}
 # A presigned URL may say how the answer is to be labelled.
-_OVERRIDES = {
+OVERRIDES = {
     f"response-{name}": name
     for name in (
         "cache-control",
@@ -70,7 +74,7 @@ class ObjectRoutes:
         try:
             check_read(record, call.headers)
             headers = s3_call.described(record)
-            overrides = {header: call.query[name] for name, header in _OVERRIDES.items() if name in call.query}
+            overrides = {header: call.query[name] for name, header in OVERRIDES.items() if name in call.query}
             headers |= s3_call.checked_values(overrides)
             start, length, partial = self._window(call, record, headers)
             if not partial and call.headers.get("x-amz-checksum-mode", "").upper() == "ENABLED":
@@ -92,51 +96,53 @@ class ObjectRoutes:
         return Answer(204)
 
     def copy(self, call: Call) -> Answer:
-        """Answer CopyObject: the copy shares the bytes of its source, so it takes no time and no space."""
-        source_bucket, source_key = copy_source(call.headers)
-        replace = call.headers.get("x-amz-metadata-directive", "COPY").upper() == "REPLACE"
-        replace_tags = call.headers.get("x-amz-tagging-directive", "COPY").upper() == "REPLACE"
-        if (source_bucket, source_key) == (call.bucket, call.key) and not replace and not _changes_itself(call):
+        """Answer CopyObject: the copy shares the bytes of its source, so it takes no space."""
+        source = copy_source(call.headers)
+        if source == (call.bucket, call.key) and not _replaces(call, "metadata") and not _changes_itself(call):
             raise ObjectStoreError(
                 "InvalidRequest",
                 "This copy request is illegal because it is trying to copy an object to itself without changing the "
                 "object's metadata, storage class, website redirect location or encryption attributes.",
             )
-        computed = self._computed_checksum(source_bucket, source_key, call.headers.get("x-amz-checksum-algorithm"))
-        # One transaction: the source cannot change between the check of its conditions and the copy.
-        with self._store.database.transaction() as connection:
-            source = self._store.find(source_bucket, source_key)
-            check_read(source, call.headers, prefix="x-amz-copy-source-")
-            if computed is not None and computed[0] != source.id:
-                raise ObjectStoreError("OperationAborted", "The source was replaced while it was copied.", 409)
-            sums = dict(source.checksums) if computed is None else computed[1]
-            kind = source.checksum_type if computed is None else "FULL_OBJECT"
-            record, unused = self._store.put_within(
-                connection,
-                call.bucket,
-                call.key,
-                segments=self._store.segments(source),
-                etag=source.etag,
-                new=NewObject(
-                    headers=_copied_headers(call, source, replace=replace),
-                    tags=s3_call.header_tags(call.headers) if replace_tags else source.tags,
-                    checksums=sums,
-                    checksum_type=kind,
-                    parts=source.parts,
-                ),
-                condition=write_condition(call.key, call.headers),
-            )
-        self._store.blobs.discard(unused)
+        record = None
+        while record is None:
+            record = self._copied(call, *source)
         return s3_call.xml_answer(
             "CopyObjectResult",
             {
                 "LastModified": s3_call.iso_time(record.modified),
                 "ETag": f'"{record.etag}"',
-                **s3_call.checksum_elements(sums),
-                "ChecksumType": kind if sums else None,
+                **s3_call.checksum_elements(record.checksums),
+                "ChecksumType": record.checksum_type,
             },
             headers=s3_call.encryption_headers(record.headers),
         )
+
+    def _copied(self, call: Call, bucket: str, key: str) -> ObjectRecord | None:
+        """Return the copy; None when the source was replaced while it was read, so that it has to be read again."""
+        check_read(self._store.find(bucket, key), call.headers, prefix="x-amz-copy-source-")
+        summed = summed_copy(self._store, bucket, key, call.headers.get("x-amz-checksum-algorithm"))
+        # One transaction: the source cannot change between the check of its conditions and the copy.
+        with self._store.database.transaction() as connection:
+            source = self._store.find(bucket, key)
+            check_read(source, call.headers, prefix="x-amz-copy-source-")
+            if summed.source != source.id:
+                return None
+            record, unused = self._store.put_within(
+                connection,
+                call.bucket,
+                call.key,
+                segments=self._store.segments(source),
+                etag=summed.etag,
+                new=NewObject(
+                    headers=_copied_headers(call, source),
+                    tags=s3_call.header_tags(call.headers) if _replaces(call, "tagging") else source.tags,
+                    checksums=summed.checksums,
+                ),
+                condition=write_condition(call.key, call.headers),
+            )
+        self._store.blobs.discard(unused)
+        return record
 
     def get_tags(self, call: Call) -> Answer:
         """Answer GetObjectTagging."""
@@ -160,6 +166,8 @@ class ObjectRoutes:
         """Answer GetObjectAttributes."""
         record = self._store.find(call.bucket, call.key)
         wanted = {one.strip() for one in call.headers.get("x-amz-object-attributes", "").split(",")}
+        if not wanted <= _ATTRIBUTES:
+            raise ObjectStoreError("InvalidArgument", "Invalid attribute name specified.")
         content: dict[str, object] = {}
         if "ETag" in wanted:
             content["ETag"] = record.etag
@@ -174,8 +182,6 @@ class ObjectRoutes:
             content["StorageClass"] = record.headers.get("x-amz-storage-class", "STANDARD")
         if "ObjectSize" in wanted:
             content["ObjectSize"] = record.size
-        if not content:
-            raise ObjectStoreError("InvalidArgument", "x-amz-object-attributes names no known attribute.")
         headers = {"last-modified": s3_call.described(record)["last-modified"]}
         return s3_call.xml_answer("GetObjectAttributesResponse", content, headers=headers)
 
@@ -196,20 +202,6 @@ class ObjectRoutes:
             headers["content-range"] = f"bytes {start}-{start + length - 1}/{size}"
         return start, length, True
 
-    def _computed_checksum(self, bucket: str, key: str, wanted: str | None) -> tuple[int, dict[str, str]] | None:
-        """Compute the checksum that a copy asks for; None where the source has it. Returns the source's id with it."""
-        if wanted is None:
-            return None
-        algorithm = checksums.known_algorithm(wanted)
-        record, file = self._store.open_record(bucket, key)
-        with file:
-            if algorithm in record.checksums:
-                return None
-            running = checksums.new_checksum(algorithm)
-            while data := file.read(READ_SIZE):
-                running.update(data)
-        return record.id, {algorithm: checksums.encode(running.digest())}
-
 
 def requested_range(header: str | None, size: int) -> tuple[int, int] | None:
     """Return start and length of a Range header; None when there is none, or one that HTTP says to ignore.
@@ -220,17 +212,24 @@ def requested_range(header: str | None, size: int) -> tuple[int, int] | None:
     found = _RANGE.fullmatch((header or "").strip())
     if found is None or not (found[1] or found[2]):
         return None
-    if not found[1]:
-        start, end = max(0, size - int(found[2])), size - 1
-        unsatisfiable = int(found[2]) == 0 or size == 0
+    first, last = (None if text == "" else _position(text) for text in found.groups())
+    if first is None:
+        start, end = max(0, size - (last or 0)), size - 1
+        unsatisfiable = not last or size == 0
     else:
-        start, end = int(found[1]), min(int(found[2] or size - 1), size - 1)
-        if found[2] and int(found[2]) < start:
+        if last is not None and last < first:
             return None
+        start, end = first, size - 1 if last is None else min(last, size - 1)
         unsatisfiable = start >= size
     if unsatisfiable:
-        raise ObjectStoreError("InvalidRange", "The requested range is not satisfiable", 416)
+        headers = {"content-range": f"bytes */{size}"}
+        raise ObjectStoreError("InvalidRange", "The requested range is not satisfiable", 416, headers=headers)
     return start, end - start + 1
+
+
+def _position(digits: str) -> int:
+    number = bounded_number(digits, _FAR)
+    return _FAR if number is None else number
 
 
 def copy_source(headers: Mapping[str, str]) -> tuple[str, str]:
@@ -247,13 +246,22 @@ def copy_source(headers: Mapping[str, str]) -> tuple[str, str]:
     return bucket, key
 
 
-def _copied_headers(call: Call, source: ObjectRecord, *, replace: bool) -> dict[str, str]:
-    if replace:
-        return s3_call.kept_headers(call.headers)
+def _copied_headers(call: Call, source: ObjectRecord) -> dict[str, str]:
     own = s3_call.kept_headers(call.headers)
-    changed = {name: own[name] for name in own if name.startswith(("x-amz-server-side", "x-amz-storage-class"))}
-    kept = {name: value for name, value in source.headers.items() if not name.startswith("x-amz-storage-class")}
+    if _replaces(call, "metadata"):
+        return own
+    # S3 takes these from the request alone, but for the encryption, which stays unless the request changes it.
+    never_copied = ("x-amz-storage-class", "x-amz-website-redirect-location")
+    changed = {name: own[name] for name in own if name.startswith(("x-amz-server-side", *never_copied))}
+    kept = {name: value for name, value in source.headers.items() if not name.startswith(never_copied)}
     return kept | changed
+
+
+def _replaces(call: Call, what: str) -> bool:
+    directive = call.headers.get(f"x-amz-{what}-directive", "COPY").upper()
+    if directive not in ("COPY", "REPLACE"):
+        raise ObjectStoreError("InvalidArgument", f"Unknown {what} directive.")
+    return directive == "REPLACE"
 
 
 def _changes_itself(call: Call) -> bool:
@@ -274,7 +282,7 @@ def _delete_condition(call: Call) -> Condition | None:
 
 
 def _part_window(record: ObjectRecord, text: str, headers: dict[str, str]) -> tuple[int, int]:
-    number = int(text) if text.isascii() and text.isdigit() else 0
+    number = bounded_number(text, 2**31) or 0
     if not record.parts:
         if number != 1:
             raise ObjectStoreError("InvalidPartNumber", "The requested partnumber is not satisfiable", 416)

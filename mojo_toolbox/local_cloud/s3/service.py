@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import replace
 
 from mojo_toolbox.local_cloud.body import Body
+from mojo_toolbox.local_cloud.checksums import without_checksums
 from mojo_toolbox.local_cloud.credentials import KeyRing
 from mojo_toolbox.local_cloud.http import Answer, Request
 from mojo_toolbox.local_cloud.payload import SignedPayload
@@ -16,7 +17,8 @@ from mojo_toolbox.local_cloud.s3.call import Call
 from mojo_toolbox.local_cloud.s3.errors import ObjectStoreError
 from mojo_toolbox.local_cloud.s3.form_upload import FormUpload
 from mojo_toolbox.local_cloud.s3.intake import Intake
-from mojo_toolbox.local_cloud.s3.objects import ObjectRoutes
+from mojo_toolbox.local_cloud.s3.objects import OVERRIDES, ObjectRoutes
+from mojo_toolbox.local_cloud.s3.routes import Operation, Route, Routes
 from mojo_toolbox.local_cloud.s3.store import ObjectStore
 from mojo_toolbox.local_cloud.s3.uploads import UploadRoutes
 from mojo_toolbox.local_cloud.signatures import Verified
@@ -24,25 +26,9 @@ from mojo_toolbox.local_cloud.threads import in_thread
 
 # CompleteMultipartUpload with 10,000 parts and their checksums is the longest document: about 2 MB.
 _MAX_DOCUMENT_BYTES = 8 * 1024 * 1024
-_NOT_OFFERED = frozenset(
-    [
-        "abac",
-        "annotation",
-        "legal-hold",
-        "metadataConfiguration",
-        "metadataTable",
-        "renameObject",
-        "restore",
-        "retention",
-        "select",
-        "session",
-        "torrent",
-        "encryption",
-    ]
-)
-
-Operation = Callable[[Call], Answer]
-Table = dict[str, dict[str, Operation]]
+_LIST = ("delimiter", "encoding-type", "max-keys", "prefix")
+_READ = ("partNumber", "versionId", *OVERRIDES)
+_VERSION = ("versionId",)
 
 
 class S3Service:
@@ -54,45 +40,52 @@ class S3Service:
         self._objects = ObjectRoutes(store)
         self._uploads = UploadRoutes(store)
         self._documents = documents.BucketDocuments(store)
-        # By method, then by query parameter, where "" is what a request without any of the others means.
-        self._of_buckets: Table = {
-            "GET": {
-                "location": self._buckets.location,
-                "versioning": self._versioning,
-                "policyStatus": self._policy_status,
-                "uploads": self._uploads.list_uploads,
-                "versions": self._buckets.list_versions,
-                "list-type": self._buckets.list_v2,
-                "": self._buckets.list_v1,
-            },
-            "HEAD": {"": self._buckets.head},
-            "PUT": {"versioning": self._put_versioning, "": self._buckets.create},
-            "POST": {"delete": self._buckets.delete_objects},
-            "DELETE": {"": self._buckets.delete},
-        }
-        self._of_objects: Table = {
-            "GET": {
-                "tagging": self._objects.get_tags,
-                "acl": self._object_acl,
-                "uploadId": self._uploads.list_parts,
-                "attributes": self._objects.attributes,
-                "": self._objects.get,
-            },
-            "HEAD": {"": self._objects.get},
-            # A body that is an object or a part is taken in elsewhere: what is left are copies and documents.
-            "PUT": {
-                "tagging": self._objects.put_tags,
-                "acl": self._object_acl,
-                "uploadId": self._uploads.copy_part,
-                "": self._objects.copy,
-            },
-            "POST": {"uploads": self._uploads.create, "uploadId": self._uploads.complete},
-            "DELETE": {
-                "tagging": self._objects.delete_tags,
-                "uploadId": self._uploads.abort,
-                "": self._objects.delete,
-            },
-        }
+        self._of_service = Routes(
+            Route(
+                "GET",
+                "",
+                self._buckets.list_buckets,
+                ("bucket-region", "continuation-token", "max-buckets", "prefix"),
+            )
+        )
+        self._of_buckets = Routes(*self._bucket_routes())
+        self._of_objects = Routes(*self._object_routes())
+
+    def _bucket_routes(self) -> Iterator[Route]:
+        buckets, uploads = self._buckets, self._uploads
+        yield Route("GET", "location", buckets.location)
+        yield Route("GET", "versioning", self._versioning)
+        yield Route("PUT", "versioning", self._put_versioning)
+        yield Route("GET", "policyStatus", self._policy_status)
+        listed = ("delimiter", "encoding-type", "key-marker", "max-uploads", "prefix", "upload-id-marker")
+        yield Route("GET", "uploads", uploads.list_uploads, listed)
+        yield Route("GET", "versions", buckets.list_versions, (*_LIST, "key-marker", "version-id-marker"))
+        yield Route("GET", "list-type", buckets.list_v2, (*_LIST, "continuation-token", "fetch-owner", "start-after"))
+        yield Route("POST", "delete", buckets.delete_objects)
+        yield from self._documents.routes()
+        yield Route("GET", "", buckets.list_v1, (*_LIST, "marker"))
+        yield Route("HEAD", "", buckets.head)
+        yield Route("PUT", "", buckets.create)
+        yield Route("DELETE", "", buckets.delete)
+
+    def _object_routes(self) -> Iterator[Route]:
+        objects, uploads = self._objects, self._uploads
+        yield Route("GET", "tagging", objects.get_tags, _VERSION)
+        yield Route("PUT", "tagging", objects.put_tags, _VERSION)
+        yield Route("DELETE", "tagging", objects.delete_tags, _VERSION)
+        yield Route("GET", "acl", self._object_acl, _VERSION)
+        yield Route("PUT", "acl", self._object_acl, _VERSION)
+        yield Route("GET", "attributes", objects.attributes, _VERSION)
+        yield Route("POST", "uploads", uploads.create)
+        yield Route("POST", "uploadId", uploads.complete)
+        yield Route("GET", "uploadId", uploads.list_parts, ("max-parts", "part-number-marker"))
+        yield Route("DELETE", "uploadId", uploads.abort)
+        # A body that is an object or a part is taken in elsewhere: these two answer copies.
+        yield Route("PUT", "uploadId", uploads.copy_part, ("partNumber",))
+        yield Route("PUT", "", objects.copy)
+        yield Route("GET", "", objects.get, _READ)
+        yield Route("HEAD", "", objects.get, _READ)
+        yield Route("DELETE", "", objects.delete, _VERSION)
 
     async def handle(self, request: Request, verified: Verified, body: Body) -> Answer:
         """Answer one request whose signature holds; the hash of its body is checked here.
@@ -105,13 +98,16 @@ class S3Service:
         headers = s3_call.effective_headers(request)
         request = replace(request, headers=headers)
         call = Call(request, bucket, key, request.query, headers, verified.region)
-        if _is_streamed(call):
+        operation = self._operation(call)
+        if operation in (self._objects.copy, self._uploads.copy_part) and "x-amz-copy-source" not in headers:
             return await self._take_in(call, verified, body)
+        if operation == self._uploads.complete:
+            # The checksums in its headers are those of the object, not of the document.
+            request = replace(request, headers=without_checksums(headers))
         payload = SignedPayload(request, verified.payload)
         pieces = payload.feed(await body.read(_MAX_DOCUMENT_BYTES))
         payload.finish()
-        call = replace(call, body=b"".join(pieces))
-        return await in_thread(self._operation(call), call)
+        return await in_thread(operation, replace(call, body=b"".join(pieces)))
 
     async def handle_form(self, request: Request, keys: KeyRing, body: Body) -> Answer:
         """Answer an upload by form: its signature is among its fields, so it is checked here.
@@ -143,23 +139,12 @@ class S3Service:
         return await in_thread(intake.finish)
 
     def _operation(self, call: Call) -> Operation:
-        """Return what answers the request: the first of its method whose query parameter is there."""
-        if not call.bucket:
-            table: Table = {"GET": {"": self._buckets.list_buckets}}
-        elif call.key:
-            table = self._of_objects
-        else:
-            document = next((name for name in call.query if name in documents.NAMES), None)
-            if document is not None:
-                return lambda call: self._documents.handle(call, document)
-            table = self._of_buckets
+        if not call.bucket and call.key:
+            raise ObjectStoreError("InvalidBucketName", "The specified bucket is not valid: its name is empty.")
+        routes = self._of_objects if call.key else self._of_buckets if call.bucket else self._of_service
+        operation = routes.find(call)
         s3_call.check_version(call.query.get("versionId", ""))
-        if names := call.query.keys() & _NOT_OFFERED:
-            raise ObjectStoreError("NotImplemented", f"The local cloud does not implement {min(names)}.", 501)
-        for parameter, operation in table.get(call.method, {}).items():
-            if not parameter or parameter in call.query:
-                return operation
-        raise ObjectStoreError("MethodNotAllowed", "The specified method is not allowed against this resource.", 405)
+        return operation
 
     def _versioning(self, call: Call) -> Answer:
         self._store.bucket(call.bucket)
@@ -178,13 +163,3 @@ class S3Service:
     def _object_acl(self, call: Call) -> Answer:
         self._store.find(call.bucket, call.key)
         return documents.object_acl() if call.method == "GET" else Answer(200)
-
-
-def _is_streamed(call: Call) -> bool:
-    """Whether the request's body is an object's or a part's bytes, not a document."""
-    return (
-        call.method == "PUT"
-        and bool(call.bucket and call.key)
-        and "x-amz-copy-source" not in call.headers
-        and not call.query.keys() & {"acl", "tagging", *_NOT_OFFERED}
-    )

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import re
 
 from mojo_toolbox.local_cloud import checksums
 from mojo_toolbox.local_cloud.http import Answer
 from mojo_toolbox.local_cloud.payload import SignedPayload
+from mojo_toolbox.local_cloud.protocol import bounded_number
 from mojo_toolbox.local_cloud.s3 import call as s3_call
 from mojo_toolbox.local_cloud.s3 import xml
 from mojo_toolbox.local_cloud.s3.blobs import READ_SIZE, Segment
@@ -16,13 +18,14 @@ from mojo_toolbox.local_cloud.s3.conditions import check_read, write_condition
 from mojo_toolbox.local_cloud.s3.errors import ObjectStoreError
 from mojo_toolbox.local_cloud.s3.intake import MAX_BODY_BYTES, Intake, chosen_checksums
 from mojo_toolbox.local_cloud.s3.listing import list_uploads
-from mojo_toolbox.local_cloud.s3.multipart import MultipartUploads, StatedPart
-from mojo_toolbox.local_cloud.s3.objects import copy_source, requested_range
+from mojo_toolbox.local_cloud.s3.multipart import MultipartUploads, StatedPart, StatedWhole
+from mojo_toolbox.local_cloud.s3.objects import copy_source
 from mojo_toolbox.local_cloud.s3.records import NewObject, Part, Upload
 from mojo_toolbox.local_cloud.s3.store import ObjectStore
 from mojo_toolbox.local_cloud.signatures import PayloadRule
 
 _MAX_PARTS = 10_000
+_COPIED_RANGE = re.compile(r"bytes=([0-9]{1,19})-([0-9]{1,19})")
 
 
 class UploadRoutes:
@@ -76,14 +79,7 @@ class UploadRoutes:
         record, source = self._store.open_record(*copy_source(call.headers))
         with source:
             check_read(record, call.headers, prefix="x-amz-copy-source-")
-            start, length = 0, record.size
-            if "x-amz-copy-source-range" in call.headers:
-                window = requested_range(call.headers["x-amz-copy-source-range"], record.size)
-                if window is None:
-                    raise ObjectStoreError(
-                        "InvalidArgument", "The x-amz-copy-source-range value must be of the form bytes=first-last"
-                    )
-                start, length = window
+            start, length = _copied_range(call.headers.get("x-amz-copy-source-range"), record.size)
             if length > MAX_BODY_BYTES:
                 raise ObjectStoreError("InvalidRequest", "The specified copy source is larger than the maximum allowed")
             source.seek(start)
@@ -112,7 +108,7 @@ class UploadRoutes:
             record = self._uploads.complete(
                 upload,
                 _stated_parts(call.body),
-                whole=checksums.stated_checksums(call.headers),
+                whole=_stated_whole(call),
                 condition=write_condition(call.key, call.headers),
             )
             etag, sums = record.etag, dict(record.checksums)
@@ -208,11 +204,37 @@ class UploadRoutes:
         return self._uploads.find(call.bucket, call.key, call.query["uploadId"])
 
 
+def _copied_range(header: str | None, size: int) -> tuple[int, int]:
+    """Return start and length of what UploadPartCopy reads; S3 cuts nothing off here as it does for a read."""
+    if header is None:
+        return 0, size
+    found = _COPIED_RANGE.fullmatch(header.strip())
+    if found is None or int(found[1]) > int(found[2]):
+        raise ObjectStoreError(
+            "InvalidArgument",
+            "The x-amz-copy-source-range value must be of the form bytes=first-last where first and last are the "
+            "zero-based offsets of the first and last bytes to copy",
+        )
+    start, last = int(found[1]), int(found[2])
+    if last >= size:
+        raise ObjectStoreError("InvalidArgument", f"Range specified is not valid for source object of size: {size}")
+    return start, last - start + 1
+
+
 def _part_number(call: Call) -> int:
-    text = call.query.get("partNumber", "")
-    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= _MAX_PARTS):
+    number = bounded_number(call.query.get("partNumber", ""), _MAX_PARTS)
+    if not number:
         raise ObjectStoreError("InvalidArgument", f"Part number must be an integer between 1 and {_MAX_PARTS}")
-    return int(text)
+    return number
+
+
+def _stated_whole(call: Call) -> StatedWhole:
+    kind, size = call.headers.get("x-amz-checksum-type"), call.headers.get("x-amz-mp-object-size")
+    return StatedWhole(
+        checksums=checksums.stated_checksums(call.headers),
+        checksum_type=kind and kind.upper(),
+        size=None if size is None else s3_call.number(call.headers, "x-amz-mp-object-size", 0, most=2**63),
+    )
 
 
 def _stated_parts(body: bytes) -> list[StatedPart]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from xml.etree import ElementTree as ET
 from xml.sax.saxutils import escape
 
+from mojo_toolbox.local_cloud.protocol import bounded_number
 from mojo_toolbox.local_cloud.s3.errors import ObjectStoreError
 
 NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
@@ -37,17 +38,22 @@ def _value(value: object) -> str:
     return _CONTROL.sub(lambda found: f"&#x{ord(found[0]):x};", escape(str(value), {'"': "&quot;"}))
 
 
+class _Builder(ET.TreeBuilder):
+    """Refuses a document type, in whatever encoding it is written: entities have no place in S3's requests."""
+
+    def doctype(self, *_: object) -> None:
+        """Stop at the beginning of a document type, before anything of it is read."""
+        raise _malformed()
+
+
 def parse(body: bytes, root: str) -> ET.Element:
     """Read a document, without its namespaces.
 
     Raises:
         ObjectStoreError: MalformedXML.
     """
-    # Entities and external documents have no place in S3's requests: a document type is refused, not expanded.
-    if b"<!DOCTYPE" in body or b"<!ENTITY" in body:
-        raise _malformed()
     try:
-        element = ET.fromstring(body)  # noqa: S314
+        element = ET.fromstring(body, ET.XMLParser(target=_Builder()))  # noqa: S314
     except (ET.ParseError, ValueError, LookupError) as error:
         raise _malformed() from error
     for one in element.iter():
@@ -69,10 +75,10 @@ def number(element: ET.Element, name: str) -> int:
     Raises:
         ObjectStoreError: MalformedXML.
     """
-    value = text(element, name).strip()
-    if not (value.isascii() and value.isdigit()):
+    found = bounded_number(text(element, name).strip(), 2**31 - 1)
+    if found is None:
         raise _malformed()
-    return int(value)
+    return found
 
 
 def _malformed() -> ObjectStoreError:
