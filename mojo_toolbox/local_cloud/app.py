@@ -12,10 +12,11 @@ import sqlite3
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from http import HTTPStatus
 from typing import Any, BinaryIO
 
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from mojo_toolbox.local_cloud import signatures
 from mojo_toolbox.local_cloud.body import Body, ClientGoneError
@@ -38,6 +39,8 @@ _LOOPBACK = re.compile(r"(localhost|127\.0\.0\.1|\[::1\]|[a-z0-9][a-z0-9.-]*\.lo
 # More than the longest request that is not S3's: an invocation has at most 6 MB, and its service says so itself.
 _MAX_BODY_BYTES = 32 * 1024 * 1024
 _MAX_DRAIN_BYTES = 1024**3
+# A client that was refused before it sent its body closes its connection; one that sends all the same has so long.
+_LINGER_SECONDS = 2.0
 _INVOCATION = re.compile(
     r"/endpoints/(?P<name>[^/]+)/(?P<kind>invocations|invocations-response-stream|async-invocations)"
 )
@@ -66,10 +69,14 @@ class Application:
             answer = await self._answer_or_refuse(request, body)
             # A client that is still sending would get a broken connection in place of the answer.
             await body.drain(_MAX_DRAIN_BYTES)
-            if not body.complete:
-                # What is left of this body would be read as the next request.
-                answer = replace(answer, headers={**answer.headers, "connection": "close"})
-            await _send(answer, request, receive, send)
+            if body.complete:
+                await _send(answer, request, receive, send)
+                return
+            # What is left of this body would be read as the next request.
+            answer = replace(answer, headers={**answer.headers, "connection": "close"})
+            await _send(answer, request, receive, partial(_unfinished, send))
+            await body.linger(_LINGER_SECONDS)
+            await send({"type": "http.response.body", "body": b""})
         except ClientGoneError:
             _log.info("A client closed the connection before its request was complete.")
 
@@ -100,8 +107,7 @@ class Application:
             bucket = bucket_of_host(request.headers.get("host", ""))
             verified = await in_thread(signatures.verify, request, cloud.keys, bucket_of_host=bucket)
             return await cloud.s3.handle(request, verified, body)
-        content = await body.read(_MAX_BODY_BYTES)
-        verified = await in_thread(signatures.verify, request, cloud.keys, body=content)
+        verified, content = await self._verified_body(request, body)
         if service == STATUS_SERVICE:
             return _json(cloud.status(), request)
         if service == "sts":
@@ -116,6 +122,17 @@ class Application:
             status, headers, reply = await invoke(invocation["name"], dict(request.headers), content)
             return Answer(status, {name.lower(): value for name, value in headers.items()}, reply)
         return await in_thread(self._call, request, content, verified)
+
+    async def _verified_body(self, request: Request, body: Body) -> tuple[Verified, bytes]:
+        """Read the body of a request whose signature covers it: what is wrong without it is refused before."""
+        keys = self._cloud.keys
+        await in_thread(signatures.check_head, request, keys)
+        held = await body.hold(_MAX_BODY_BYTES, self._cloud.folder)
+        try:
+            verified = await in_thread(signatures.verify, request, keys, body_sha256=held.sha256)
+            return verified, await in_thread(held.content)
+        finally:
+            held.close()
 
     def _call(self, request: Request, content: bytes, verified: Verified) -> Answer:
         """Answer a request of the JSON protocol from our own services, anything else from moto."""
@@ -211,6 +228,11 @@ def _seconds(value: object) -> float:
     if isinstance(value, datetime):
         return value.timestamp()
     raise TypeError(f"{type(value).__name__} has no place in an answer")
+
+
+async def _unfinished(send: Send, message: Message) -> None:
+    """Send a message, but leave the answer open."""
+    await send({**message, "more_body": True} if message["type"] == "http.response.body" else message)
 
 
 async def _send(answer: Answer, request: Request, receive: Receive, send: Send) -> None:

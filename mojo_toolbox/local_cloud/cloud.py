@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any
 
 from mojo_toolbox.local_cloud.credentials import KeyRing
@@ -31,6 +32,11 @@ class LocalCloud:
         self.s3 = S3Service(self._store)
         self.logs = LogsService(self._database)
         self.sagemaker = SageMakerService(self._database, self.logs, self._store, home, endpoint_url, credentials)
+
+    @property
+    def folder(self) -> Path:
+        """Where everything of this local cloud is kept."""
+        return self._home.folder
 
     def start(self) -> None:
         """Clear away what a killed predecessor left, and take up its endpoints."""

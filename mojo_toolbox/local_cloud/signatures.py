@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import re
 import time
@@ -74,10 +73,30 @@ def claimed_service(request: Request) -> str | None:
     return "s3" if sigv2.claim(request) is not None else None
 
 
+def check_head(request: Request, keys: KeyRing, *, now: float | None = None) -> None:
+    """Refuse what is wrong without a look at the body, for the services whose signature covers it (all but S3).
+
+    Raises:
+        ServiceError: 403, with AWS's code.
+    """
+    claim = _claim(request)
+    if claim is None:
+        raise refusal("unsigned", dialect_of(request))
+    key = _checked_key(request, claim, keys, time.time() if now is None else now)
+    stated = _stated_payload(request, claim)
+    if stated is not None:
+        _check_signature(request, claim, sigv4.signing_key(key.secret_access_key, claim.scope), stated)
+
+
 def verify(
-    request: Request, keys: KeyRing, *, bucket_of_host: str = "", body: bytes | None = None, now: float | None = None
+    request: Request,
+    keys: KeyRing,
+    *,
+    bucket_of_host: str = "",
+    body_sha256: str = sigv4.EMPTY_SHA256,
+    now: float | None = None,
 ) -> Verified:
-    """Check a request's signature; `body` is given for services whose signature covers the body itself (all but S3).
+    """Check a request's signature; all services but S3 sign the hash of the body itself.
 
     Raises:
         ServiceError: 403, with AWS's code.
@@ -85,7 +104,7 @@ def verify(
     now = time.time() if now is None else now
     claim = _claim(request)
     if claim is not None:
-        return _verify_v4(request, claim, keys, body, now)
+        return _verify_v4(request, claim, keys, body_sha256, now)
     old = sigv2.claim(request)
     if old is None:
         raise refusal("unsigned", dialect_of(request))
@@ -103,20 +122,32 @@ def verify(
     return Verified(key, "s3", "us-east-1", rule)
 
 
-def _verify_v4(request: Request, claim: _Claim, keys: KeyRing, body: bytes | None, now: float) -> Verified:
+def _verify_v4(request: Request, claim: _Claim, keys: KeyRing, body_sha256: str, now: float) -> Verified:
     service = claim.scope.service
-    dialect = dialect_of(request, service)
-    key = _find_key(keys, claim.access_key_id, claim.token, dialect, now)
-    _check_time(claim, dialect, now)
-    _check_signed_headers(request, claim, dialect)
+    key = _checked_key(request, claim, keys, now)
     stated = _stated_payload(request, claim)
     if service == "s3":
         payload = _empty_payload(request) if stated is None else stated
     else:
-        payload = hashlib.sha256(body or b"").hexdigest()
+        payload = body_sha256
         if stated is not None and not hmac.compare_digest(stated.encode(), payload.encode()):
-            raise refusal("wrong_signature", dialect)
+            raise refusal("wrong_signature", dialect_of(request, service))
     signing_key = sigv4.signing_key(key.secret_access_key, claim.scope)
+    _check_signature(request, claim, signing_key, payload)
+    return Verified(key, service, claim.scope.region, _payload_rule(payload, claim, signing_key))
+
+
+def _checked_key(request: Request, claim: _Claim, keys: KeyRing, now: float) -> Key:
+    """Return the key of a claim, whose time and signed headers are as they must be."""
+    dialect = dialect_of(request, claim.scope.service)
+    key = _find_key(keys, claim.access_key_id, claim.token, dialect, now)
+    _check_time(claim, dialect, now)
+    _check_signed_headers(request, claim, dialect)
+    return key
+
+
+def _check_signature(request: Request, claim: _Claim, signing_key: bytes, payload: str) -> None:
+    service = claim.scope.service
     without = "X-Amz-Signature" if claim.presigned_seconds is not None else ""
     for path in sigv4.canonical_paths(request.raw_path, service=service):
         for query in sigv4.canonical_queries(request.raw_query, without=without):
@@ -130,9 +161,8 @@ def _verify_v4(request: Request, claim: _Claim, keys: KeyRing, body: bytes | Non
             )
             expected = sigv4.signature(signing_key, claim.amz_date, claim.scope, text)
             if hmac.compare_digest(expected.encode(), claim.signature.encode()):
-                rule = _payload_rule(payload, claim, signing_key)
-                return Verified(key, service, claim.scope.region, rule)
-    raise refusal("wrong_signature", dialect)
+                return
+    raise refusal("wrong_signature", dialect_of(request, service))
 
 
 def _claim(request: Request) -> _Claim | None:
