@@ -193,7 +193,7 @@ def _checked_service(request: Request) -> str | None:
     except ServiceError as error:
         # A query that cannot even be decoded proves nothing.
         raise error if error.status == HTTPStatus.FORBIDDEN else refusal("malformed", dialect_of(request)) from error
-    if service is None and not is_form(request.method, request.headers):
+    if service is None and not is_form(request):
         raise refusal("unsigned", dialect_of(request))
     return service
 

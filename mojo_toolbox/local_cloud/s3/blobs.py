@@ -9,12 +9,14 @@ import threading
 import uuid
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from mojo_toolbox.local_cloud.home import sync_folder
 
 READ_SIZE = 1024 * 1024
+_DELETERS = ThreadPoolExecutor(8, thread_name_prefix="blob-deleter")
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,7 @@ class Blobs:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._folder.mkdir(parents=True, exist_ok=True)
-        # Held while somebody looks up which blobs to read and pins them, and while blobs are deleted.
+        # Held while somebody looks up which blobs to read and pins them, and while it is settled which to delete.
         self.lock = threading.RLock()
         self._pins: Counter[str] = Counter()
         self._doomed: set[str] = set()
@@ -61,14 +63,17 @@ class Blobs:
         with self.lock:
             self._pins.subtract(blobs)
             self._pins += Counter()
-            self._delete({blob for blob in self._doomed if not self._pins[blob]})
+            unused = {blob for blob in self._doomed if not self._pins[blob]}
+            self._doomed -= unused
+        self._delete(unused)
 
     def discard(self, blobs: Collection[str]) -> None:
         """Delete blobs that nothing refers to any more."""
         with self.lock:
             pinned = {blob for blob in blobs if self._pins[blob]}
             self._doomed |= pinned
-            self._delete(set(blobs) - pinned)
+        # Nobody finds these any more, so nobody has to wait until a thousand files are gone.
+        self._delete(set(blobs) - pinned)
 
     def sweep(self, kept: Collection[str]) -> int:
         """Delete what a killed process left behind: every blob that is not in `kept`. Return how many there were."""
@@ -78,11 +83,14 @@ class Blobs:
         return len(orphans)
 
     def _delete(self, blobs: Collection[str]) -> None:
-        for blob in blobs:
-            # What cannot be deleted now is an orphan, which the next start sweeps away.
-            with contextlib.suppress(OSError):
-                self.path(blob).unlink()
-        self._doomed -= set(blobs)
+        # A journaling file system lets each one wait for the disk, but many at once wait together.
+        list(_DELETERS.map(_unlink, map(self.path, blobs)))
+
+
+def _unlink(path: Path) -> None:
+    # What cannot be deleted now is an orphan, which the next start sweeps away.
+    with contextlib.suppress(OSError):
+        path.unlink()
 
 
 class BlobWriter:

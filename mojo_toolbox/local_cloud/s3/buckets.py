@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from xml.etree import ElementTree as ET
 
 from mojo_toolbox.local_cloud.home import REGION
 from mojo_toolbox.local_cloud.http import Answer
@@ -14,7 +15,7 @@ from mojo_toolbox.local_cloud.s3.conditions import write_condition
 from mojo_toolbox.local_cloud.s3.errors import ObjectStoreError
 from mojo_toolbox.local_cloud.s3.listing import Page, list_objects
 from mojo_toolbox.local_cloud.s3.records import ObjectRecord
-from mojo_toolbox.local_cloud.s3.store import ObjectStore
+from mojo_toolbox.local_cloud.s3.store import Condition, ObjectStore
 
 _MAX_DELETES = 1000
 _MAX_KEYS = 1000
@@ -98,6 +99,8 @@ class BucketRoutes:
 
     def list_v2(self, call: Call) -> Answer:
         """Answer ListObjectsV2."""
+        if call.query["list-type"] != "2":
+            raise ObjectStoreError("InvalidArgument", "Invalid List Type specified in Request")
         token, start = call.query.get("continuation-token"), call.query.get("start-after", "")
         page = self._page(call, _untoken(token) if token is not None else start)
         encode = s3_call.key_encoder(call)
@@ -160,17 +163,16 @@ class BucketRoutes:
         if not 1 <= len(objects) <= _MAX_DELETES:
             raise ObjectStoreError("MalformedXML", f"A request deletes between 1 and {_MAX_DELETES} objects.")
         quiet = xml.text(root, "Quiet").strip().lower() == "true"
-        deleted: list[dict[str, str]] = []
-        errors: list[dict[str, str]] = []
-        for one in objects:
-            key, match = xml.text(one, "Key"), xml.text(one, "ETag")
-            try:
-                s3_call.check_version(xml.text(one, "VersionId"))
-                condition = write_condition(key, {"if-match": match}) if match else None
-                self._store.delete(call.bucket, key, condition=condition)
-                deleted.append({"Key": key})
-            except ObjectStoreError as error:
-                errors.append({"Key": key, "Code": error.code, "Message": error.message})
+        # One write for all of them: each by itself waits for the disk once.
+        keys = [xml.text(one, "Key") for one in objects]
+        wanted = [(key, _delete_condition(key, one)) for key, one in zip(keys, objects, strict=True)]
+        refused = self._store.delete_all(call.bucket, wanted)
+        deleted = [{"Key": key} for key, error in zip(keys, refused, strict=True) if error is None]
+        errors = [
+            {"Key": key, "Code": error.code, "Message": error.message}
+            for key, error in zip(keys, refused, strict=True)
+            if error is not None
+        ]
         return s3_call.xml_answer("DeleteResult", {"Deleted": [] if quiet else deleted, "Error": errors})
 
     def _page(self, call: Call, after: str) -> Page:
@@ -212,6 +214,18 @@ def _content(record: ObjectRecord, key: str, *, with_owner: bool) -> dict[str, o
         "StorageClass": record.headers.get("x-amz-storage-class", "STANDARD"),
         "Owner": s3_call.owner() if with_owner else None,
     }
+
+
+def _delete_condition(key: str, one: ET.Element) -> Condition:
+    version, match = xml.text(one, "VersionId"), xml.text(one, "ETag")
+    matches = write_condition(key, {"if-match": match}) if match else None
+
+    def check(current: ObjectRecord | None) -> None:
+        s3_call.check_version(version)
+        if matches is not None:
+            matches(current)
+
+    return check
 
 
 def _token(key: str) -> str:

@@ -94,6 +94,8 @@ class BucketDocuments:
             ObjectStoreError: NoSuchBucket, MalformedXML, MalformedPolicy, or that there is none.
         """
         self._store.bucket(call.bucket)
+        if name in _NUMBERED and call.method != "GET" and not call.query.get("id"):
+            raise ObjectStoreError("InvalidArgument", "Missing required parameter: id")
         if name in _NUMBERED and "id" not in call.query and call.method == "GET":
             return self._list(call, name)
         kind = _KINDS.get(name) or _Kind(_NUMBERED[name], missing="NoSuchConfiguration")

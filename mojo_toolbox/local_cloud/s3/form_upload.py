@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from urllib.parse import quote, urlencode, urlsplit, urlunsplit
 
 from mojo_toolbox.local_cloud.credentials import KeyRing
 from mojo_toolbox.local_cloud.http import Answer, Request
@@ -52,7 +53,6 @@ class FormUpload:
         Raises:
             ServiceError: the form is not complete, or its file is too small.
         """
-        fields = self._reader.fields
         if self._intake is None or not self._reader.complete or self._size < self._least:
             self.discard()
             if self._intake is not None and self._reader.complete:
@@ -62,19 +62,21 @@ class FormUpload:
             raise ObjectStoreError(
                 "MalformedPOSTRequest", "The form has no file, or ends before its last boundary.", 403
             )
-        stored = self._intake.finish()
-        host = self._request.headers.get("host", "")
-        location = f"http://{host}/{self._bucket}/{fields['key']}"
-        headers = {"etag": stored.headers["etag"]}
-        if fields.get("success_action_status") == "201":
-            content = {
-                "Location": location,
-                "Bucket": self._bucket,
-                "Key": fields["key"],
-                "ETag": stored.headers["etag"],
-            }
+        return self._success(self._intake.finish().headers["etag"])
+
+    def _success(self, etag: str) -> Answer:
+        """Answer as the form asks; where it asks for something impossible, as if it had not asked."""
+        fields = self._reader.fields
+        key, status = fields["key"], fields.get("success_action_status")
+        target = fields.get("success_action_redirect") or fields.get("redirect") or ""
+        if (location := _redirect(target, {"bucket": self._bucket, "key": key, "etag": etag})) is not None:
+            return Answer(303, {"etag": etag, "location": location})
+        location = f"http://{self._request.headers.get('host', '')}/{quote(f'{self._bucket}/{key}')}"
+        headers = {"etag": etag, "location": location}
+        if status == "201":
+            content = {"Location": location, "Bucket": self._bucket, "Key": key, "ETag": etag}
             return replace(s3_call.xml_answer("PostResponse", content, headers=headers), status=201)
-        return Answer(200 if fields.get("success_action_status") == "200" else 204, headers)
+        return Answer(200 if status == "200" else 204, headers)
 
     def discard(self) -> None:
         """Leave nothing behind."""
@@ -86,3 +88,16 @@ class FormUpload:
         headers = {name: value for name, value in fields.items() if not name.startswith("x-amz-security")}
         request = replace(self._request, headers=headers)
         return Call(request, self._bucket, fields["key"], {}, s3_call.effective_headers(request), region="")
+
+
+def _redirect(target: str, added: dict[str, str]) -> str | None:
+    """Return the URL that a form wants its browser to go on to, with what was stored; None where it is not a URL."""
+    try:
+        parts = urlsplit(target)
+    except ValueError:
+        return None
+    if parts.scheme not in ("http", "https") or not parts.netloc or not target.isprintable() or " " in target:
+        return None
+    query = "&".join(part for part in (parts.query, urlencode(added, quote_via=quote)) if part)
+    # What is not ASCII has no place in a header.
+    return quote(urlunsplit(parts._replace(query=query)), safe="%/:?#[]@!$&'()*+,;=~")

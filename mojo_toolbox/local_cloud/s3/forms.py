@@ -13,6 +13,7 @@ from typing import Any
 
 from mojo_toolbox.local_cloud import sigv4
 from mojo_toolbox.local_cloud.credentials import Key, KeyRing
+from mojo_toolbox.local_cloud.http import Request
 from mojo_toolbox.local_cloud.refusals import refusal
 from mojo_toolbox.local_cloud.s3.errors import ObjectStoreError
 
@@ -24,9 +25,10 @@ _MAX_FIELDS_BYTES = 64 * 1024
 _UNCONDITIONED = {"policy", "signature", "x-amz-signature", "awsaccesskeyid", "file"}
 
 
-def is_form(method: str, headers: Mapping[str, str]) -> bool:
+def is_form(request: Request) -> bool:
     """Whether a request may be an upload by form."""
-    return method == "POST" and headers.get("content-type", "").lower().startswith("multipart/form-data")
+    media = request.headers.get("content-type", "").lower()
+    return request.method == "POST" and not request.raw_query and media.startswith("multipart/form-data")
 
 
 class FormReader:

@@ -214,10 +214,29 @@ class ObjectStore:
         Raises:
             ObjectStoreError: NoSuchBucket, or what the condition says.
         """
+        refused = self.delete_all(bucket, [(key, condition)])
+        if refused[0] is not None:
+            raise refused[0]
+
+    def delete_all(self, bucket: str, wanted: Sequence[tuple[str, Condition | None]]) -> list[ObjectStoreError | None]:
+        """Delete those objects that are there, in one write, and return what each one's condition says.
+
+        Raises:
+            ObjectStoreError: NoSuchBucket.
+        """
+        refused: list[ObjectStoreError | None] = []
+        removed: list[str] = []
         with self.database.transaction() as connection:
             self.bucket(bucket)
-            unused = unreferenced(connection, self._remove(connection, bucket, key, condition))
+            for key, condition in wanted:
+                try:
+                    removed += self._remove(connection, bucket, key, condition)
+                    refused.append(None)
+                except ObjectStoreError as error:
+                    refused.append(error)
+            unused = unreferenced(connection, removed)
         self.blobs.discard(unused)
+        return refused
 
     def update(self, record: ObjectRecord, *, tags: dict[str, str]) -> None:
         """Replace an object's tags."""
