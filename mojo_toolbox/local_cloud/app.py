@@ -22,6 +22,7 @@ from mojo_toolbox.local_cloud import signatures
 from mojo_toolbox.local_cloud.body import Body, ClientGoneError
 from mojo_toolbox.local_cloud.cloud import LocalCloud
 from mojo_toolbox.local_cloud.http import Answer, FileBody, Request
+from mojo_toolbox.local_cloud.json_document import read_document
 from mojo_toolbox.local_cloud.moto_bridge import operation_of
 from mojo_toolbox.local_cloud.protocol import ServiceError
 from mojo_toolbox.local_cloud.refusals import Dialect, dialect_of, refusal, render
@@ -140,10 +141,10 @@ class Application:
         if verified.service == "logs":
             if not self._cloud.logs.handles(operation):
                 raise ServiceError("UnknownOperationException", f"The local cloud's logs do not offer {operation}.")
-            return _json(self._cloud.logs.handle(operation, _document(content)), request)
+            return _json(self._cloud.logs.handle(operation, read_document(content)), request)
         if verified.service == "sagemaker":
             if "x-amz-target" in request.headers:
-                document = _document(content)
+                document = read_document(content)
                 if self._cloud.sagemaker.handles(operation, document):
                     return _json(self._cloud.sagemaker.handle(operation, document), request)
                 self._cloud.sagemaker.check(operation, document)
@@ -151,7 +152,7 @@ class Application:
                 # moto would answer for endpoints that it has never heard of.
                 raise ServiceError("UnknownOperationException", f"The local cloud does not offer {request.path}.", 404)
         if verified.service == "application-autoscaling" and operation == "RegisterScalableTarget":
-            self._cloud.sagemaker.check_scalable_target(_document(content))
+            self._cloud.sagemaker.check_scalable_target(read_document(content))
         return self._cloud.moto.handle(request, content, verified)
 
     async def _live(self, receive: Receive, send: Send) -> None:
@@ -206,16 +207,6 @@ def _storage_failure(error: Exception) -> ServiceError:
         )
     _log.error("storage failed", exc_info=error)
     return ServiceError("InternalError", f"The local cloud cannot read or write its files: {error}", 500)
-
-
-def _document(content: bytes) -> dict[str, Any]:
-    try:
-        document = json.loads(content or b"{}")
-    except ValueError as error:
-        raise ServiceError("SerializationException", "The request's body is no JSON.") from error
-    if not isinstance(document, dict):
-        raise ServiceError("SerializationException", "The request's body is no JSON object.")
-    return document
 
 
 def _json(document: Mapping[str, Any], request: Request) -> Answer:

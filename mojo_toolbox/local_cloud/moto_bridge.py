@@ -20,6 +20,7 @@ from mojo_toolbox.local_cloud.database import Database
 from mojo_toolbox.local_cloud.home import ACCOUNT_ID
 from mojo_toolbox.local_cloud.http import Answer, Request
 from mojo_toolbox.local_cloud.journal import Entry, Journal
+from mojo_toolbox.local_cloud.moto_requests import check_for_moto
 from mojo_toolbox.local_cloud.protocol import ServiceError
 from mojo_toolbox.local_cloud.signatures import Verified
 
@@ -67,6 +68,7 @@ class MotoBridge:
             raise ServiceError(
                 "ValidationException", f"The local cloud does not execute {operation}: it needs AWS itself."
             )
+        check_for_moto(verified.service, operation, request, body)
         entry = Entry(
             time=time.time(),
             seed=secrets.token_hex(32),
@@ -82,7 +84,13 @@ class MotoBridge:
         )
         with self._lock:
             self._load()
-            status, media, content = self._ask(entry)
+            try:
+                status, media, content = self._ask(entry)
+            except ServiceError:
+                raise
+            except Exception as error:
+                self._forget()
+                raise _refusal(operation, error, verified.service) from error
             if status < 300 and not operation.startswith(_READS):  # noqa: PLR2004
                 self._keep(entry)
         return Answer(status, {"content-type": media, "x-amzn-requestid": request.request_id}, content)
@@ -117,13 +125,17 @@ class MotoBridge:
         try:
             self._journal.append(entry)
         except BaseException:
-            # It is not acknowledged, so it must not be: forget everything and start from the journal again.
-            from moto.core.model_instances import reset_model_data
-
-            reset_model_data()
-            _reset_backends()
-            self._application = None
+            # It is not acknowledged, so it must not be.
+            self._forget()
             raise
+
+    def _forget(self) -> None:
+        """Drop everything that moto holds in memory; the next request starts from the journal again."""
+        from moto.core.model_instances import reset_model_data
+
+        reset_model_data()
+        _reset_backends()
+        self._application = None
 
     def _ask(self, entry: Entry) -> tuple[int, str, bytes]:
         from werkzeug.test import run_wsgi_app
@@ -167,6 +179,16 @@ def operation_of(request: Request, body: bytes) -> str:
         return target.rpartition(".")[2]
     form = parse_qs(f"{request.raw_query}&{body.decode('utf-8', 'replace')}")
     return form.get("Action", [request.raw_path.rpartition("/")[2]])[0]
+
+
+def _refusal(operation: str, error: Exception, service: str) -> ServiceError:
+    """Return what to answer where moto fails inside: it looks things up without asking whether they are there."""
+    _log.warning("moto cannot answer %s", operation, exc_info=error)
+    if isinstance(error, KeyError):
+        code, status = ("NoSuchEntity", 404) if service == "iam" else ("ResourceNotFound", 400)
+        return ServiceError(code, f"{operation}: the local cloud has no {str(error)[:200]}.", status)
+    code = "ValidationError" if service == "iam" else "ValidationException"
+    return ServiceError(code, f"The local cloud's moto cannot answer this {operation}: {str(error)[:200]}")
 
 
 @contextmanager

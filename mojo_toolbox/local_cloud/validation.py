@@ -6,8 +6,10 @@ not every client is botocore. What the model does not know is let through: a new
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
@@ -17,7 +19,7 @@ from mojo_toolbox.local_cloud.protocol import ServiceError
 SHOWN_ENUM_VALUES = 12
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=8)
 def service_shapes(service: str) -> Mapping[str, Any]:
     """Return the service's model as botocore ships it, read once (0.1 s for SageMaker)."""
     from botocore.loaders import Loader
@@ -74,6 +76,8 @@ def _problems(shapes: Mapping[str, Any], name: str, value: Any, path: str) -> It
         yield from _string_problems(shape, value, path)
     elif kind in {"integer", "long", "float", "double"}:
         yield from _range_problems(shape, value, path)
+    elif kind == "timestamp":
+        yield from _time_problems(value, path)
 
 
 # A JSON service sends times as seconds since 1970; some clients send ISO 8601, which AWS takes too.
@@ -92,9 +96,16 @@ _TYPES: Mapping[str, tuple[type, ...]] = {
 }
 
 
+# What the types of AWS's models hold; the times leave a day for time zones within the years 1 to 9999.
+_INTEGERS = {"integer": 2**31, "long": 2**63}
+_TIMES = (-62135510400, 253402214400)
+
+
 def _has_type(kind: str, value: Any) -> bool:
     if isinstance(value, bool):
         return kind == "boolean"
+    if kind in _INTEGERS and isinstance(value, int) and not -_INTEGERS[kind] <= value < _INTEGERS[kind]:
+        return False
     return isinstance(value, _TYPES.get(kind, object))
 
 
@@ -139,6 +150,15 @@ def _range_problems(shape: Mapping[str, Any], value: float, path: str) -> Iterat
         yield f"{where} greater than or equal to {shape['min']}"
     if value > shape.get("max", value):
         yield f"{where} less than or equal to {shape['max']}"
+
+
+def _time_problems(value: float | str, path: str) -> Iterator[str]:
+    try:
+        at = datetime.fromisoformat(value).timestamp() if isinstance(value, str) else value
+    except (ValueError, OverflowError):
+        at = math.inf
+    if not _TIMES[0] <= at <= _TIMES[1]:
+        yield f"Value '{_shorten(str(value))}' at '{path}' failed to satisfy constraint: Member must be a timestamp"
 
 
 def _size_problems(shape: Mapping[str, Any], size: int, value: Any, path: str) -> Iterator[str]:

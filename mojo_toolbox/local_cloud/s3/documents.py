@@ -156,7 +156,7 @@ def object_acl() -> Answer:
 def _check_policy(body: bytes) -> None:
     try:
         policy = json.loads(body)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ObjectStoreError(
             "MalformedPolicy", "Policies must be valid JSON and the first byte must be '{'"
         ) from error
