@@ -9,7 +9,7 @@ import hmac
 from collections.abc import Collection
 
 from mojo_toolbox.local_cloud.aws_chunked import ChunkedDecoder
-from mojo_toolbox.local_cloud.checksums import HEADER_PREFIX, encode, new_checksum, stated_checksums
+from mojo_toolbox.local_cloud.checksums import HEADER_PREFIX, encode, known_algorithm, new_checksum, stated_checksums
 from mojo_toolbox.local_cloud.http import Request
 from mojo_toolbox.local_cloud.protocol import ServiceError, bounded_number
 from mojo_toolbox.local_cloud.signatures import PayloadRule
@@ -26,7 +26,7 @@ class SignedPayload:
         headers = request.headers
         self.stated = stated_checksums(headers)
         announced = {
-            name.strip().lower().removeprefix(HEADER_PREFIX).upper()
+            known_algorithm(name.strip().lower().removeprefix(HEADER_PREFIX))
             for name in headers.get("x-amz-trailer", "").split(",")
             if name.strip().lower().startswith(HEADER_PREFIX)
         }
