@@ -26,7 +26,7 @@ class HeldBody:
     """A body whose signature is not known to hold yet."""
 
     def __init__(self, folder: Path) -> None:
-        self._file = tempfile.SpooledTemporaryFile(_PIECE_BYTES, dir=folder)  # noqa: SIM115 - closed by close()
+        self._file = tempfile.SpooledTemporaryFile(_PIECE_BYTES, dir=str(folder))  # noqa: SIM115 - closed by close()
         self._hash = hashlib.sha256()
 
     def add(self, data: bytes) -> None:
@@ -42,7 +42,7 @@ class HeldBody:
     def content(self) -> bytes:
         """Return all bytes."""
         self._file.seek(0)
-        return self._file.read()
+        return bytes(self._file.read())
 
     def close(self) -> None:
         """Forget the bytes."""
