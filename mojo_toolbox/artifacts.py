@@ -34,6 +34,8 @@ SERVER_MANIFEST_CONTENT = {
 _OURS = (CODE_DIR, ENCODER_DIR, SERVER_MANIFEST_DIR)
 _LEFT_OUT = {"__pycache__", ".DS_Store"}
 _CHUNK = 1 << 20
+# A manifest has some kilobytes; more is no manifest, and would be read into memory.
+_MOST_MANIFEST_BYTES = 16 << 20
 
 
 def pack_folder(folder: Path, target: Path) -> Path:
@@ -77,14 +79,16 @@ def _copy(trained: Trained, new: tarfile.TarFile, *, prefix: str) -> Manifest:
             for member in old:
                 name = _safe_name(member, source)
                 if name == MANIFEST:
-                    manifest = parse_manifest(_content(old, member), source=source)
+                    manifest = parse_manifest(_content(old, member, source), source=source)
                 if name and name.split("/")[0] not in _OURS:
                     member.name = prefix + name
+                    # In a container everything belongs to root, and nothing is run as somebody else.
+                    member.mode = 0o755 if member.isdir() or member.mode & 0o100 else 0o644
                     new.addfile(member, old.extractfile(member) if member.isfile() else None)
             # The archive's checksum stands behind its last member, and is checked by whoever reads so far.
             while old.fileobj is not None and old.fileobj.read(_CHUNK):
                 pass
-    except (tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError) as error:
+    except (tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError, RecursionError) as error:
         raise ArtifactError(f"{source} is no tar.gz archive, or is cut short: {error}") from error
     if manifest is None:
         raise ArtifactError(
@@ -134,13 +138,17 @@ def _add_file(archive: tarfile.TarFile, name: str, content: bytes) -> None:
 
 def _safe_name(member: tarfile.TarInfo, source: str) -> str:
     parts = [part for part in member.name.split("/") if part not in {"", "."}]
-    if ".." in parts or member.name.startswith("/") or not (member.isfile() or member.isdir()):
+    # A size below zero would make tarfile read the same member for ever.
+    plain = member.isdir() or (member.isfile() and not member.issparse() and member.size >= 0)
+    if ".." in parts or member.name.startswith("/") or not plain:
         raise ArtifactError(
             f"{source} holds {member.name!r}, which leads out of the archive or is no plain file. Not used."
         )
     return "/".join(parts)
 
 
-def _content(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
+def _content(archive: tarfile.TarFile, member: tarfile.TarInfo, source: str) -> bytes:
+    if member.size > _MOST_MANIFEST_BYTES:
+        raise ArtifactError(f"{source} holds a {MANIFEST} of {member.size:,} bytes, which is none. Not used.")
     file = archive.extractfile(member)
     return file.read() if file is not None else b""
