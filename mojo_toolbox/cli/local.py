@@ -15,7 +15,7 @@ from mojo_toolbox.cli.output import data, data_as_json, note
 from mojo_toolbox.errors import ConfigurationError, LocalCloudError
 
 # What the server itself needs, of the `local` extra.
-_NEEDED = ("moto", "starlette", "uvicorn")
+_NEEDED = ("moto", "re2", "starlette", "uvicorn")
 
 EXAMPLES = {
     "up": "mojo local up\nmojo local up --port 5000 --json",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from mojo_toolbox.local_cloud.linear_patterns import PatternError, compile_pattern
 from mojo_toolbox.local_cloud.protocol import ServiceError
 
 
@@ -13,8 +14,8 @@ def filter_pattern(pattern: str) -> Callable[[str], bool]:
     pattern = pattern.strip()
     if len(pattern) > 1 and pattern[0] == pattern[-1] == "%":
         try:
-            expression = re.compile(pattern[1:-1])
-        except re.error as error:
+            expression = compile_pattern(pattern[1:-1])
+        except PatternError as error:
             raise ServiceError("InvalidParameterException", f"Invalid filter pattern: {error}") from None
         return lambda message: expression.search(message) is not None
     terms = re.findall(r'([-?]?)(?:"((?:[^"\\]|\\.)*)"|(\S+))', pattern)

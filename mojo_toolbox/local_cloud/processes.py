@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -15,10 +16,18 @@ import psutil
 
 # What every child and its descendants carry in their environment, so that the next start finds those that got away.
 MARKER = "MOJO_LOCAL_CLOUD_CHILD_OF"
+# The same for one child: what escapes its warden, because the child killed that, is found by it.
+RUN_MARKER = "MOJO_LOCAL_CLOUD_RUN"
 _WARDEN = Path(__file__).with_name("warden.py")
 # Log lines are written to the database in batches of this age: one commit for each line would be slow.
 FLUSH_SECONDS = 0.25
 FLUSH_LINES = 2000
+FLUSH_BYTES = 8 * 1024 * 1024
+# After the warden's end the pipe holds no more than this. Whoever goes on writing escaped, and is not listened to.
+_LEFT_IN_PIPE_BYTES = 1024 * 1024
+_SILENCE_SECONDS = 1.0
+# A warden that does not end so long after it should was stopped by its own command.
+_WARDEN_SECONDS = 15.0
 # A "line" without an end (a progress bar, a binary file) is cut here: CloudWatch's events hold 256 KB.
 MAX_LINE_BYTES = 200 * 1024
 
@@ -27,13 +36,15 @@ class Child:
     """One command under its warden; the output of both streams comes as lines."""
 
     def __init__(self, command: Sequence[str], *, environment: Mapping[str, str], folder: Path, owner: str) -> None:
+        self._run = uuid.uuid4().hex
+        self._over_at = float("inf")
         self._process = subprocess.Popen(
             [sys.executable, "-P", str(_WARDEN), *command],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             cwd=folder,
-            env={**environment, MARKER: owner},
+            env={**environment, MARKER: owner, RUN_MARKER: self._run},
             # A session of its own: a Ctrl-C in the terminal of the local cloud is not meant for the job.
             start_new_session=True,
         )
@@ -58,7 +69,11 @@ class Child:
         return self._process.wait(timeout)
 
     def stop(self, grace_seconds: float) -> None:
-        """Ask with SIGTERM, kill after the grace; returns at once. A second call can only shorten the grace."""
+        """Ask with SIGTERM, kill after the grace; returns at once. A second call can only shorten the grace.
+
+        Whoever reads `batches` sees to it that it ends, even when the command has stopped its warden.
+        """
+        self._over_at = min(self._over_at, time.monotonic() + grace_seconds + _WARDEN_SECONDS)
         self._order(f"stop {grace_seconds}\n".encode())
 
     def kill(self) -> None:
@@ -66,7 +81,11 @@ class Child:
         with self._order_lock:
             if self._process.stdin is not None and not self._process.stdin.closed:
                 self._close_order_pipe()
-        self._process.wait()
+        try:
+            self._process.wait(_WARDEN_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._end_by_force()
+            self._process.wait()
 
     def batches(self) -> Iterator[list[tuple[int, str]]]:
         """Yield what the command prints, as (milliseconds, line), in batches, until its end.
@@ -76,19 +95,28 @@ class Child:
         """
         assert self._process.stdout is not None
         pipe = self._process.stdout.fileno()
-        rest, lines, due = b"", [], time.monotonic() + FLUSH_SECONDS
-        while True:
-            wait = max(0.0, due - time.monotonic())
-            if select.select([pipe], [], [], wait)[0]:
+        # Not select(), which knows no descriptors from 1,024.
+        readable = select.poll()
+        readable.register(pipe, select.POLLIN | select.POLLHUP)
+        rest, lines, size, due = b"", [], 0, time.monotonic() + FLUSH_SECONDS
+        left, silent_since = _LEFT_IN_PIPE_BYTES, 0.0
+        while left > 0:
+            if readable.poll(max(0.0, due - time.monotonic()) * 1000):
                 block = os.read(pipe, 1 << 16)
                 if not block:
                     break
                 complete, rest = _split(rest + block)
                 now = int(time.time() * 1000)
                 lines += [(now, line) for line in complete]
-            if len(lines) >= FLUSH_LINES or time.monotonic() >= due:
+                size += len(block)
+                left -= len(block) if silent_since else 0
+            elif silent_since and time.monotonic() > silent_since + _SILENCE_SECONDS:
+                break
+            if len(lines) >= FLUSH_LINES or size >= FLUSH_BYTES or time.monotonic() >= due:
                 yield lines
-                lines, due = [], time.monotonic() + FLUSH_SECONDS
+                lines, size, due = [], 0, time.monotonic() + FLUSH_SECONDS
+                if not silent_since and self._is_over():
+                    silent_since = time.monotonic()
         if rest:
             lines.append((int(time.time() * 1000), _text(rest)))
         yield lines
@@ -97,6 +125,23 @@ class Child:
         with self._order_lock:
             if self._process.stdin is not None and not self._process.stdin.closed:
                 self._close_order_pipe()
+
+    def _is_over(self) -> bool:
+        """Whether the warden has ended; ends it, and what escaped it, where it should have ended long ago."""
+        if self.running and time.monotonic() < self._over_at:
+            return False
+        self._end_by_force()
+        return True
+
+    def _end_by_force(self) -> None:
+        """Kill the warden and everything that carries this child's mark: a command can stop its warden, or kill it."""
+        self._process.kill()
+        for process in psutil.process_iter():
+            try:
+                if process.environ().get(RUN_MARKER) == self._run:
+                    process.kill()
+            except (psutil.Error, OSError):
+                continue
 
     def _order(self, order: bytes) -> None:
         pipe = self._process.stdin

@@ -15,6 +15,7 @@ from typing import BinaryIO, cast
 
 from mojo_toolbox.local_cloud.database import Database
 from mojo_toolbox.local_cloud.home import REGION
+from mojo_toolbox.local_cloud.plain_files import pieces
 from mojo_toolbox.local_cloud.s3.blobs import READ_SIZE, Blobs, BlobWriter, Segment, SegmentReader
 from mojo_toolbox.local_cloud.s3.errors import ObjectStoreError, no_such_bucket, no_such_key
 from mojo_toolbox.local_cloud.s3.records import (
@@ -277,15 +278,14 @@ class ObjectStore:
 
         Raises:
             ObjectStoreError: NoSuchBucket.
-            OSError: the file cannot be read, or the disk is full.
+            OSError: the file cannot be read or is no plain file, or the disk is full.
         """
         writer = self.writer()
         digest = hashlib.md5(usedforsecurity=False)
         try:
-            with path.open("rb") as source:
-                while data := source.read(READ_SIZE):
-                    digest.update(data)
-                    writer.write(data)
+            for data in pieces(path, READ_SIZE):
+                digest.update(data)
+                writer.write(data)
             new = NewObject(headers={"content-type": "application/octet-stream"})
             self.put(bucket, key, [writer.seal()], digest.hexdigest(), new)
         except BaseException:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import math
-import re
-import shutil
+import os
+import tarfile
 import tempfile
 import threading
 import time
@@ -15,10 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from mojo_toolbox.local_cloud.environments import EnvironmentFailedError, child_environment
+from mojo_toolbox.local_cloud.plain_files import first_bytes, remove_folder
 from mojo_toolbox.local_cloud.processes import Child
-from mojo_toolbox.local_cloud.sagemaker.archives import UnsafeArchiveError, pack, unpack
+from mojo_toolbox.local_cloud.sagemaker.archives import PackingError, pack
 from mojo_toolbox.local_cloud.sagemaker.cloud import Cloud
 from mojo_toolbox.local_cloud.sagemaker.job_layout import JobFolder, lay_out
+from mojo_toolbox.local_cloud.sagemaker.metrics import Metrics
 from mojo_toolbox.local_cloud.sagemaker.s3_transfer import (
     FolderUpload,
     TransferError,
@@ -26,12 +27,17 @@ from mojo_toolbox.local_cloud.sagemaker.s3_transfer import (
     upload_file,
 )
 from mojo_toolbox.local_cloud.sagemaker.short_paths import plain_path
+from mojo_toolbox.local_cloud.sagemaker.unpacking import UnsafeArchiveError, unpack
 
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
 CHECKPOINT_SYNC_SECONDS = 5.0
 METRICS_SECONDS = 1.0
 FAILURE_REASON_LENGTH = 1024
 _LAST_LINES = 20
+# More than a training of weeks prints. What a loop prints for ever must not fill the disk.
+MOST_LOG_CHARACTERS = 256 * 1024 * 1024
+_MOST_LEFT_OUT_LINES = 50
+_FAILURE_FILE_BYTES = 4096
 
 
 @dataclass(frozen=True)
@@ -63,6 +69,7 @@ class Control:
     grace_seconds: float
     stop_reason: str = ""
     requested: threading.Event = field(default_factory=threading.Event)
+    killed: threading.Event = field(default_factory=threading.Event)
     lock: threading.Lock = field(default_factory=threading.Lock)
     child: Child | None = None
 
@@ -79,6 +86,7 @@ class Control:
         """End the job without asking."""
         with self.lock:
             self.grace_seconds = 0
+            self.killed.set()
             self.requested.set()
             if self.child is not None:
                 self.child.stop(0)
@@ -103,24 +111,26 @@ class JobRun:
         self._folder = JobFolder(plain_path(cloud.folders.jobs_dir, cloud.owner) / name)
         self._stream = f"{name}/algo-1-{int(time.time() * 1000)}"
         self._last_lines: list[str] = []
+        self._log_room = MOST_LOG_CHARACTERS
+        self._left_out_count = 0
         self._metrics = Metrics(request["AlgorithmSpecification"].get("MetricDefinitions", []))
 
     def run(self) -> Outcome:
         """Run the job to its end; never raises."""
-        shutil.rmtree(self._folder.root, ignore_errors=True)
+        remove_folder(self._folder.root)
         try:
             return self._run()
-        except (JobFailedError, EnvironmentFailedError, TransferError, UnsafeArchiveError) as error:
+        except (JobFailedError, EnvironmentFailedError, PackingError, TransferError, UnsafeArchiveError) as error:
             if self._control.requested.is_set():
                 return Outcome("Stopped", self._control.stop_reason)
             return self._failed(str(error) if isinstance(error, JobFailedError) else f"ClientError: {error}")
         except Exception as error:  # noqa: BLE001 - a job must end in a state, whatever happened (a full disk, say)
             return self._failed(f"InternalServerError: {type(error).__name__}: {error}")
         finally:
-            shutil.rmtree(self._folder.root, ignore_errors=True)
+            remove_folder(self._folder.root)
 
     def _failed(self, reason: str) -> Outcome:
-        self._log([(int(time.time() * 1000), line) for line in reason.splitlines() if line])
+        self._log(_now(reason))
         return Outcome("Failed", "Failed", reason[:FAILURE_REASON_LENGTH])
 
     def _run(self) -> Outcome:
@@ -171,10 +181,9 @@ class JobRun:
         return self._script_requirements(_plain(parameters.get("sagemaker_submit_directory", ""))), []
 
     def _script_requirements(self, source: str) -> Path | None:
-        if not source.startswith("s3://"):
+        archive = self._source_archive(source)
+        if archive is None:
             return None
-        archive = self._folder.root / "source.tar.gz"
-        download_object(self._cloud.object_store, source, archive)
         unpacked = self._folder.root / "source"
         try:
             unpack(archive, unpacked)
@@ -182,6 +191,15 @@ class JobRun:
             raise JobFailedError(f"ClientError: The source archive {source} was refused: {error}") from error
         requirements = unpacked / "requirements.txt"
         return requirements if requirements.is_file() else None
+
+    def _source_archive(self, source: str) -> Path | None:
+        """Return the archive that the training toolkit will unpack in the job; ours refuses what that one lets through."""
+        if source.startswith("s3://"):
+            archive = self._folder.root / "source.tar.gz"
+            download_object(self._cloud.object_store, source, archive)
+            return archive
+        local = Path(self._folder.inside(source))
+        return local if source and local.is_file() and tarfile.is_tarfile(local) else None
 
     def _driver_requirements(self) -> Path | None:
         """Find the requirements that ModelTrainer's driver will install, so that a cached layer has them already."""
@@ -229,34 +247,54 @@ class JobRun:
                     self._reports.metrics(self._metrics.latest())
                     metrics_due = now + METRICS_SECONDS
                 if checkpoints is not None and now >= sync_due:
-                    checkpoints.sync()
+                    self._sync(checkpoints)
                     sync_due = time.monotonic() + CHECKPOINT_SYNC_SECONDS
         finally:
             child.kill()
         if checkpoints is not None:
-            checkpoints.sync()
+            self._sync(checkpoints)
         self._reports.metrics(self._metrics.latest())
+        if self._metrics.skipped_lines:
+            self._keep(
+                _now(f"Metrics were not looked for in {self._metrics.skipped_lines} lines: a Regex is too slow.")
+            )
         return child.wait()
 
     def _checkpoints(self) -> FolderUpload | None:
         folder = self._folder.local_checkpoints(self._request)
         if folder is None:
             return None
-        upload = FolderUpload(self._cloud.object_store, folder, self._request["CheckpointConfig"]["S3Uri"])
+        uri = self._request["CheckpointConfig"]["S3Uri"]
+        upload = FolderUpload(self._cloud.object_store, folder, uri, left_out=self._left_out)
         upload.mark_present()
         return upload
 
+    def _sync(self, checkpoints: FolderUpload) -> None:
+        if self._is_own(checkpoints.folder):
+            checkpoints.sync()
+
     def _log(self, batch: list[tuple[int, str]]) -> None:
         if batch:
-            self._cloud.logs.append(LOG_GROUP, self._stream, batch)
             self._last_lines = [*self._last_lines, *(line for _, line in batch[-_LAST_LINES:])][-_LAST_LINES:]
+            self._keep(batch)
+
+    def _keep(self, batch: list[tuple[int, str]]) -> None:
+        had_room = self._log_room > 0
+        self._log_room -= sum(len(line) for _, line in batch)
+        if self._log_room > 0:
+            self._cloud.logs.append(LOG_GROUP, self._stream, batch)
+        elif had_room:
+            size = f"{MOST_LOG_CHARACTERS:,} characters"
+            self._cloud.logs.append(LOG_GROUP, self._stream, _now(f"This log ends here: it is longer than {size}."))
+
+    def _left_out(self, name: str, why: str) -> None:
+        self._left_out_count += 1
+        if self._left_out_count <= _MOST_LEFT_OUT_LINES:
+            self._keep(_now(f"Not uploaded: {ascii(name)[:200]} {why}."))
 
     def _failure_reason(self, status: int) -> str:
         """Say why: what the container wrote to output/failure, and the last lines it printed."""
-        try:
-            written = self._folder.failure.read_text(encoding="utf-8", errors="replace").strip()
-        except OSError:
-            written = ""
+        written = first_bytes(self._folder.failure, _FAILURE_FILE_BYTES).decode("utf-8", "replace").strip()
         signal_name = f" (signal {status - 128})" if status > 128 else ""  # noqa: PLR2004 - the shells' convention
         head = f"AlgorithmError: {written[:500]}, exit code: {status}{signal_name}"
         if not written:
@@ -272,60 +310,39 @@ class JobRun:
         return f"{self._request['OutputDataConfig']['S3OutputPath'].rstrip('/')}/{self._name}/output"
 
     def _upload_output(self) -> None:
-        if self._folder.output_data.is_dir() and any(self._folder.output_data.iterdir()):
-            self._upload_archive(self._folder.output_data, "output.tar.gz")
+        folder = self._folder.output_data
+        if self._is_own(folder) and any(folder.iterdir()):
+            self._upload_archive(folder, "output.tar.gz")
 
     def _upload_model(self) -> str:
+        folder = self._folder.model
         # A script may have removed it.
-        self._folder.model.mkdir(parents=True, exist_ok=True)
+        if not os.path.lexists(folder):
+            folder.mkdir(parents=True)
+        if not self._is_own(folder):
+            raise JobFailedError("AlgorithmError: /opt/ml/model is no folder of the job any more.")
         if self._request["OutputDataConfig"].get("CompressionType") == "NONE":
             uri = f"{self._output_uri()}/model/"
-            FolderUpload(self._cloud.object_store, self._folder.model, uri).sync()
+            FolderUpload(self._cloud.object_store, folder, uri, left_out=self._left_out).sync()
             return uri
-        return self._upload_archive(self._folder.model, "model.tar.gz")
+        return self._upload_archive(folder, "model.tar.gz")
+
+    def _is_own(self, folder: Path) -> bool:
+        """Whether a folder is one, and the job has not put a link to another place there."""
+        return folder.is_dir() and folder.resolve().is_relative_to(self._folder.root.resolve())
 
     def _upload_archive(self, folder: Path, name: str) -> str:
         uri = f"{self._output_uri()}/{name}"
         with tempfile.TemporaryDirectory(dir=self._folder.root) as scratch:
             archive = Path(scratch) / name
-            pack(folder, archive)
+            pack(folder, archive, left_out=self._left_out, go_on=lambda: not self._control.killed.is_set())
             upload_file(self._cloud.object_store, archive, uri)
         return uri
 
 
-class Metrics:
-    """The last value of each metric that a regular expression finds in the log."""
-
-    def __init__(self, definitions: Sequence[Mapping[str, str]]) -> None:
-        self._patterns = [(definition["Name"], re.compile(definition["Regex"])) for definition in definitions]
-        self._found: dict[str, tuple[float, int]] = {}
-
-    def read(self, batch: Sequence[tuple[int, str]]) -> bool:
-        """Look through log lines; True when one of them held a value."""
-        found = False
-        for at, line in batch if self._patterns else ():
-            for name, pattern in self._patterns:
-                match = pattern.search(line)
-                value = _number(match) if match else None
-                if value is not None:
-                    self._found[name] = (value, at)
-                    found = True
-        return found
-
-    def latest(self) -> list[dict[str, Any]]:
-        """Return them as FinalMetricDataList."""
-        return [
-            {"MetricName": name, "Value": value, "Timestamp": at // 1000} for name, (value, at) in self._found.items()
-        ]
-
-
-def _number(match: re.Match[str]) -> float | None:
-    try:
-        value = float(match[1])
-    except (IndexError, TypeError, ValueError):
-        return None
-    # JSON has no NaN: a client would choke on it.
-    return value if math.isfinite(value) else None
+def _now(text: str) -> list[tuple[int, str]]:
+    """Return the lines of a text as log events of this moment."""
+    return [(int(time.time() * 1000), line) for line in text.splitlines() if line]
 
 
 def _plain(hyperparameter: str) -> str:

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from mojo_toolbox.local_cloud.environments import EnvironmentFailedError, Log, child_environment
-from mojo_toolbox.local_cloud.sagemaker.archives import UnsafeArchiveError, unpack
 from mojo_toolbox.local_cloud.sagemaker.cloud import Cloud
 from mojo_toolbox.local_cloud.sagemaker.job_layout import map_ml_path
 from mojo_toolbox.local_cloud.sagemaker.s3_transfer import TransferError, download_object, download_prefix
 from mojo_toolbox.local_cloud.sagemaker.server_manifest import UnloadableModelError, require_loadable
+from mojo_toolbox.local_cloud.sagemaker.unpacking import UnsafeArchiveError, unpack
 
 # AWS's images that load an inference.py with a server of another kind.
 _OTHER_SERVERS = frozenset(

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import json
-import os
+import shutil
 from pathlib import Path, PurePosixPath
 
+from mojo_toolbox.local_cloud.plain_files import Entry, LeftOut, NotPlainError, entries
 from mojo_toolbox.local_cloud.sagemaker.cloud import ObjectStore, split_s3_uri
+
+# The longest key that S3 takes, in UTF-8.
+_MOST_KEY_BYTES = 1024
+# What a key can do to a file's name: be too long for it, or be both a file and a folder.
+_NO_PLACE = (errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ELOOP, errno.EILSEQ)
 
 
 class TransferError(Exception):
@@ -68,8 +75,13 @@ def download_key(store: ObjectStore, bucket: str, key: str, target: Path) -> Non
     """Download one object to a path, making its folders."""
     if not _has(store, bucket) or not store.exists(bucket, key):
         raise TransferError(f"The object s3://{bucket}/{key} does not exist.")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    store.download(bucket, key, target)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        store.download(bucket, key, target)
+    except OSError as error:
+        if error.errno not in _NO_PLACE:
+            raise
+        raise TransferError(f"The key {key!r} has no place inside a folder: {error.strerror}.") from error
 
 
 def object_exists(store: ObjectStore, uri: str) -> bool:
@@ -97,46 +109,77 @@ def upload_file(store: ObjectStore, path: Path, uri: str) -> None:
 
 
 class FolderUpload:
-    """Keeps an S3 prefix like a folder: each call uploads what is new or changed since the last one."""
+    """Keeps an S3 prefix like a folder: each call uploads what is new or changed since the last one.
 
-    def __init__(self, store: ObjectStore, folder: Path, uri: str) -> None:
+    `left_out` takes the name of anything that cannot be an object, once, and why.
+    """
+
+    def __init__(self, store: ObjectStore, folder: Path, uri: str, *, left_out: LeftOut) -> None:
         self._store = store
-        self._folder = folder
+        self.folder = folder
         self._uri = uri.rstrip("/")
-        self._seen: dict[Path, tuple[int, int]] = {}
+        self._seen: dict[str, tuple[int, int]] = {}
+        self._told: set[str] = set()
+        self._tell = left_out
 
     def mark_present(self) -> None:
         """Take what lies in the folder now as uploaded already."""
-        self._seen = {path: state for path, state in self._states()}  # noqa: C416 - pairs, spelled out
+        self._seen = {entry.name: _state(entry) for entry in self._files()}
 
     def sync(self) -> None:
         """Upload what changed.
 
         Raises:
-            TransferError: the bucket does not exist.
+            TransferError: the bucket does not exist, or a file is larger than the free space of the disk.
         """
-        for path, state in self._states():
-            if self._seen.get(path) == state:
-                continue
-            try:
-                upload_file(self._store, path, f"{self._uri}/{path.relative_to(self._folder).as_posix()}")
-            except FileNotFoundError:
-                # Replaced or removed by the job while it was looked at; the next call sees what came after.
-                continue
-            self._seen[path] = state
+        for entry in self._files():
+            if self._seen.get(entry.name) != _state(entry):
+                self._upload(entry)
 
-    def _states(self) -> list[tuple[Path, tuple[int, int]]]:
-        found = []
-        # os.walk passes over folders that the job removes meanwhile; Path.rglob raises.
-        for folder, _, names in os.walk(self._folder):
-            for name in sorted(names):
-                path = Path(folder, name)
-                try:
-                    status = path.stat()
-                except FileNotFoundError:
-                    continue
-                found.append((path, (status.st_mtime_ns, status.st_size)))
-        return found
+    def _upload(self, entry: Entry) -> None:
+        uri = f"{self._uri}/{entry.name}"
+        trouble = _trouble_with_key(uri)
+        if trouble:
+            self._left_out(entry.name, trouble)
+            return
+        try:
+            free = shutil.disk_usage(self.folder).free
+            if entry.status.st_size > free:
+                # Most often a sparse file, whose zeros would fill the disk.
+                raise TransferError(f"{entry.name} has {entry.status.st_size:,} bytes, and the disk has {free:,} free.")
+            upload_file(self._store, entry.path, uri)
+        except FileNotFoundError:
+            # Replaced or removed by the job while it was looked at; the next call sees what came after.
+            return
+        except (NotPlainError, PermissionError, NotADirectoryError) as error:
+            self._left_out(entry.name, str(error))
+            return
+        self._seen[entry.name] = _state(entry)
+
+    def _files(self) -> list[Entry]:
+        """Return what can be uploaded: a link to a file counts as a file, one to a folder as nothing."""
+        return [
+            entry
+            for entry in entries(self.folder, self._left_out)
+            if entry.kind == "file" or (entry.kind == "link" and entry.path.is_file())
+        ]
+
+    def _left_out(self, name: str, why: str) -> None:
+        if name not in self._told:
+            self._told.add(name)
+            self._tell(name, why)
+
+
+def _state(entry: Entry) -> tuple[int, int]:
+    return entry.status.st_mtime_ns, entry.status.st_size
+
+
+def _trouble_with_key(uri: str) -> str:
+    try:
+        key = _split(uri)[1].encode()
+    except UnicodeEncodeError:
+        return "has a name that is not UTF-8"
+    return f"has a key of more than {_MOST_KEY_BYTES} bytes" if len(key) > _MOST_KEY_BYTES else ""
 
 
 def _has(store: ObjectStore, bucket: str) -> bool:

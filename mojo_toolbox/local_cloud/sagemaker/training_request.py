@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
+from mojo_toolbox.local_cloud.linear_patterns import PatternError, compile_pattern
 from mojo_toolbox.local_cloud.sagemaker.cloud import split_s3_uri
 from mojo_toolbox.local_cloud.sagemaker.refusing import refused
 
@@ -24,8 +24,8 @@ def refuse_what_cannot_run(request: Mapping[str, Any]) -> None:
     _check_channels(request.get("InputDataConfig", []))
     for definition in request["AlgorithmSpecification"].get("MetricDefinitions", []):
         try:
-            re.compile(definition["Regex"])
-        except re.error as error:
+            compile_pattern(definition["Regex"])
+        except PatternError as error:
             raise refused(f"The Regex of metric {definition['Name']!r} cannot be used: {error}") from None
 
 
