@@ -77,7 +77,7 @@ class Child:
         self._order(f"stop {grace_seconds}\n".encode())
 
     def kill(self) -> None:
-        """Kill the command and its descendants and wait for their end."""
+        """Kill the command and its descendants and wait for their end. What they printed last is lost."""
         with self._order_lock:
             if self._process.stdin is not None and not self._process.stdin.closed:
                 self._close_order_pipe()
@@ -86,6 +86,8 @@ class Child:
         except subprocess.TimeoutExpired:
             self._end_by_force()
             self._process.wait()
+        if self._process.stdout is not None:
+            self._process.stdout.close()
 
     def batches(self) -> Iterator[list[tuple[int, str]]]:
         """Yield what the command prints, as (milliseconds, line), in batches, until its end.

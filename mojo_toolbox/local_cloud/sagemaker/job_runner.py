@@ -130,7 +130,7 @@ class JobRun:
             remove_folder(self._folder.root)
 
     def _failed(self, reason: str) -> Outcome:
-        self._log(_now(reason))
+        self._cloud.logs.append(LOG_GROUP, self._stream, _now(reason))
         return Outcome("Failed", "Failed", reason[:FAILURE_REASON_LENGTH])
 
     def _run(self) -> Outcome:

@@ -139,8 +139,14 @@ class Cloud:
 
     def shell_request(self, name: str, script: str, **changes: Any) -> dict:
         """A job of a container entrypoint."""
-        request = self.train_request(name, "", **changes)
+        request = self.train_request(name, "", {"script.sh": script}, **changes)
         request.pop("HyperParameters")
+        # An argument has at most 256 characters, and no line end.
+        script = (
+            script
+            if len(script) <= 256 and "\n" not in script
+            else f"exec /bin/sh {self.root / 'sources' / name / 'script.sh'}"
+        )
         request["AlgorithmSpecification"] |= {
             "ContainerEntrypoint": ["/bin/sh"],
             "ContainerArguments": ["-c", script],
