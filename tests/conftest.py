@@ -25,9 +25,17 @@ def pytest_configure() -> None:
     os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
     # What a job's or an endpoint's computation needs most on a busy machine is not to be split in two.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    # A local cloud that a test starts ends with this process, also when that is killed.
+    os.environ["MOJO_LOCAL_ENDS_WITH"] = str(os.getpid())
+    # SIGTERM would leave out all that fixtures tidy up; Ctrl+C does not.
+    signal.signal(signal.SIGTERM, _interrupt)
     # Begun in a script's background, pytest ignores Ctrl+C, and so would every program that tests send one to.
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def _interrupt(number: int, frame: object) -> None:
+    raise KeyboardInterrupt(f"signal {number}")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -251,6 +251,7 @@ def workspace(readers_folder, monkeypatch):
         monkeypatch.delenv(name)
     given = {
         "MOJO_HOME": str(readers_folder / "home"),
+        "MOJO_LOCAL_ENDS_WITH": str(os.getpid()),
         "HF_HUB_OFFLINE": "1",
         # One thread: two would wait for each other longer than a tiny model computes.
         "OMP_NUM_THREADS": "1",

@@ -8,10 +8,12 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from mojo_toolbox.errors import MojoError, PortInUseError
 from mojo_toolbox.local_cloud import client_environment, lifecycle
 from mojo_toolbox.local_cloud.home import Home
+from mojo_toolbox.local_cloud.passed_on import is_server_environment, server_environment
 from mojo_toolbox.settings import load_settings
 
 
@@ -31,9 +33,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(options: argparse.Namespace, home: Path) -> int:
     if options.command == "serve":
+        if not is_server_environment():
+            _serve_without_secrets(options, home)
         from mojo_toolbox.local_cloud.server import serve
 
-        serve(Home(home), options.port)
+        serve(Home(home), options.port, lock=options.lock, ends_with=options.ends_with)
         return 0
     if options.command == "up":
         connection: lifecycle.Connection | None = lifecycle.up(home, options.port)
@@ -60,6 +64,15 @@ def _run(options: argparse.Namespace, home: Path) -> int:
     return 0
 
 
+def _serve_without_secrets(options: argparse.Namespace, home: Path) -> NoReturn:
+    """Become the same command in an environment that holds none of the starter's tokens and keys."""
+    command = [sys.executable, "-P", "-m", "mojo_toolbox.local_cloud", "serve", "--home", str(home)]
+    for name in ("port", "lock", "ends_with"):
+        value = getattr(options, name)
+        command += [] if value is None else [f"--{name.replace('_', '-')}", str(value)]
+    os.execve(sys.executable, command, server_environment())  # noqa: S606 - no shell is wanted
+
+
 def _print(document: Mapping[str, object], text: str, *, as_json: bool) -> None:
     sys.stdout.write((json.dumps(document) if as_json else text) + "\n")
 
@@ -78,7 +91,10 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--home", type=Path, help="folder of its state (default: MOJO_HOME, else ~/.mojo)")
         if name in ("up", "serve"):
             command.add_argument("--port", type=int, help="port to listen on (default: the one of the last start)")
-        if name != "serve":
+        if name == "serve":
+            command.add_argument("--ends-with", type=int, metavar="PID", help="end when this process ends")
+            command.add_argument("--lock", type=int, help=argparse.SUPPRESS)
+        else:
             command.add_argument("--json", action="store_true", help="print JSON")
     return parser
 

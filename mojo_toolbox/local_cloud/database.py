@@ -21,6 +21,9 @@ class Database:
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
+        # Requests hold what jobs are given, tokens perhaps. SQLite makes its other files with the mode of this one.
+        path.touch(mode=0o600)
+        path.chmod(0o600)
         self.path = path
         self._lock = threading.Lock()
         self._idle: list[sqlite3.Connection] = []

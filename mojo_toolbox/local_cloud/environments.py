@@ -8,31 +8,20 @@ import importlib.util
 import os
 import platform
 import re
-import shutil
 import site
 import sys
 import sysconfig
+import time
 import venv
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from mojo_toolbox.local_cloud.passed_on import user_environment
+from mojo_toolbox.local_cloud.plain_files import remove_folder
 from mojo_toolbox.local_cloud.processes import Child
 
-# What of the user's environment a job sees. Everything else, credentials above all, stays outside.
-PASSED_ON = frozenset(
-    """HOME USER LOGNAME SHELL LANG LANGUAGE TZ TMPDIR TERM XDG_CACHE_HOME
-    HF_HOME HF_HUB_CACHE HF_XET_CACHE HF_HUB_OFFLINE HF_ENDPOINT HF_HUB_ETAG_TIMEOUT HF_HUB_DOWNLOAD_TIMEOUT
-    HF_DATASETS_CACHE TRANSFORMERS_OFFLINE TORCH_HOME
-    HTTP_PROXY HTTPS_PROXY ALL_PROXY NO_PROXY http_proxy https_proxy all_proxy no_proxy
-    SSL_CERT_FILE SSL_CERT_DIR REQUESTS_CA_BUNDLE CURL_CA_BUNDLE
-    OMP_NUM_THREADS MKL_NUM_THREADS OPENBLAS_NUM_THREADS CUDA_VISIBLE_DEVICES CUDA_HOME LD_LIBRARY_PATH
-    DYLD_LIBRARY_PATH
-    PIP_INDEX_URL PIP_EXTRA_INDEX_URL PIP_FIND_LINKS PIP_NO_INDEX PIP_TRUSTED_HOST PIP_CERT PIP_CLIENT_CERT PIP_PROXY
-    PIP_CACHE_DIR PIP_NO_CACHE_DIR PIP_CONFIG_FILE PIP_CONSTRAINT PIP_DEFAULT_TIMEOUT PIP_RETRIES
-    UV_INDEX_URL UV_DEFAULT_INDEX""".split()  # noqa: SIM905 - a list literal would be a page
-)
-PASSED_ON_PREFIXES = ("LC_", "PYTORCH_", "CUDA_", "NVIDIA_")
+_LOCK_POLL_SECONDS = 0.1
 
 Log = Callable[[list[tuple[int, str]]], None]
 
@@ -76,7 +65,7 @@ class Environments:
         text = _all_text(requirements)
         key = hashlib.sha256(text + sys.version.encode() + sys.prefix.encode() + platform.machine().encode())
         folder = self._folder / key.hexdigest()[:24]
-        with _locked(self._folder / f"{folder.name}.lock"):
+        with _locked(self._folder / f"{folder.name}.lock", stopped=stopped):
             stamp = folder / "complete"
             if not stamp.exists():
                 self._install(folder, requirements, log, stopped)
@@ -108,7 +97,7 @@ class Environments:
             if stopped():
                 child.stop(2)
         if child.wait() != 0 or stopped():
-            shutil.rmtree(folder, ignore_errors=True)
+            remove_folder(folder)
             errors = [line for line in last if line.startswith("ERROR")] or last[-5:]
             raise EnvironmentFailedError("pip could not install requirements.txt: " + " ".join(errors))
 
@@ -119,15 +108,6 @@ def _all_text(requirements: Path) -> bytes:
     named = re.findall(rb"^\s*(?:-[rc]|--requirement|--constraint)[ =]*(\S+)", text, flags=re.MULTILINE)
     others = [requirements.parent / os.fsdecode(name) for name in named]
     return text + b"".join(other.read_bytes() for other in others if other.is_file())
-
-
-def user_environment() -> dict[str, str]:
-    """Return the part of the user's environment that jobs and endpoints may see."""
-    kept = {
-        name: value for name, value in os.environ.items() if name in PASSED_ON or name.startswith(PASSED_ON_PREFIXES)
-    }
-    # A pip.conf may say `user = true`, and that would be the user's own packages.
-    return {**kept, "PATH": os.environ.get("PATH", os.defpath), "PIP_USER": "0"}
 
 
 def child_environment(
@@ -184,9 +164,21 @@ def _site_packages(environment: Path) -> Path:
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
+def _locked(path: Path, *, stopped: Callable[[], bool]) -> Iterator[None]:
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as handle:
         # Threads and processes alike: each open file has a lock of its own.
-        fcntl.flock(handle, fcntl.LOCK_EX)
+        while not _take(handle.fileno()):
+            # Somebody else's pip may take long, or hang: a job that only waits for it can be stopped.
+            if stopped():
+                raise EnvironmentFailedError("It was stopped while another one installed the same requirements.txt.")
+            time.sleep(_LOCK_POLL_SECONDS)
         yield
+
+
+def _take(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import secrets
 import string
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
+
+from mojo_toolbox.errors import LocalCloudError
 
 # The account number that AWS's own examples use; every name (ARN) the local cloud makes carries it.
 ACCOUNT_ID = "123456789012"
@@ -109,6 +115,29 @@ class Home:
             write_atomically(self.credentials_file, json.dumps(document))
             return made
         return Credentials(access_key_id=saved["access_key_id"], secret_access_key=saved["secret_access_key"])
+
+
+@contextmanager
+def hold_serve_lock(home: Home, inherited: int | None = None) -> Iterator[TextIO]:
+    """Hold the home's lock, or go on holding the one whose descriptor was handed over.
+
+    The system releases it when the last process that has it open ends, however it ends.
+
+    Raises:
+        LocalCloudError: another process serves this home.
+    """
+    with (
+        os.fdopen(inherited, "a+", encoding="utf-8")
+        if inherited
+        else home.serve_lock.open("a+", encoding="utf-8") as file
+    ):
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise LocalCloudError(f"The local cloud of {home.root} runs already.") from error
+        # Whoever was killed left a pid, which may be somebody else's by now.
+        file.truncate(0)
+        yield file
 
 
 def new_access_key_id(prefix: str) -> str:

@@ -7,7 +7,6 @@ import http.client
 import json
 import os
 import signal
-import site
 import subprocess
 import sys
 import time
@@ -19,10 +18,15 @@ from typing import Any
 
 from mojo_toolbox.errors import LocalCloudError, PortInUseError
 from mojo_toolbox.local_cloud import sigv4
-from mojo_toolbox.local_cloud.home import REGION, Credentials, Home
+from mojo_toolbox.local_cloud.home import REGION, Credentials, Home, hold_serve_lock
+from mojo_toolbox.local_cloud.passed_on import server_environment
 
 # The exit status by which `serve` says that the port it was told to use is taken.
 PORT_IN_USE_STATUS = 4
+# Where this variable names a process, a local cloud that is started ends with it: tests and CI leave none behind.
+ENDS_WITH = "MOJO_LOCAL_ENDS_WITH"
+# The pid of a process that holds the home's lock and has not written its own yet.
+_UNNAMED = 0
 _START_SECONDS = 120.0
 # Endpoints and jobs are given time to end; what has not ended by then is killed.
 _STOP_SECONDS = 45.0
@@ -54,9 +58,8 @@ def up(home: Path, port: int | None = None) -> Connection:
     place.prepare()
     with _locked(place.start_lock):
         place.credentials()
-        running = _running(place)
+        running = _running(place) or _settled(place)
         if running is None:
-            _wait_until_free(place)
             return _start(place, port)
     if port not in (None, running.port):
         raise LocalCloudError(
@@ -75,6 +78,8 @@ def down(home: Path) -> bool:
     if not place.folder.is_dir():
         return False
     with _locked(place.start_lock):
+        # One that has just begun has not said yet who it is.
+        _wait(lambda: _server_pid(place) != _UNNAMED, _STOP_SECONDS)
         pid = _server_pid(place)
         if pid is None:
             place.connection_file.unlink(missing_ok=True)
@@ -99,12 +104,30 @@ def _place(home: Path) -> Home:
 
 
 def _start(home: Home, port: int | None) -> Connection:
-    command = [sys.executable, "-P", "-m", "mojo_toolbox.local_cloud", "serve", "--home", str(home.root)]
-    command += [] if port is None else ["--port", str(port)]
+    process, begun = _launch(home, port)
+    try:
+        return _await_answer(home, process, port, begun)
+    except BaseException:
+        # Ctrl-C, most often: what was begun and does not answer yet is taken back.
+        process.kill()
+        process.wait()
+        raise
+
+
+def _launch(home: Home, port: int | None) -> tuple[subprocess.Popen[bytes], int]:
+    """Start the process; returns it and where in the log its output begins.
+
+    It holds the home's lock from its first moment on, handed over by us: whoever is interrupted here leaves no gap in which
+    a second one could start.
+    """
     if home.log_file.exists() and home.log_file.stat().st_size > _MAX_LOG_BYTES:
         home.log_file.replace(home.log_file.with_suffix(".log.1"))
-    with home.log_file.open("ab") as log:
+    with home.log_file.open("ab") as log, hold_serve_lock(home) as lock:
         home.log_file.chmod(0o600)
+        command = [sys.executable, "-P", "-m", "mojo_toolbox.local_cloud", "serve", "--home", str(home.root)]
+        command += ["--lock", str(lock.fileno())]
+        command += [] if port is None else ["--port", str(port)]
+        command += _ends_with()
         begun = log.tell()
         # A session of its own and no folder of the user's: it outlives the terminal and the folder it began in.
         process = subprocess.Popen(
@@ -113,9 +136,14 @@ def _start(home: Home, port: int | None) -> Connection:
             stdout=log,
             stderr=log,
             cwd=home.folder,
-            env=_environment(),
+            env=server_environment(),
+            pass_fds=[lock.fileno()],
             start_new_session=True,
         )
+    return process, begun
+
+
+def _await_answer(home: Home, process: subprocess.Popen[bytes], port: int | None, begun: int) -> Connection:
     deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline:
         connection = _running(home)
@@ -129,19 +157,14 @@ def _start(home: Home, port: int | None) -> Connection:
         if code is not None:
             raise LocalCloudError(f"The local cloud did not start (exit status {code}).\n{_tail(home, begun)}")
         time.sleep(_POLL_SECONDS)
-    _signal(process.pid, signal.SIGKILL)
-    process.wait()
     raise LocalCloudError(f"The local cloud did not answer within {_START_SECONDS:.0f} s.\n{_tail(home, begun)}")
 
 
-def _environment() -> dict[str, str]:
-    """Return the environment to serve in: a checkout's package is found from any folder, an installed one is anyway."""
-    package_parent = str(Path(__file__).resolve().parents[2])
-    environment = dict(os.environ)
-    if package_parent not in (*site.getsitepackages(), site.getusersitepackages()):
-        inherited = environment.get("PYTHONPATH", "")
-        environment["PYTHONPATH"] = os.pathsep.join([package_parent, *([inherited] if inherited else [])])
-    return environment
+def _ends_with() -> list[str]:
+    pid = os.environ.get(ENDS_WITH, "")
+    if pid and not pid.isdecimal():
+        raise LocalCloudError(f"{ENDS_WITH} is the id of the process with which the local cloud ends, not {pid!r}.")
+    return ["--ends-with", pid] if pid else []
 
 
 def _running(home: Home) -> Connection | None:
@@ -191,25 +214,25 @@ def _ask_status(connection: Connection) -> dict[str, Any] | None:
 
 
 def _server_pid(home: Home) -> int | None:
-    """Return the pid of the process that holds the home's lock, None when nobody does."""
+    """Return the pid of the process that holds the home's lock, None when nobody does, `_UNNAMED` before it says so."""
     try:
         with home.serve_lock.open("r+", encoding="utf-8") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
                 text = file.read().strip()
-                return int(text) if text.isdigit() else 0
+                return int(text) if text.isdigit() else _UNNAMED
             return None
     except FileNotFoundError:
         return None
 
 
-def _wait_until_free(home: Home) -> None:
-    """Wait for a local cloud that is on its way down, and end one that neither answers nor ends."""
-    if _wait(lambda: _server_pid(home) is None or _running(home) is not None, _STOP_SECONDS):
-        return
-    _signal(_server_pid(home) or 0, signal.SIGKILL)
-    _wait(lambda: _server_pid(home) is None, _STOP_SECONDS)
+def _settled(home: Home) -> Connection | None:
+    """Wait for a local cloud that is on its way up or down, and end one that neither answers nor ends."""
+    if not _wait(lambda: _server_pid(home) is None or _running(home) is not None, _STOP_SECONDS):
+        _signal(_server_pid(home) or _UNNAMED, signal.SIGKILL)
+        _wait(lambda: _server_pid(home) is None, _STOP_SECONDS)
+    return _running(home)
 
 
 def _signal(pid: int, number: signal.Signals) -> None:

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import json
 import logging
 import os
 import random
+import signal
 import socket
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+import threading
+import time
 
+import psutil
 import uvicorn
 
 from mojo_toolbox.errors import LocalCloudError, PortInUseError
 from mojo_toolbox.local_cloud.app import Application
 from mojo_toolbox.local_cloud.cloud import LocalCloud
-from mojo_toolbox.local_cloud.home import REGION, Home, write_atomically
+from mojo_toolbox.local_cloud.home import REGION, Home, hold_serve_lock, write_atomically
 
 _ADDRESS = "127.0.0.1"
 # Below the range from which systems pick ports for outgoing connections, so that the port is free at the next start.
@@ -28,6 +29,7 @@ _PORT_ATTEMPTS = 50
 _GRACE_SECONDS = 3
 # Longer than clients pause between two requests: one that meets a connection just closed has to try again.
 _KEEP_ALIVE_SECONDS = 75
+_LIFE_POLL_SECONDS = 0.5
 # A presigned URL with a session token and a long key in a foreign script is longer than h11's 16 KB.
 _MAX_HEAD_BYTES = 64 * 1024
 
@@ -55,15 +57,21 @@ class _Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def serve(home: Home, port: int | None = None) -> None:
-    """Serve until SIGTERM or Ctrl-C; children have ended when this returns.
+def serve(home: Home, port: int | None = None, *, lock: int | None = None, ends_with: int | None = None) -> None:
+    """Serve until SIGTERM or Ctrl-C, or until the process `ends_with` ends; children have ended when this returns.
+
+    `lock` is an open descriptor of the home's lock, which the starter holds already.
 
     Raises:
         LocalCloudError: another process serves this home.
         PortInUseError: `port` is taken.
     """
     home.prepare()
-    with _only_server(home):
+    with hold_serve_lock(home, lock) as held:
+        held.write(str(os.getpid()))
+        held.flush()
+        if ends_with is not None:
+            _end_with(ends_with)
         home.connection_file.unlink(missing_ok=True)
         listener = _listener(home, port)
         chosen = int(listener.getsockname()[1])
@@ -95,19 +103,27 @@ def endpoint_url(port: int) -> str:
     return f"http://{_ADDRESS}:{port}"
 
 
-@contextmanager
-def _only_server(home: Home) -> Iterator[None]:
-    """Hold the home's lock, which the system releases however this process ends."""
-    with home.serve_lock.open("a+", encoding="utf-8") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise LocalCloudError(f"The local cloud of {home.root} runs already.") from error
-        file.truncate(0)
-        file.write(str(os.getpid()))
-        file.flush()
-        yield
-        file.truncate(0)
+def _end_with(pid: int) -> None:
+    """End this process, as after SIGTERM, once another one has ended."""
+    try:
+        other = psutil.Process(pid)
+    except psutil.Error as error:
+        raise LocalCloudError(f"The process {pid}, with which the local cloud is to end, does not run.") from error
+
+    def watch() -> None:
+        while _lives(other):
+            time.sleep(_LIFE_POLL_SECONDS)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, daemon=True, name="ends-with").start()
+
+
+def _lives(process: psutil.Process) -> bool:
+    try:
+        # Its start time is compared too: a pid is used again.
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.Error:
+        return False
 
 
 def _listener(home: Home, port: int | None) -> socket.socket:

@@ -20,6 +20,7 @@ class Shell:
             **kept,
             "PYTHONPATH": str(ROOT),
             "MOJO_HOME": str(home),
+            "MOJO_LOCAL_ENDS_WITH": str(os.getpid()),
             "AWS_CONFIG_FILE": os.devnull,
             "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
             "AWS_EC2_METADATA_DISABLED": "true",

@@ -143,7 +143,7 @@ def test_a_job_that_removes_or_swaps_its_folders_ends(cloud, script):
 def test_files_that_come_and_go_and_grow_do_not_fail_a_job(cloud, monkeypatch):
     monkeypatch.setattr(job_runner, "CHECKPOINT_SYNC_SECONDS", 0.01)
     script = """cd "$SAGEMAKER_BASE_DIR/checkpoints"
-yes 0123456789 > grows & YES=$!
+(while :; do echo 0123456789; done) > grows & YES=$!
 for i in $(seq 300); do mkdir d; echo x > d/f; mv d/f g; rm -f g; rmdir d; mkfifo g; rm -f g; echo x > g; rm -f g; done
 kill $YES; rm -f grows; echo end > last"""
     job = cloud.train(cloud.shell_request("races", script, CheckpointConfig=CHECKPOINTS))
