@@ -12,6 +12,7 @@ from mojo_toolbox.local_cloud.processes import sweep
 from mojo_toolbox.local_cloud.sagemaker.cloud import Cloud, Credentials, Folders, ObjectStore
 from mojo_toolbox.local_cloud.sagemaker.endpoints import Endpoints
 from mojo_toolbox.local_cloud.sagemaker.invocations import Answer, Invocations
+from mojo_toolbox.local_cloud.sagemaker.leftovers import remove_leftovers
 from mojo_toolbox.local_cloud.sagemaker.models import EndpointConfigs, Models
 from mojo_toolbox.local_cloud.sagemaker.refusing import refused
 from mojo_toolbox.local_cloud.sagemaker.requests import checked
@@ -148,6 +149,8 @@ class SageMakerService:
     def recover(self) -> None:
         """Take up what an earlier local cloud left: end its processes, fail its jobs, serve its endpoints."""
         sweep(self._cloud.owner)
+        endpoints = {record.name for record in self._endpoints.records.all()}
+        remove_leftovers(self._cloud.folders, endpoints=endpoints)
         self._jobs.recover()
         self._endpoints.recover()
 

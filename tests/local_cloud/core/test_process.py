@@ -51,6 +51,22 @@ def servers_of(home: Path) -> list[psutil.Process]:
     return found
 
 
+def start_job(clients, name: str, script: str) -> None:
+    clients("sagemaker").create_training_job(
+        TrainingJobName=name,
+        AlgorithmSpecification={
+            "TrainingImage": "image",
+            "TrainingInputMode": "File",
+            "ContainerEntrypoint": ["/bin/sh"],
+            "ContainerArguments": ["-c", script],
+        },
+        RoleArn="arn:aws:iam::123456789012:role/SageMakerRole",
+        OutputDataConfig={"S3OutputPath": "s3://jobs/out"},
+        ResourceConfig={"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 5},
+        StoppingCondition={"MaxRuntimeInSeconds": 60},
+    )
+
+
 def assert_no_secrets(pid: int) -> None:
     family = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
     for process in family:
@@ -91,19 +107,7 @@ def test_a_job_finds_no_secret_in_any_process_above_it(own_home, clients_of, mon
         f"p=$$; while :; do echo at $p; tr '\\000' '\\n' </proc/$p/environ; [ $p = {connection.pid} ] && break; "
         "p=$(awk '/PPid/{print $2}' /proc/$p/status); done"
     )
-    clients("sagemaker").create_training_job(
-        TrainingJobName="spy",
-        AlgorithmSpecification={
-            "TrainingImage": "image",
-            "TrainingInputMode": "File",
-            "ContainerEntrypoint": ["/bin/sh"],
-            "ContainerArguments": ["-c", reads],
-        },
-        RoleArn="arn:aws:iam::123456789012:role/SageMakerRole",
-        OutputDataConfig={"S3OutputPath": "s3://jobs/out"},
-        ResourceConfig={"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 5},
-        StoppingCondition={"MaxRuntimeInSeconds": 60},
-    )
+    start_job(clients, "spy", reads)
     describe = clients("sagemaker").describe_training_job
     wait_for(lambda: describe(TrainingJobName="spy")["TrainingJobStatus"] not in ("InProgress", "Stopping"))
     logs = clients("logs")
@@ -160,6 +164,25 @@ def test_an_interrupted_start_can_be_ended(own_home):
     first.communicate()
     lifecycle.down(own_home)
     assert servers_of(own_home) == []
+
+
+def test_folders_that_a_killed_one_left_are_removed_at_the_next_start(own_home, clients_of):
+    first = lifecycle.up(own_home)
+    clients = clients_of(first)
+    clients("s3").create_bucket(Bucket="jobs")
+    start_job(clients, "orphan", "mkdir -p closed/in; touch closed/in/file; chmod 000 closed/in closed; sleep 1000")
+    folder = own_home / "local_cloud"
+    wait_for(lambda: list(folder.glob("jobs/orphan/opt/ml/closed")))
+    # What a kill between two steps leaves: an endpoint that no record names, an environment that pip did not complete.
+    (folder / "endpoints" / "nobodys" / "plan").mkdir(parents=True)
+    (folder / "environments" / "half").mkdir(parents=True)
+    (folder / "environments" / "whole").mkdir()
+    (folder / "environments" / "whole" / "complete").touch()
+    os.kill(first.pid, signal.SIGKILL)
+    lifecycle.up(own_home)
+    assert [path.name for path in (folder / "jobs").iterdir()] == []
+    assert [path.name for path in (folder / "endpoints").iterdir()] == []
+    assert [path.name for path in (folder / "environments").iterdir()] == ["whole"]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
