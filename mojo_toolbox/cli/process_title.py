@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import setproctitle
 
-_PASSWORD = re.compile(r"(://[^:@/\s]*:)[^@\s]*@")
+_PASSWORD = re.compile(r"(://[^:@/\s]*:)\S*@")
 
 
 def hide_secrets(arguments: Sequence[str]) -> None:

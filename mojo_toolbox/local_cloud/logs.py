@@ -6,6 +6,7 @@ import logging
 import re
 import sqlite3
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -20,6 +21,10 @@ MAX_BYTES = 1024 * 1024
 # One event of CloudWatch holds 256 KB, its own 26 bytes included.
 MAX_MESSAGE_BYTES = 256 * 1024 - 26
 DEFAULT_PAGE = 50
+# More than a training of weeks prints. What a job or an endpoint prints for ever must not fill the disk.
+MOST_STREAM_BYTES = 256 * 1024 * 1024
+_EVENT_OVERHEAD_BYTES = 100
+_REMOVED_AT_ONCE = 20_000
 _LOG = logging.getLogger(__name__)
 
 _TABLES = (
@@ -52,6 +57,8 @@ class LogsService:
             "GetLogEvents": self._get_events,
             "PutLogEvents": self._put_events,
         }
+        # What each stream has grown by since this start.
+        self._grown: Counter[tuple[str, str]] = Counter()
         for statement in _TABLES:
             database.execute(statement)
 
@@ -71,10 +78,15 @@ class LogsService:
     def append(self, group: str, stream: str, events: Sequence[tuple[int, str]]) -> None:
         """Add events (milliseconds since 1970, line), making group and stream where they are missing.
 
-        On a full disk they are lost: a job goes on without its log rather than dying of it.
+        On a full disk they are lost: a job goes on without its log rather than dying of it. A stream that grows for ever loses
+        its oldest events.
         """
         try:
             self._append(group, stream, events)
+            self._grown[group, stream] += sum(len(line) + _EVENT_OVERHEAD_BYTES for _, line in events)
+            if self._grown[group, stream] > MOST_STREAM_BYTES:
+                self._grown[group, stream] = MOST_STREAM_BYTES // 2
+                self._remove_older_half(group, stream)
         except sqlite3.OperationalError as error:
             _LOG.warning("%d log lines of %s %s could not be kept: %s", len(events), group, stream, error)
 
@@ -86,6 +98,18 @@ class LogsService:
                 "INSERT OR IGNORE INTO log_streams (log_group, name, created) VALUES (?, ?, ?)", (group, stream, now)
             )
             self._insert(self._stream_id(group, stream), events)
+
+    def _remove_older_half(self, group: str, stream: str) -> None:
+        identity = self._stream_id(group, stream)
+        first, last = self._database.execute(
+            "SELECT min(id) AS first, max(id) AS last FROM log_events WHERE stream = ?", (identity,)
+        )[0]
+        # In steps: others write in between.
+        for end in range(first, (first + last) // 2, _REMOVED_AT_ONCE):
+            self._database.execute(
+                "DELETE FROM log_events WHERE stream = ? AND id < ?", (identity, end + _REMOVED_AT_ONCE)
+            )
+        self._append(group, stream, [(_now(), "The oldest lines of this log were removed: it became too long.")])
 
     def tail(self, group: str, stream: str, lines: int) -> list[str]:
         """Return the last lines of a stream, oldest first; none where it does not exist."""

@@ -81,9 +81,7 @@ class Child:
         with self._order_lock:
             if self._process.stdin is not None and not self._process.stdin.closed:
                 self._close_order_pipe()
-        try:
-            self._process.wait(_WARDEN_SECONDS)
-        except subprocess.TimeoutExpired:
+        if not self._ends_within(_WARDEN_SECONDS):
             self._end_by_force()
             self._process.wait()
         if self._process.stdout is not None:
@@ -122,11 +120,21 @@ class Child:
         if rest:
             lines.append((int(time.time() * 1000), _text(rest)))
         yield lines
+        # It may have closed its output and run on.
+        while not self._ends_within(FLUSH_SECONDS):
+            yield []
+            self._is_over()
         self._process.stdout.close()
-        self._process.wait()
         with self._order_lock:
             if self._process.stdin is not None and not self._process.stdin.closed:
                 self._close_order_pipe()
+
+    def _ends_within(self, seconds: float) -> bool:
+        try:
+            self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
 
     def _is_over(self) -> bool:
         """Whether the warden has ended; ends it, and what escaped it, where it should have ended long ago."""

@@ -51,11 +51,21 @@ def _start(arguments: list[str]) -> int:
     _linux_prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
+    _be_killed_first()
     try:
         os.execvp(arguments[0], arguments)  # noqa: S606 - no shell is wanted
     except OSError as error:
         os.write(2, f"{arguments[0]} cannot be started: {error.strerror}\n".encode())
         os._exit(_COMMAND_NOT_FOUND)
+
+
+def _be_killed_first() -> None:
+    """When memory runs out, Linux is to kill the job or the server of an endpoint, and not the local cloud."""
+    try:
+        with open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:  # noqa: PTH123 - pathlib takes time to load
+            file.write("500")
+    except OSError:
+        return
 
 
 def _watch(command: int, wake_read: int) -> int:

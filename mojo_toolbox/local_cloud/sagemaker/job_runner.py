@@ -34,8 +34,6 @@ CHECKPOINT_SYNC_SECONDS = 5.0
 METRICS_SECONDS = 1.0
 FAILURE_REASON_LENGTH = 1024
 _LAST_LINES = 20
-# More than a training of weeks prints. What a loop prints for ever must not fill the disk.
-MOST_LOG_CHARACTERS = 256 * 1024 * 1024
 _MOST_LEFT_OUT_LINES = 50
 _FAILURE_FILE_BYTES = 4096
 
@@ -111,7 +109,6 @@ class JobRun:
         self._folder = JobFolder(plain_path(cloud.folders.jobs_dir, cloud.owner) / name)
         self._stream = f"{name}/algo-1-{int(time.time() * 1000)}"
         self._last_lines: list[str] = []
-        self._log_room = MOST_LOG_CHARACTERS
         self._left_out_count = 0
         self._metrics = Metrics(request["AlgorithmSpecification"].get("MetricDefinitions", []))
 
@@ -130,7 +127,7 @@ class JobRun:
             remove_folder(self._folder.root)
 
     def _failed(self, reason: str) -> Outcome:
-        self._cloud.logs.append(LOG_GROUP, self._stream, _now(reason))
+        self._keep(_now(reason))
         return Outcome("Failed", "Failed", reason[:FAILURE_REASON_LENGTH])
 
     def _run(self) -> Outcome:
@@ -279,13 +276,7 @@ class JobRun:
             self._keep(batch)
 
     def _keep(self, batch: list[tuple[int, str]]) -> None:
-        had_room = self._log_room > 0
-        self._log_room -= sum(len(line) for _, line in batch)
-        if self._log_room > 0:
-            self._cloud.logs.append(LOG_GROUP, self._stream, batch)
-        elif had_room:
-            size = f"{MOST_LOG_CHARACTERS:,} characters"
-            self._cloud.logs.append(LOG_GROUP, self._stream, _now(f"This log ends here: it is longer than {size}."))
+        self._cloud.logs.append(LOG_GROUP, self._stream, batch)
 
     def _left_out(self, name: str, why: str) -> None:
         self._left_out_count += 1

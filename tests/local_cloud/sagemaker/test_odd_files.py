@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from mojo_toolbox.local_cloud import plain_files
+from mojo_toolbox.local_cloud import logs, plain_files
 from mojo_toolbox.local_cloud.plain_files import entries, first_bytes, pieces, remove_folder
 from mojo_toolbox.local_cloud.sagemaker import job_runner
 
@@ -198,17 +198,24 @@ def test_a_metric_that_no_linear_engine_takes_is_refused_with_the_reason(cloud, 
         cloud.CreateTrainingJob(**request)
 
 
-def test_a_log_without_end_is_cut_and_says_so(cloud, monkeypatch):
-    monkeypatch.setattr(job_runner, "MOST_LOG_CHARACTERS", 1_000_000)
-    job = cloud.train(
-        cloud.shell_request("floods", "yes 0123456789 | head -c 20000000; echo; echo the last words; exit 3")
-    )
+def test_a_log_without_end_loses_its_oldest_lines_and_says_so(cloud, monkeypatch):
+    monkeypatch.setattr(logs, "MOST_STREAM_BYTES", 5_000_000)
+    monkeypatch.setattr(logs, "_REMOVED_AT_ONCE", 1000)
+    script = "echo first; yes 0123456789 | head -c 2000000; echo; echo the last words; exit 3"
+    job = cloud.train(cloud.shell_request("floods", script))
     log = [row["message"] for row in cloud.database.execute("SELECT message FROM log_events ORDER BY id")]
-    assert sum(map(len, log)) <= 1_000_200
-    assert "This log ends here: it is longer than 1,000,000 characters." in log
-    # Why it failed is said all the same.
+    assert 10_000 < len(log) < 60_000
+    assert "first" not in log
+    assert "The oldest lines of this log were removed: it became too long." in log
     assert log[-1] == "the last words"
     assert "the last words" in job["FailureReason"]
+
+
+@pytest.mark.parametrize("closed", ["exec >&- 2>&-", "exec >/dev/null 2>&1"])
+def test_a_job_that_closes_its_output_is_ended_all_the_same(cloud, closed):
+    request = cloud.shell_request("closed", f"{closed}; sleep 4724", StoppingCondition={"MaxRuntimeInSeconds": 1})
+    assert cloud.train(request)["SecondaryStatus"] == "MaxRuntimeExceeded"
+    assert not _running("sleep", "4724")
 
 
 @pytest.mark.timeout(120)
