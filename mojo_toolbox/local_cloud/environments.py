@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from mojo_toolbox.local_cloud.passed_on import user_environment
-from mojo_toolbox.local_cloud.plain_files import remove_folder
+from mojo_toolbox.local_cloud.plain_files import open_plain, remove_folder
 from mojo_toolbox.local_cloud.processes import Child
 
 _LOCK_POLL_SECONDS = 0.1
@@ -105,9 +105,17 @@ class Environments:
 def _all_text(requirements: Path) -> bytes:
     """Join a requirements file with those that it names (`-r base.txt`, `-c constraints.txt`)."""
     text = requirements.read_bytes()
-    named = re.findall(rb"^\s*(?:-[rc]|--requirement|--constraint)[ =]*(\S+)", text, flags=re.MULTILINE)
-    others = [requirements.parent / os.fsdecode(name) for name in named]
-    return text + b"".join(other.read_bytes() for other in others if other.is_file())
+    named = re.findall(rb"^[ \t]*(?:-[rc]|--requirement|--constraint)[ =]*(\S+)", text, flags=re.MULTILINE)
+    return text + b"".join(_content(requirements.parent / os.fsdecode(name)) for name in named)
+
+
+def _content(path: Path) -> bytes:
+    try:
+        with open_plain(path) as file:
+            return file.read()
+    except (OSError, ValueError):
+        # pip will say what is wrong with it.
+        return b""
 
 
 def child_environment(

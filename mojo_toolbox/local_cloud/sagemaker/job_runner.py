@@ -110,6 +110,7 @@ class JobRun:
         self._stream = f"{name}/algo-1-{int(time.time() * 1000)}"
         self._last_lines: list[str] = []
         self._left_out_count = 0
+        self._deadline = time.monotonic() + self._limit()
         self._metrics = Metrics(request["AlgorithmSpecification"].get("MetricDefinitions", []))
 
     def run(self) -> Outcome:
@@ -157,7 +158,7 @@ class JobRun:
         below = None
         if requirements is not None:
             below = self._cloud.environments.with_requirements(
-                requirements, log=self._log, stopped=self._control.requested.is_set
+                requirements, log=self._log, stopped=self._stopped_or_too_long
             )
         # A layer of its own: a script that calls pip changes neither the cached environment nor the user's.
         python = self._cloud.environments.layer(self._folder.root / "environment", below=below)
@@ -230,16 +231,13 @@ class JobRun:
         child = Child(command, environment=self._environment(python), folder=self._folder.ml, owner=self._cloud.owner)
         self._control.watch(child)
         checkpoints = self._checkpoints()
-        limit = self._request.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", 86400)
-        deadline = time.monotonic() + limit
+        self._deadline = time.monotonic() + self._limit()
         metrics_due = sync_due = time.monotonic()
         try:
             for batch in child.batches():
                 self._log(batch)
                 now = time.monotonic()
-                if now >= deadline and not self._control.requested.is_set():
-                    self._reports.phase("Stopping")
-                    self._control.stop("MaxRuntimeExceeded")
+                self._stopped_or_too_long()
                 if self._metrics.read(batch) and now >= metrics_due:
                     self._reports.metrics(self._metrics.latest())
                     metrics_due = now + METRICS_SECONDS
@@ -256,6 +254,16 @@ class JobRun:
                 _now(f"Metrics were not looked for in {self._metrics.skipped_lines} lines: a Regex is too slow.")
             )
         return child.wait()
+
+    def _limit(self) -> float:
+        return float(self._request.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", 86400))
+
+    def _stopped_or_too_long(self) -> bool:
+        """Whether the job is to end; stops it when training, or pip before it, takes longer than it may."""
+        if time.monotonic() >= self._deadline and not self._control.requested.is_set():
+            self._reports.phase("Stopping")
+            self._control.stop("MaxRuntimeExceeded")
+        return self._control.requested.is_set()
 
     def _checkpoints(self) -> FolderUpload | None:
         folder = self._folder.local_checkpoints(self._request)

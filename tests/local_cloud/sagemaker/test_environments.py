@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import fcntl
 import importlib.util
 import subprocess
+import time
 import zipfile
 
 import pytest
 
-from mojo_toolbox.local_cloud.environments import EnvironmentFailedError, Environments, user_environment
+from mojo_toolbox.local_cloud import environments as environments_module
+from mojo_toolbox.local_cloud.environments import EnvironmentFailedError, Environments
+from mojo_toolbox.local_cloud.passed_on import user_environment
 
 
 def wheel(folder, name: str, version: str) -> None:
@@ -68,3 +72,24 @@ def test_a_failing_install_says_why_and_is_tried_again_the_next_time(environment
         environments.with_requirements(requirements, log=lambda _: None, stopped=lambda: False)
     wheel(tmp_path / "wheels", "mojo_test_package", "9.0")
     assert environments.with_requirements(requirements, log=lambda _: None, stopped=lambda: False).is_dir()
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("filler", ["\n", " ", "\t\n", "-r", "-r "])
+def test_requirements_full_of_nothing_are_read_in_no_time(tmp_path, filler):
+    (tmp_path / "base.txt").write_text("named\n")
+    requirements = tmp_path / "requirements.txt"
+    requirements.write_text(filler * 300_000 + "\n -r base.txt\n")
+    begun = time.monotonic()
+    assert environments_module._all_text(requirements).endswith(b"named\n")
+    assert time.monotonic() - begun < 5
+
+
+def test_a_job_that_waits_for_anothers_installation_can_be_stopped(environments, tmp_path):
+    requirements = tmp_path / "requirements.txt"
+    requirements.write_text("mojo_test_package==1.0\n")
+    folder = environments.with_requirements(requirements, log=lambda _: None, stopped=lambda: False)
+    with folder.with_name(f"{folder.name}.lock").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with pytest.raises(EnvironmentFailedError, match="stopped while another one installed"):
+            environments.with_requirements(requirements, log=lambda _: None, stopped=lambda: True)

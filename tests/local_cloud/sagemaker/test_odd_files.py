@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import socket
 import tarfile
@@ -10,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+from hostile_archives import file, packed
 
 from mojo_toolbox.local_cloud import logs, plain_files
 from mojo_toolbox.local_cloud.plain_files import entries, first_bytes, pieces, remove_folder
@@ -209,6 +211,16 @@ def test_a_log_without_end_loses_its_oldest_lines_and_says_so(cloud, monkeypatch
     assert "The oldest lines of this log were removed: it became too long." in log
     assert log[-1] == "the last words"
     assert "the last words" in job["FailureReason"]
+
+
+def test_a_pip_that_never_ends_is_ended_by_the_limit_of_the_job(cloud):
+    # pip waits for somebody to write to the pipe.
+    os.mkfifo(cloud.root / "pipe")
+    request = cloud.train_request("pip", "print(1)", StoppingCondition={"MaxRuntimeInSeconds": 1})
+    content = packed(file("train.py", b"print(1)"), file("requirements.txt", f"-r {cloud.root / 'pipe'}\n".encode()))
+    source = cloud.store.write("bucket", "sourcedir.tar.gz", content)
+    request["HyperParameters"]["sagemaker_submit_directory"] = json.dumps(source)
+    assert cloud.train(request)["SecondaryStatus"] == "MaxRuntimeExceeded"
 
 
 @pytest.mark.parametrize("closed", ["exec >&- 2>&-", "exec >/dev/null 2>&1"])
