@@ -35,6 +35,8 @@ Cloud = Annotated[
 Region = Annotated[
     str | None,
     typer.Option(
+        "--region-name",
+        "--region",
         help="AWS region. Unset: MOJO_REGION_NAME, else what boto3 finds.",
         metavar="NAME",
         rich_help_panel=_WHERE,

@@ -15,9 +15,10 @@ import typer
 from mojo_toolbox.cli.endings import UsageError, goes_on
 from mojo_toolbox.cli.options import AsJson, Cloud, Region
 from mojo_toolbox.cli.output import age, data, data_as_json, note, print_table
-from mojo_toolbox.cli.review_database import Database, open_store
+from mojo_toolbox.cli.review_database import Create, Database, open_store
 from mojo_toolbox.cli.review_serve import DEFAULT_PORT, serve
 from mojo_toolbox.cli.review_tables import show_import, show_overview
+from mojo_toolbox.errors import DataError
 
 _ORDER = "What comes first"
 
@@ -104,6 +105,10 @@ def import_files(
         raise UsageError("--predictions, --router and --source are about one file: import the files one by one.")
     if predictions and router:
         raise UsageError("Give --predictions or --router, not both.")
+    for given in [*files, *([predictions] if predictions else [])]:
+        # Before a database is begun for nothing.
+        if not given.exists():
+            raise DataError("no such file.", path=given)
     if router:
         predictions = _predicted(files[0], router, concurrency, cloud, region)
     from mojo_toolbox.progress import progress_bar
@@ -131,13 +136,14 @@ def invite(
     url: Annotated[str, typer.Option(help="Where the page is reached.", metavar="URL")] = (
         f"http://127.0.0.1:{DEFAULT_PORT}"
     ),
+    create: Create = False,
     as_json: AsJson = False,
 ) -> None:
     """Let somebody review: prints their personal link, once. It is as good as a password.
 
     The database keeps only a hash of its token. `mojo review revoke NAME` ends it.
     """
-    with open_store(database, create=True) as store:
+    with open_store(database, create=create) as store:
         token = store.invite(name, admin=admin, renew=renew)
     link = f"{url.rstrip('/')}/join/{token}"
     if as_json:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mojo_toolbox.cli.output import note
+
 if TYPE_CHECKING:
     from mojo_toolbox.review.store import ReviewStore
 
@@ -24,12 +26,20 @@ Database = Annotated[
 ]
 
 
+Create = Annotated[
+    bool, typer.Option("--create", help="Begin a new database where there is none. Without it that is an error.")
+]
+
+
 def open_store(database: str | None, *, create: bool = False, lock_minutes: float = LOCK_MINUTES) -> ReviewStore:
-    """Return the store that the options and the settings name; without `create` a file has to be there."""
+    """Return the store that the options and the settings name; without `create` it has to be there."""
     from mojo_toolbox.review.store import ReviewStore
     from mojo_toolbox.settings import load_settings
 
     if database is None:
         setting = load_settings().review_database
         database = _DEFAULT if setting is None else setting.get_secret_value()
-    return ReviewStore.open(database, create=create, lock_seconds=60 * lock_minutes)
+    store = ReviewStore.open(database, create=create, lock_seconds=60 * lock_minutes)
+    if store.is_new:
+        note(f"Began a new database: {store.name}")
+    return store

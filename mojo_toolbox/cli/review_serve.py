@@ -11,7 +11,7 @@ import typer
 from mojo_toolbox.cli.endings import UsageError
 from mojo_toolbox.cli.options import Cloud, Region
 from mojo_toolbox.cli.output import data, note
-from mojo_toolbox.cli.review_database import LOCK_MINUTES, Database, open_store
+from mojo_toolbox.cli.review_database import LOCK_MINUTES, Create, Database, open_store
 
 if TYPE_CHECKING:
     from mojo_toolbox.review.store import ReviewStore
@@ -40,6 +40,7 @@ def serve(
             show_default=False,
         ),
     ] = None,
+    create: Create = False,
     cloud: Cloud = None,
     region: Region = None,
 ) -> None:
@@ -47,11 +48,11 @@ def serve(
 
     On this machine, and while nobody is invited, it opens without a link. Put a proxy with HTTPS before it for a team.
     """
-    with open_store(database, create=True, lock_minutes=lock_minutes) as store:
+    model = None if router is None else _model(router, cloud, region)
+    with open_store(database, create=create, lock_minutes=lock_minutes) as store:
         alone = _is_loopback(host) and not _invited(store)
         if not alone and not _invited(store):
             raise UsageError(f"--host {host} lets others in, and nobody is invited: mojo review invite NAME --admin")
-        model = None if router is None else _model(router, cloud, region)
         from mojo_toolbox.review.app import create_app
 
         application = create_app(store, local_person=alone, router=model)

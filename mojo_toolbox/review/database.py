@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sqlite3
 import threading
 import time
@@ -26,17 +27,22 @@ _BUSY_SECONDS = 60.0
 # Any number that no other program on the same PostgreSQL database takes for a lock.
 _MIGRATING = 70_614_001
 _FULL = ("disk is full", "no space left", "could not extend file")
+_BEGIN = "Begin one: mojo review import FILE, or mojo review serve --create"
+# Tables that every version of ours has.
+_OURS = {"reviewers", "conversations", "seats", "events", "imports"}
 
 
 class Database:
     """Connections to one database, lent to one thread at a time."""
 
-    def __init__(self, url: str, *, create: bool = True, migrations: Path = MIGRATIONS) -> None:
+    def __init__(self, url: os.PathLike[str] | str, *, create: bool = True, migrations: Path = MIGRATIONS) -> None:
         """Open it, make it, or bring it up to date; ReviewDatabaseError and ConfigurationError as `ReviewStore.open`."""
         self._url = database_url(url)
         self._opening = True
+        self._create = create
+        self.is_new = False
         if not create and self._url.drivername == "sqlite" and not Path(str(self._url.database)).exists():
-            raise ReviewDatabaseError(f"There is no database {self._url.database}. Begin one: mojo review import FILE")
+            raise ReviewDatabaseError(f"There is no database {self._url.database}. {_BEGIN}")
         self.engine = _engine(self._url)
         self.postgres = self.engine.dialect.name == "postgresql"
         # SQLite lets one write at a time and makes the others sleep; threads of one process need not.
@@ -94,21 +100,34 @@ class Database:
             # Another process may have been quicker.
             if self._steps_to_go(connection, config):
                 config.attributes["connection"] = connection
+                self.is_new = MigrationContext.configure(connection).get_current_revision() is None
                 command.upgrade(config, "head")
 
     def _steps_to_go(self, connection: Connection, config: Config) -> bool:
         """Say whether the database is older than this library; refuse one that is newer or somebody else's."""
         versions = ScriptDirectory.from_config(config)
         there = MigrationContext.configure(connection).get_current_revision()
+        self._require_ours(set(inspect(connection).get_table_names()), migrated=there is not None)
         known = {step.revision for step in versions.walk_revisions()}
         if there is not None and there not in known:
             raise ReviewDatabaseError(
                 f"{self.name} was written by a newer version of mojo-toolbox (database version {there}, this one knows up to "
                 f"{versions.get_current_head()}). Update: pip install -U mojo-toolbox"
             )
-        if there is None and {"reviewers", "conversations"} & set(inspect(connection).get_table_names()):
-            raise ReviewDatabaseError(f"{self.name} is a database of another program. Give another file or database.")
         return there != versions.get_current_head()
+
+    def _require_ours(self, tables: set[str], *, migrated: bool) -> None:
+        """Refuse what another program made, and what nobody has begun where nothing may be made.
+
+        A PostgreSQL database may hold tables of other programs next to ours; a file may not.
+        """
+        if migrated and tables >= _OURS:
+            return
+        # alembic_version: many programs keep the version of their tables so.
+        if migrated or tables & _OURS or (tables and not self.postgres):
+            raise ReviewDatabaseError(f"{self.name} is a database of another program. Give another file or database.")
+        if not self._create:
+            raise ReviewDatabaseError(f"The database {self.name} is empty: no conversations were ever put there. {_BEGIN}")
 
     @contextmanager
     def _plain_words(self) -> Iterator[None]:
@@ -127,12 +146,16 @@ class Database:
             raise ReviewDatabaseError(f"The database {self.name} {what}: {said:.300}") from error
 
 
-def database_url(given: str) -> URL:
-    """Return the URL of a path, a `sqlite:///` or a `postgresql://` URL.
+def database_url(given: os.PathLike[str] | str) -> URL:
+    """Return the URL of a path, a `sqlite:///` or a `postgresql://` URL; a `Path` is always that of a file.
 
     Raises:
         ConfigurationError: it is none of these.
     """
+    if isinstance(given, os.PathLike):
+        return URL.create("sqlite", database=str(os.fspath(given)))
+    if not isinstance(given, str):
+        raise ConfigurationError(f"A database is a path or a URL, not {type(given).__name__} ({given!r:.80}).")
     if "://" not in given:
         if not given.strip():
             raise ConfigurationError("No database: give a file, such as review.db, or postgresql://…")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -68,7 +69,7 @@ class ReviewStore:
     @classmethod
     def open(
         cls,
-        url: str,
+        url: os.PathLike[str] | str,
         *,
         create: bool = True,
         lock_seconds: float = LOCK_SECONDS,
@@ -77,14 +78,14 @@ class ReviewStore:
         """Open a database, and make it where there is none; one of an older version is brought up to date.
 
         Args:
-            url: a path, `sqlite:///review.db` or `postgresql://…`.
-            create: whether to make a file that is not there; without it that is an error.
+            url: a path (`str` or `Path`), `sqlite:///review.db` or `postgresql://…`.
+            create: whether to begin a new one where there is none, or an empty one; without it that is an error.
             lock_seconds: a conversation that is held so long without an action goes back to the queue.
             clock: the time now, in seconds since 1970.
 
         Raises:
             ReviewDatabaseError: it is of a newer version, no database of ours, or cannot be reached.
-            ConfigurationError: the `review` (or `postgres`) extra is missing, or the URL is none.
+            ConfigurationError: the `review` (or `postgres`) extra is missing, or `url` is neither a path nor such a URL.
         """
         if not lock_seconds > 0:
             raise ConfigurationError(f"lock_seconds={lock_seconds!r} must be above 0.")
@@ -102,6 +103,16 @@ class ReviewStore:
     def identity(self) -> str:
         """What tells this database from all others, wherever it is served."""
         return self._identity
+
+    @property
+    def name(self) -> str:
+        """The database as errors call it: the file, or the URL without its password."""
+        return self._database.name
+
+    @property
+    def is_new(self) -> bool:
+        """Whether `open()` has made the database."""
+        return self._database.is_new
 
     def close(self) -> None:
         """Close the connections."""

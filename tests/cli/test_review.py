@@ -59,7 +59,7 @@ def test_the_status_tells_what_is_to_be_checked(mojo, talks, tmp_path):
 
 
 def test_people_come_by_links_that_can_end(mojo):
-    link = mojo.json("review", "invite", "Ann", "--admin", "--url", "https://review.example.com/")["link"]
+    link = mojo.json("review", "invite", "Ann", "--create", "--admin", "--url", "https://review.example.com/")["link"]
     assert link.startswith("https://review.example.com/join/")
     again = mojo("review", "invite", "Ann")
     assert (again.returncode, "--renew" in again.stderr) == (1, True)
@@ -97,7 +97,12 @@ def test_a_routers_predictions_set_the_order(mojo, talks, tmp_path):
         (("import", "nix.jsonl"), 1, "nix.jsonl: no such file"),
         (("import", "a", "b", "--source", "x"), 2, "one by one"),
         (("import", "a", "--router", "stay", "--predictions", "x"), 2, "not both"),
-        (("serve", "--host", "0.0.0.0"), 2, "nobody is invited"),
+        (("serve", "--host", "0.0.0.0", "--create"), 2, "nobody is invited"),
+        (("serve", "--database", "typo.db"), 1, "There is no database typo.db. Begin one: mojo review import FILE"),
+        (("invite", "Ann", "-d", "typo.db"), 1, "There is no database typo.db. Begin one: mojo review import FILE"),
+        (("revoke", "Ann", "-d", "typo.db"), 1, "There is no database typo.db"),
+        (("people", "-d", "sqlite:///typo.db"), 1, "There is no database typo.db"),
+        (("import", "nix.jsonl", "-d", "typo.db"), 1, "nix.jsonl: no such file"),
         (("serve", "--router", "mojodex"), 2, "PRODUCT/TASK/MODEL_ID"),
         (("serve", "--database", "mysql://x/y"), 1, "mysql:// is not supported"),
     ],
@@ -107,6 +112,20 @@ def test_what_cannot_be_done_is_said_in_a_line(mojo, arguments, status, told):
     assert done.returncode == status
     assert told in done.stderr
     assert "Traceback" not in done.stderr
+    assert not (mojo.folder / "typo.db").exists()
+
+
+def test_a_new_database_is_told(mojo, talks):
+    assert "Began a new database: first.db" in mojo("review", "import", talks, "-d", "first.db").stderr
+    assert "Began" not in mojo("review", "import", talks, "-d", "first.db").stderr
+    assert "Began a new database: team.db" in mojo("review", "invite", "Ann", "--create", "-d", "team.db").stderr
+
+
+@pytest.mark.parametrize("option", ["--region", "--region-name"])
+def test_a_region_is_spelt_either_way(mojo, talks, option):
+    assert mojo("review", "import", talks, option, "eu-west-1").returncode == 0
+    done = mojo("review", "serve", "--host", "0.0.0.0", option, "eu-west-1")
+    assert (done.returncode, "nobody is invited" in done.stderr) == (2, True)
 
 
 def get(url):

@@ -133,6 +133,48 @@ def test_databases_of_other_programs_and_other_files_are_refused(tmp_path):
         ReviewStore.open(str(tmp_path / "nix.db"), create=False)
 
 
+def test_a_path_is_a_file_whatever_it_is_called(tmp_path):
+    path = tmp_path / "a%20b#c?d.db"
+    with ReviewStore.open(path) as store:
+        fill(store, tmp_path, 2)
+    assert path.exists()
+    with ReviewStore.open(str(path), create=False) as store:
+        assert store.overview().conversations == 2
+
+
+@pytest.mark.parametrize("url", [None, 5, b"review.db"])
+def test_what_is_neither_a_path_nor_a_url_is_said(url):
+    with pytest.raises(ConfigurationError, match="path or a URL"):
+        ReviewStore.open(url)
+
+
+def test_an_empty_database_is_none_unless_one_may_be_begun(url, tmp_path):
+    if "://" not in url:
+        Path(url).touch()
+    with pytest.raises(ReviewDatabaseError, match=r"is empty.*mojo review import FILE"):
+        ReviewStore.open(url, create=False)
+    with ReviewStore.open(url) as store:
+        assert store.is_new
+    with ReviewStore.open(url, create=False) as store:
+        assert not store.is_new
+
+
+@pytest.mark.parametrize("table", ["places", "alembic_version"])
+def test_a_file_of_another_program_gets_no_tables_of_ours(tmp_path, table):
+    other = tmp_path / "other.db"
+    connection = sqlite3.connect(other)
+    connection.execute(f"CREATE TABLE {table} (version_num TEXT)")
+    connection.execute(f"INSERT INTO {table} VALUES ('5a1b')")
+    connection.commit()
+    connection.close()
+    for create in (True, False):
+        with pytest.raises(ReviewDatabaseError, match="another program"):
+            ReviewStore.open(other, create=create)
+    connection = sqlite3.connect(other)
+    assert connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall() == [(table,)]
+    connection.close()
+
+
 @pytest.mark.parametrize(
     "url", ["", "mysql://a/b", "sqlite://", "sqlite:///:memory:", "://", "postgresql+psycopg2://x"]
 )
