@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import sys
 from contextlib import redirect_stdout
@@ -160,12 +161,12 @@ def evaluate(
         redirect_stdout(sys.stderr),
         goes_on(f"What was answered is kept in {folder}: the same command goes on where it was."),
     ):
-        reports, page = _evaluate(found, conversations, folder, options)
+        reports, page, comparisons = _evaluate(found, conversations, folder, options)
     if as_json:
         documents = [report.as_dict() for report in reports]
         data_as_json(documents[0] if len(documents) == 1 else documents)
     else:
-        print_reports([report.as_dict() for report in reports])
+        print_reports([report.as_dict() for report in reports], comparisons=comparisons)
     note(f"Report: {page}")
     for report in reports:
         if report.overall.n and report.overall.invalid == report.overall.n:
@@ -179,13 +180,17 @@ def evaluate(
 
 def _evaluate(
     found: list[Any], conversations: Path, folder: Path, options: dict[str, Any]
-) -> tuple[list[Report], Path]:
+) -> tuple[list[Report], Path, list[dict[str, Any]]]:
+    """Return the reports, the page to read, and the differences from the runner-up."""
     from mojo_toolbox.evaluation import evaluate as evaluate_one
     from mojo_toolbox.evaluation import evaluate_all
+    from mojo_toolbox.evaluation.report import SUMMARY_FILE
 
     if len(found) == 1:
-        return [evaluate_one(found[0], conversations, output=folder, **options)], folder / "report.html"
-    return evaluate_all(found, conversations, output=folder, **options), folder / "summary.html"
+        return [evaluate_one(found[0], conversations, output=folder, **options)], folder / "report.html", []
+    reports = evaluate_all(found, conversations, output=folder, **options)
+    summary = json.loads((folder / SUMMARY_FILE).read_text(encoding="utf-8"))
+    return reports, folder / "summary.html", summary["comparisons"]
 
 
 def _listed(names: str | None) -> list[str]:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from mojo_toolbox.cli.options import AsJson
 from mojo_toolbox.cli.output import data_as_json, note, print_table
+from mojo_toolbox.errors import MojoError
 
 if TYPE_CHECKING:
-    from mojo_toolbox.evaluation import Comparison
+    from mojo_toolbox.evaluation import Comparison, Report
     from mojo_toolbox.evaluation.comparison import Difference
 
 EXAMPLES = {
@@ -82,7 +83,10 @@ def show(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Print reports again, side by side."""
+    """Print reports again, side by side.
+
+    With predictions.jsonl beside each report, differences from the runner-up are paired and have intervals.
+    """
     from mojo_toolbox.cli.report_tables import print_reports
     from mojo_toolbox.evaluation import read_report
     from mojo_toolbox.evaluation.report import render
@@ -90,11 +94,12 @@ def show(
 
     found = [read_report(path) for path in reports]
     documents = [report.as_dict() for report in found]
+    comparisons = [] if as_json and not html and not markdown else _compared(found, reports)
     if as_json:
         data_as_json(documents)
     else:
-        print_reports(documents)
-    texts = render(found) if html or markdown else ("", "")
+        print_reports(documents, comparisons=comparisons)
+    texts = render(found, comparisons=comparisons) if html or markdown else ("", "")
     for path, text in zip((html, markdown), texts, strict=True):
         if path is not None:
             with whole_file(path) as file:
@@ -131,6 +136,20 @@ def threshold(
         note(threshold_sentence(found, confidence.asked))
     if found.value is None:
         raise typer.Exit(1)
+
+
+def _compared(reports: list[Report], paths: list[Path]) -> list[dict[str, Any]]:
+    """Return the differences from the runner-up, under the names that tables show; none where predictions do not fit."""
+    from mojo_toolbox.evaluation.comparison import against_runner_up
+    from mojo_toolbox.evaluation.pages.readable import router_names
+
+    names = router_names([report.as_dict() for report in reports])
+    named = [report.model_copy(update={"router": name}) for report, name in zip(reports, names, strict=True)]
+    try:
+        return [found.model_dump(mode="json") for found in against_runner_up(named, paths)]
+    except MojoError as error:
+        note(f"Not compared decision by decision: {error}")
+        return []
 
 
 def _print(comparison: Comparison) -> None:

@@ -13,6 +13,7 @@ from rich.text import Text
 from mojo_toolbox.data import POINTS
 from mojo_toolbox.evaluation.counting.figures import Confidence
 from mojo_toolbox.evaluation.pages.confidence_words import NOT_GIVEN, as_given, calibration_sentence
+from mojo_toolbox.evaluation.pages.differences import Change, ChangeTable, change_tables
 from mojo_toolbox.evaluation.pages.readable import (
     DASH,
     TIMES,
@@ -22,6 +23,7 @@ from mojo_toolbox.evaluation.pages.readable import (
     data_name,
     milliseconds,
     money,
+    narrowed,
     percent,
     percent_of,
     router_names,
@@ -41,15 +43,20 @@ _NARROWEST_NAME = 16
 _FIGURES = ("accuracy", "balanced", *POINTS)
 
 
-def print_reports(reports: Sequence[Report]) -> None:
-    """Print the figures of one or several reports (the dictionaries of report.json) on standard output."""
+def print_reports(reports: Sequence[Report], *, comparisons: Sequence[Mapping[str, Any]] = ()) -> None:
+    """Print the figures of one or several reports (the dictionaries of report.json) on standard output.
+
+    Args:
+        reports: one from top to bottom, several side by side.
+        comparisons: paired differences (`Comparison.model_dump()`).
+    """
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = _UNFOLDED
     if len(reports) == 1:
         _print_one(console, reports[0])
     elif reports:
-        _print_several(console, reports)
+        _print_several(console, reports, comparisons)
 
 
 def print_acceptances(confidence: Confidence, chosen: Acceptance | None) -> None:
@@ -140,14 +147,17 @@ def _tokens(report: Report) -> str:
     return f"{text}; {money(cost['total'], cost['currency'])}, {each} for 1,000 decisions"
 
 
-def _print_several(console: Console, reports: Sequence[Report]) -> None:
+def _print_several(console: Console, reports: Sequence[Report], comparisons: Sequence[Mapping[str, Any]]) -> None:
     names = router_names(reports)
     data = list(dict.fromkeys(data_name(report) for report in reports))
     _say(console, f"{len(reports)} routers on {' and '.join(data)}", style="bold")
-    _say(console, verdict(reports))
+    _say(console, verdict(reports, comparisons))
     console.print()
     console.print(_accuracies(reports, names, console.width))
     console.print()
+    for table in change_tables(comparisons):
+        console.print(_changes(table, console.width))
+        console.print()
     console.print(_others(reports, names, console.width))
     found = notes(reports)
     if found:
@@ -171,6 +181,26 @@ def _accuracies(reports: Sequence[Report], names: Sequence[str], width: int) -> 
     best = max((report["overall"]["right"] for report in reports), default=0)
     leaders = {name for report, name in zip(reports, names, strict=True) if best and report["overall"]["right"] == best}
     return _table(heads[: len(columns) + 1], rows, bold=leaders)
+
+
+def _changes(table: ChangeTable, width: int) -> Table:
+    """Return differences from one router: with both intervals, with one, or of all decisions only."""
+    shown = {row.key: row.changes for row in table.rows if row.key in _FIGURES[:2]}
+    for reaching, figures in ((_FIGURES[:2], _FIGURES[:2]), (_FIGURES[:1], _FIGURES[:2]), (_FIGURES[:1], _FIGURES[:1])):
+        heads = [f"points more than {narrowed(table.before)}", "all", "balanced"][: 1 + len(figures)]
+        rows = [
+            [name, *(_changed(shown[figure][place], reach=figure in reaching) for figure in figures)]
+            for place, name in enumerate(table.routers)
+        ]
+        if _fits(heads, rows, width):
+            break
+    return _table(heads, rows)
+
+
+def _changed(one: Change | None, *, reach: bool) -> str:
+    if one is None:
+        return DASH
+    return f"{one.difference} ({one.reach})" if reach and one.reach else one.difference
 
 
 def _with_counts(reports: Sequence[Report], rows: list[list[str]]) -> list[list[str]]:

@@ -6,7 +6,7 @@ both, which makes intervals far narrower than two separate ones suggest.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict
 from mojo_toolbox.data import POINTS, read_records
 from mojo_toolbox.errors import DataError, ReportError
 from mojo_toolbox.evaluation.counting.bootstrap import Interval, interval
+from mojo_toolbox.evaluation.counting.ranking import best_first
 from mojo_toolbox.evaluation.counting.tally import Tally
 from mojo_toolbox.evaluation.report import PREDICTIONS_FILE, Report, read_report
 
@@ -115,6 +116,34 @@ def compare(
     calibrated = first.confidence is not None and second.confidence is not None
     rows += [_beside(figure, first, second) for figure in _BESIDE if calibrated or figure != "ece"]
     return Comparison(a=first.router, b=second.router, margin=margin, gated=list(gated), rows=rows)
+
+
+def against_runner_up(reports: Sequence[Report], paths: Sequence[Path | str]) -> list[Comparison]:
+    """Compare the best of several reports and all the others with the second best, the best first.
+
+    Empty where there is nothing to compare: a single report, reports of other conversations, or no decision.
+
+    Args:
+        reports: what was measured.
+        paths: their report.json or folders, in the same order.
+
+    Raises:
+        ReportError: predictions that do not belong to the report beside them.
+    """
+    measured = {(report.data.sha256, report.previous, report.overall.n) for report in reports}
+    if len(reports) < 2 or len(measured) > 1 or not reports[0].overall.n:  # noqa: PLR2004 - two to compare
+        return []
+    balanced = [report.overall.balanced for report in reports]
+    rights = [report.overall.right for report in reports]
+    figures = [(right, mean and mean.value) for right, mean in zip(rights, balanced, strict=True)]
+    best, second, *others = best_first(figures)
+    # Under the names that were given: two reports may be of one router.
+    return [
+        compare(paths[second], paths[place]).model_copy(
+            update={"a": reports[second].router, "b": reports[place].router}
+        )
+        for place in (best, *others)
+    ]
 
 
 def _difference(figure: str, first: Report, second: Report, resampled: Any, margin: float) -> Difference:

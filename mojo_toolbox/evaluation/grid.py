@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mojo_toolbox.errors import EvaluationError
-from mojo_toolbox.evaluation.comparison import Comparison, compare
+from mojo_toolbox.evaluation.comparison import Comparison, against_runner_up
 from mojo_toolbox.evaluation.report import REPORT_FILE, SUMMARY_FILE, Report, render
 from mojo_toolbox.evaluation.routers.question import Router, RouterFunction, as_router
 from mojo_toolbox.evaluation.runner import evaluate
@@ -29,7 +29,7 @@ def evaluate_all(
 ) -> list[Report]:
     """Evaluate routers one after the other; each has its own folder in `output`, named after it.
 
-    summary.html, summary.md and summary.json set them side by side, with the paired differences from the first one.
+    summary.html, summary.md and summary.json set them side by side, with the paired differences from the runner-up.
     Killed and started again, it goes on where it was.
 
     Args:
@@ -64,8 +64,7 @@ def evaluate_all(
         evaluate(router, conversations, output=folder, reuse=True, **options)
         for router, folder in zip(asked, folders, strict=True)
     ]
-    others = folders[1:] if reports and reports[0].overall.n else []
-    write_summary(reports, Path(output), comparisons=[compare(folders[0], folder) for folder in others])
+    write_summary(reports, Path(output), comparisons=against_runner_up(reports, folders))
     return reports
 
 

@@ -46,6 +46,8 @@ class Report(BaseModel):
     measured_at: str
     """ISO 8601, UTC."""
     router: str
+    baseline: bool | None = None
+    """Whether the router is one of the library's baselines; None in reports of earlier versions."""
     prompt: str | None
     previous: Literal["labelled", "own"]
     data: Data

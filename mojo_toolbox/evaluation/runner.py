@@ -215,6 +215,7 @@ class _Measurement:
             mojo_toolbox=__version__,
             measured_at=datetime.now(UTC).isoformat(timespec="seconds"),
             router=self.router.name,
+            baseline=getattr(self.router, "is_baseline", False),
             prompt=getattr(self.router, "prompt_name", None),
             previous=self.asking.previous,
             data=self._data(),

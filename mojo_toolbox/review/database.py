@@ -127,7 +127,9 @@ class Database:
         if migrated or tables & _OURS or (tables and not self.postgres):
             raise ReviewDatabaseError(f"{self.name} is a database of another program. Give another file or database.")
         if not self._create:
-            raise ReviewDatabaseError(f"The database {self.name} is empty: no conversations were ever put there. {_BEGIN}")
+            raise ReviewDatabaseError(
+                f"The database {self.name} is empty: no conversations were ever put there. {_BEGIN}"
+            )
 
     @contextmanager
     def _plain_words(self) -> Iterator[None]:

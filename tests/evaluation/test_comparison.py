@@ -6,7 +6,10 @@ import pytest
 from conversations import many, oracle
 
 from mojo_toolbox.errors import ReportError
-from mojo_toolbox.evaluation import compare, evaluate, read_report
+from mojo_toolbox.evaluation import baseline, compare, evaluate, evaluate_all, read_report
+from mojo_toolbox.evaluation.comparison import against_runner_up
+from mojo_toolbox.evaluation.pages.markdown import render_markdown
+from mojo_toolbox.evaluation.pages.verdict import notes, verdict
 
 
 @pytest.fixture(scope="module")
@@ -138,3 +141,91 @@ def test_a_report_that_is_not_there_is_said(tmp_path):
 def test_a_report_read_again_is_the_same(runs):
     document = json.loads((runs / "nearly" / "report.json").read_text())
     assert read_report(runs / "nearly" / "report.json").as_dict() == document
+
+
+def documents(runs, *names):
+    return [read_report(runs / name).as_dict() for name in names]
+
+
+@pytest.mark.parametrize(
+    "order", [("none", "nearly", "oracle"), ("oracle", "nearly", "none"), ("nearly", "none", "oracle")]
+)
+def test_all_are_compared_with_the_runner_up_in_whatever_order_they_come(runs, order):
+    found = against_runner_up([read_report(runs / name) for name in order], [runs / name for name in order])
+    assert [(one.a, one.b) for one in found] == [("nearly", "oracle"), ("nearly", "none")]
+    assert row(found[0], "accuracy").difference.low > 0
+    text = verdict(documents(runs, *order), [one.model_dump() for one in found])
+    ahead = row(found[0], "accuracy").difference
+    assert "Next is nearly with " in text
+    assert f"Decision by decision, oracle is {100 * ahead.value:.1f} percentage points ahead (+" in text
+    assert "chance" not in text
+
+
+def rarely_wrong(name, *turns):
+    knows = oracle(many(60))
+
+    def router(messages, tasks, previous):
+        return "forecast" if messages[-1].content in turns else knows(messages, tasks, previous)
+
+    router.__name__ = name
+    return router
+
+
+@pytest.fixture
+def close(tmp_path):
+    """Reports of two routers that are wrong twice and once, at other turns; the summary stands in `tmp_path`."""
+    routers = [rarely_wrong("stumbles", "12.0", "13.0"), rarely_wrong("slips", "7.0")]
+    reports = evaluate_all(routers, many(60), output=tmp_path, progress=False, resamples=100)
+    return [report.as_dict() for report in reports]
+
+
+def widened(comparison):
+    """A comparison whose difference is beyond the margin, and whose interval holds 0."""
+    difference = {"value": 0.02, "low": -0.01, "high": 0.05}
+    rows = [one | {"difference": difference, "verdict": "better", "certain": False} for one in comparison["rows"]]
+    return comparison | {"rows": rows}
+
+
+def test_a_paired_interval_that_holds_0_may_be_chance(close, tmp_path):
+    comparisons = json.loads((tmp_path / "summary.json").read_text())["comparisons"]
+    assert [(one["a"], one["b"]) for one in comparisons] == [("stumbles", "slips")]
+    text = verdict(close, comparisons)
+    assert "Decision by decision, slips is 0.4 percentage points ahead (\N{MINUS SIGN}" in text
+    assert ", which may be chance." in text
+    for page in ("summary.html", "summary.md"):
+        told = (tmp_path / page).read_text()
+        assert "Differences from stumbles" in told
+        assert "which may be chance" in told
+    assert "better, perhaps by chance" in render_markdown(close, comparisons=[widened(comparisons[0])])
+
+
+def test_a_comparison_the_other_way_round_says_the_same(runs):
+    pair = documents(runs, "oracle", "nearly")
+    both = [
+        verdict(pair, [compare(runs / a, runs / b).model_dump()])
+        for a, b in (("oracle", "nearly"), ("nearly", "oracle"))
+    ]
+    assert both[0] == both[1]
+
+
+def test_without_pairs_it_is_open_whether_a_small_difference_is_chance(runs, close):
+    text = verdict(close)
+    assert "overlap" not in text
+    assert "not compared decision by decision, so the difference may be chance" in text
+    assert "chance" not in verdict(documents(runs, "oracle", "none"))
+
+
+def test_nothing_is_compared_where_nothing_can_be(runs, tmp_path):
+    evaluate(oracle(many(60)), many(5), output=tmp_path / "few", name="few", progress=False, resamples=20)
+    for names in ([runs / "oracle"], [runs / "oracle", tmp_path / "few"]):
+        assert against_runner_up([read_report(name) for name in names], names) == []
+
+
+@pytest.mark.parametrize("flag", [True, None])
+def test_baselines_are_left_out_of_what_is_not_to_be_missed(flag):
+    stay = evaluate(baseline("stay"), many(12), progress=False, resamples=20).as_dict()
+    own = evaluate(lambda messages, tasks, previous: previous, many(12), name="stay", progress=False, resamples=20)
+    assert (stay["baseline"], own.baseline) == (True, False)
+    assert notes([stay | {"baseline": flag}]) == []
+    assert {name for note in notes([stay | {"baseline": flag}, own.as_dict()]) for name, _ in note.routers} != set()
+    assert all(len(note.routers) == 1 for note in notes([stay | {"baseline": flag}, own.as_dict()]))

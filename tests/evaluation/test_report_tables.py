@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from report_documents import biased, hostile, nothing, one, several, sure
+from report_documents import biased, comparison, hostile, nothing, one, several, sure
 from rich.cells import cell_len
 
 from mojo_toolbox.cli.report_tables import print_reports
@@ -13,14 +13,14 @@ from mojo_toolbox.cli.report_tables import print_reports
 def printed(capsys, monkeypatch):
     """Return what is printed on a terminal of some columns, or into a pipe; without colours."""
 
-    def lines(reports, columns=None):
+    def lines(reports, columns=None, comparisons=()):
         for name in ("FORCE_COLOR", "TTY_COMPATIBLE", "NO_COLOR", "COLUMNS"):
             monkeypatch.delenv(name, raising=False)
         if columns is not None:
             monkeypatch.setenv("FORCE_COLOR", "1")
             monkeypatch.setenv("TERM", "xterm")
             monkeypatch.setenv("COLUMNS", str(columns))
-        print_reports(reports)
+        print_reports(reports, comparisons=comparisons)
         return re.sub(r"\x1b\[[\d;]*m", "", capsys.readouterr().out).splitlines()
 
     return lines
@@ -83,3 +83,16 @@ def test_nothing_measured_is_a_dash(printed):
 def test_names_and_errors_command_no_terminal(printed):
     lines = printed([hostile()])
     assert not any(re.search("[\x00-\x08\x0b-\x1f]", line) for line in lines)
+
+
+@pytest.mark.parametrize("columns", [60, 80, None])
+def test_paired_differences_stand_beside_each_other(printed, columns):
+    pairs = [comparison("small/react", name) for name in ("stay", "large/react")]
+    for pair in pairs:
+        pair["rows"].append(pair["rows"][0] | {"figure": "balanced"})
+    lines = printed(several(), columns, pairs)
+    if columns:
+        assert max(map(cell_len, lines)) <= columns
+    start = next(place for place, line in enumerate(lines) if line.startswith("POINTS MORE THAN"))
+    assert row(lines[start:], "stay")[:2] == ["stay", "+20.0 (+10.0 to +30.0)"]
+    assert len(row(lines[start:], "large/react")) == 3

@@ -29,18 +29,22 @@ _NAMES = {
 
 @dataclass(frozen=True)
 class Change:
-    """How a router's figure differs from the first one's; `verdict` is "better", "worse", "same" or nothing."""
+    """How a router's figure differs from that of the one that it is compared with; `verdict` is "better", "worse", "same" or nothing."""
 
     value: str
     difference: str
     reach: str
     verdict: str
+    chance: bool = False
+    """Whether a verdict of better or worse may be chance: the interval holds 0."""
 
 
 @dataclass(frozen=True)
 class ChangeRow:
-    """A figure: the first router's, and the others' differences from it."""
+    """A figure: that of the router that others are compared with, and their differences from it."""
 
+    key: str
+    """As comparisons call it."""
     figure: str
     meaning: str
     n: int | None
@@ -50,7 +54,7 @@ class ChangeRow:
 
 @dataclass(frozen=True)
 class ChangeTable:
-    """All comparisons with one first router."""
+    """All comparisons with one router."""
 
     before: str
     routers: list[str]
@@ -82,6 +86,7 @@ def _row(figure: str, rows: list[Mapping[str, Any] | None]) -> ChangeRow:
     known = [row for row in rows if row is not None]
     counts = {row.get("n") for row in known}
     return ChangeRow(
+        key=figure,
         figure=_NAMES.get(figure, figure),
         meaning=POINT_MEANINGS.get(figure, ""),
         n=counts.pop() if len(counts) == 1 else None,
@@ -98,7 +103,8 @@ def _change(figure: str, row: Mapping[str, Any]) -> Change:
         sign = "+" if found["value"] > 0 else MINUS if found["value"] < 0 else ""
         return Change(_shown(figure, row["b"]), sign + milliseconds(abs(found["value"])), "", row["verdict"] or "")
     reach = change_between(found)
-    return Change(_shown(figure, row["b"]), change(found["value"]), reach, row["verdict"] or "")
+    chance = bool(reach) and not row["certain"] and row["verdict"] in {"better", "worse"}
+    return Change(_shown(figure, row["b"]), change(found["value"]), reach, row["verdict"] or "", chance)
 
 
 def _shown(figure: str, value: float | None) -> str:

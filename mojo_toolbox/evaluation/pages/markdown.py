@@ -113,14 +113,21 @@ def _changes(table: ChangeTable) -> str:
     for row in table.rows:
         cells = [DASH if one is None else " ".join(filter(None, _change_words(one))) for one in row.changes]
         rows.append([row.figure, DASH if row.n is None else count(row.n), row.before, *cells])
-    text = "In percentage points, on the same decisions. Better and worse mean by more than " + table.margin + "."
+    text = (
+        f"Decision by decision, in percentage points. Better and worse mean by more than {table.margin}; "
+        "where the interval holds 0, that may be chance."
+    )
     return _section(
         f"Differences from {_plain(table.before)}", text, _table(["figure", "n", table.before, *table.routers], rows)
     )
 
 
 def _change_words(one: Any) -> tuple[str, ...]:
-    return one.difference, f"({one.reach})" if one.reach else "", one.verdict
+    return (
+        one.difference,
+        f"({one.reach})" if one.reach else "",
+        f"{one.verdict}{', perhaps by chance' if one.chance else ''}",
+    )
 
 
 def _detection(reports: Sequence[Report], names: list[str]) -> str:

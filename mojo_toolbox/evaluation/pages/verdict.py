@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mojo_toolbox.data import POINTS
+from mojo_toolbox.evaluation.counting.ranking import best_first
 from mojo_toolbox.evaluation.pages.confidence_words import too_sure
 from mojo_toolbox.evaluation.pages.readable import (
     POINT_MEANINGS,
@@ -22,6 +23,7 @@ from mojo_toolbox.evaluation.pages.readable import (
     value_of,
     with_interval,
 )
+from mojo_toolbox.evaluation.routers.baselines import BASELINES
 
 # Fewer decisions at a point say little about it.
 _ENOUGH = 5
@@ -47,12 +49,21 @@ def verdict(reports: Sequence[Report], comparisons: Sequence[Mapping[str, Any]] 
         )
     if len(measured) == 1:
         return _of_one(*measured[0])
-    return _of_several(sorted(measured, key=lambda found: -found[0]["overall"]["right"]), comparisons)
+    order = best_first(
+        [(report["overall"]["right"], value_of(report["overall"]["balanced"])) for report, _ in measured]
+    )
+    return _of_several([measured[place] for place in order], comparisons)
 
 
 def comparable(reports: Sequence[Report]) -> bool:
     """Whether all reports were measured on the same conversations, with earlier decisions given in the same way."""
     return len({(report["data"]["sha256"], report["previous"], _n(report)) for report in reports}) <= 1
+
+
+def is_baseline(report: Report) -> bool:
+    """Whether a report is of one of the library's baselines; reports of earlier versions only have its name."""
+    told = report.get("baseline")
+    return report["router"] in BASELINES if told is None else bool(told)
 
 
 @dataclass(frozen=True)
@@ -65,9 +76,14 @@ class Note:
 
 
 def notes(reports: Sequence[Report]) -> list[Note]:
-    """Return what a reader should not miss: failures, blind spots, slowness, position bias; the worst routers first."""
+    """Return what a reader should not miss: failures, blind spots, slowness, position bias; the worst routers first.
+
+    Baselines are left out: nobody is to use one, and what they cannot do is known.
+    """
     found: dict[str, list[tuple[float, str, str]]] = {}
     for report, name in zip(reports, router_names(reports), strict=True):
+        if is_baseline(report):
+            continue
         for subject, weight, says in _notes(report):
             found.setdefault(subject, []).append((weight, name, says))
     shown = []
@@ -142,7 +158,7 @@ def _of_several(ranked: list[tuple[Report, str]], comparisons: Sequence[Mapping[
         first = "" if len(equal) == len(ranked) else ", more often than any other"
         return f"{_listed(equal)} are right equally often{first}: in {count(right)} of {n}, {_accuracy(best)}."
     text = f"{name} is right most often: in {count(right)} of {n}, {_accuracy(best)}. Next is {second_name} with "
-    text += f"{with_interval(second['overall']['accuracy'])}{_apart(best, second, comparisons)}."
+    text += f"{with_interval(second['overall']['accuracy'])}. {_apart(ranked[0], ranked[1], comparisons)}".rstrip()
     fairest, fairest_name = max(ranked, key=lambda found: value_of(found[0]["overall"]["balanced"]) or 0)
     if fairest is not best:
         balanced = percent_of(fairest["overall"]["balanced"])
@@ -156,25 +172,33 @@ def _listed(names: list[str]) -> str:
     return f"{', '.join(named[:-1])} and {named[-1]}"
 
 
-def _apart(best: Report, second: Report, comparisons: Sequence[Mapping[str, Any]]) -> str:
-    """Return whether two routers can be told apart: by their paired difference, else by their intervals."""
-    paired = _paired(best["router"], second["router"], comparisons)
+def _apart(best: tuple[Report, str], second: tuple[Report, str], comparisons: Sequence[Mapping[str, Any]]) -> str:
+    """Return by how much the best is ahead, decision by decision, and whether that may be chance."""
+    paired = _paired(best, second, comparisons)
     if paired is not None:
-        low, high = paired
-        return "" if not low <= 0 <= high else "; decision by decision, the difference may be chance"
-    one, other = best["overall"]["accuracy"], second["overall"]["accuracy"]
-    if one and other and None not in {one["low"], other["high"]} and one["low"] <= other["high"]:
-        return "; their intervals overlap, so the difference may be chance"
-    return ""
+        value, low, high = paired
+        ahead = f"{change(abs(value)).lstrip('+')} percentage points ahead ({change(low)} to {change(high)})"
+        return f"Decision by decision, {best[1]} is {ahead}{', which may be chance' if low <= 0 <= high else ''}."
+    one, other = best[0]["overall"]["accuracy"], second[0]["overall"]["accuracy"]
+    if one and other and None not in {one["low"], other["high"]} and one["low"] > other["high"]:
+        return ""  # so far apart, no pairing could bring them together
+    return "They were not compared decision by decision, so the difference may be chance."
 
 
-def _paired(one: str, other: str, comparisons: Sequence[Mapping[str, Any]]) -> tuple[float, float] | None:
+def _paired(
+    best: tuple[Report, str], second: tuple[Report, str], comparisons: Sequence[Mapping[str, Any]]
+) -> tuple[float, float, float] | None:
+    """Return by how much the best is ahead, with its paired interval; None where the two were not compared so."""
+    ours, theirs = ({report["router"], name} for report, name in (best, second))
     for comparison in comparisons:
-        if {comparison["a"], comparison["b"]} == {one, other}:
-            for row in comparison["rows"]:
-                found = row["difference"]
-                if row["figure"] == "accuracy" and found and found["low"] is not None:
-                    return found["low"], found["high"]
+        sign = 1 if comparison["b"] in ours and comparison["a"] in theirs else -1
+        if sign < 0 and not (comparison["a"] in ours and comparison["b"] in theirs):
+            continue
+        for row in comparison["rows"]:
+            found = row["difference"]
+            if row["figure"] == "accuracy" and found and found["low"] is not None:
+                low, high = sorted((sign * found["low"], sign * found["high"]))
+                return sign * found["value"], low, high
     return None
 
 

@@ -47,14 +47,20 @@ def baseline(name: str, *, encoder: str = MINILM) -> Router:
         BaseModelNotFoundError: there is no such encoder.
     """
     if name == "always-none":
-        return FunctionRouter(_always_none, name=name)
+        return _BaselineFunction(_always_none, name=name)
     if name == "stay":
-        return FunctionRouter(_stay, name=name)
+        return _BaselineFunction(_stay, name=name)
     if name == "tfidf":
-        return FunctionRouter(_tfidf, name=name)
+        return _BaselineFunction(_tfidf, name=name)
     if name in ("encoder", "encoder-previous"):
         return _EncoderRouter(name, shared_encoder(encoder), with_previous=name == "encoder-previous")
     raise ConfigurationError(f"There is no baseline {name!r:.80}. Baselines: {', '.join(BASELINES)}.")
+
+
+class _BaselineFunction(FunctionRouter):
+    """A baseline that is a function."""
+
+    is_baseline = True
 
 
 def _always_none(_messages: list[Record], _tasks: list[Record], _previous: str | None) -> None:
@@ -98,6 +104,8 @@ def _fitted(listed: tuple[tuple[str, str], ...]) -> tuple[Any, Any]:
 
 class _EncoderRouter:
     """The task whose description means most nearly what the last turn says."""
+
+    is_baseline = True
 
     def __init__(self, name: str, encoder: SentenceEncoder, *, with_previous: bool) -> None:
         self.name = name
