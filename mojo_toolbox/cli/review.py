@@ -19,6 +19,7 @@ from mojo_toolbox.cli.review_database import Create, Database, open_store
 from mojo_toolbox.cli.review_serve import DEFAULT_PORT, serve
 from mojo_toolbox.cli.review_tables import show_import, show_overview
 from mojo_toolbox.errors import DataError
+from mojo_toolbox.review.wording import left_out_line
 
 _ORDER = "What comes first"
 
@@ -190,7 +191,7 @@ def export(
     include: Annotated[
         list[str] | None,
         typer.Option(
-            help="Write these too: undecided, wrong, check (to be checked), disagreement (turns in question lose their "
+            help="Write these too: undecided, wrong (thrown out), check (to be checked), disagreement (turns in question lose their "
             "label); may be repeated.",
             metavar="WHAT",
             show_default=False,
@@ -200,7 +201,7 @@ def export(
 ) -> None:
     """Write the conversations that were decided, with the labels that stand.
 
-    Who decided what and when, and what was changed, is in each one's meta.reviewed. Those marked wrong are left out.
+    Who decided what and when, and what was changed, is in each one's meta.reviewed. Those thrown out are left out.
     """
     with open_store(database) as store:
         report = store.export_file(output, include=include or ())
@@ -210,7 +211,7 @@ def export(
     data(f"{output}: {report.written:,} conversations, {report.changed:,} of them with changed labels")
     note(f"content hash: {report.sha256}")
     if report.left_out:
-        note("Left out: " + ", ".join(f"{count:,} {reason}" for reason, count in sorted(report.left_out.items())) + ".")
+        note(left_out_line(report))
 
 
 def status(*, database: Database = None, as_json: AsJson = False) -> None:

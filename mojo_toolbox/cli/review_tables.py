@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mojo_toolbox.cli.output import data, note, print_table
+from mojo_toolbox.review.wording import ACTION_WORDS, import_lines, reason_lines
 
 if TYPE_CHECKING:
     from mojo_toolbox.review.store import ImportReport, Overview
@@ -13,19 +14,10 @@ if TYPE_CHECKING:
 
 def show_import(file: Path, report: ImportReport) -> None:
     """Print what an import did."""
-    data(f"{file}: {report.read:,} conversations, {report.new:,} new")
-    if report.known:
-        kept = f", {report.kept:,} of them decided otherwise than labelled here" if report.kept else ""
-        note(f"{report.known:,} were there already; decisions on them stay{kept}.")
-    for count, said in (
-        (report.updated, "undecided ones took the new labels"),
-        (report.replaced, "left the queue: the same source has another text under their id now"),
-        (report.repeated, "are in the file twice"),
-        (report.unlisted_labels, "labels are not on their task list: taken off, marked, and put first"),
-        (report.disagreements, "have a turn in which the router disagrees: they come first"),
-    ):
-        if count:
-            note(f"{count:,} {said}.")
+    first, *others = import_lines(str(file), report)
+    data(first)
+    for line in others:
+        note(line)
 
 
 def show_overview(overview: Overview) -> None:
@@ -39,12 +31,15 @@ def show_overview(overview: Overview) -> None:
         kappa = "undefined" if agreement.kappa is None else f"{agreement.kappa:.2f}"
         data(f"agreement: {agreement.agreed:,} of {agreement.turns:,} turns, Cohen's kappa {kappa}")
     data(f"to be checked: {overview.checks_total:,}; disagreements: {overview.disagreements_total:,}")
+    reasons = "; ".join(reason_lines(overview.reasons))
+    data(f"thrown out: {overview.thrown_out_total:,}" + (f" ({reasons})" if reasons else ""))
     rows = [
         [r.name, f"{r.decided:,}", *(f"{r.actions[a]:,}" for a in r.actions), _speed(r.per_hour)]
         for r in overview.reviewers
     ]
     if rows:
-        print_table("Reviewers", ["name", "decided", "okay", "change", "check", "wrong", "an hour"], rows, narrow=2)
+        heads = ["name", "decided", *ACTION_WORDS.values(), "an hour"]
+        print_table("Reviewers", heads, rows, narrow=2)
     tasks = [
         ["none" if t.task is None else t.task, f"{t.turns:,}", f"{t.changed_away:,}", f"{t.changed_to:,}"]
         for t in overview.tasks

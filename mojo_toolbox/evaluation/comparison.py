@@ -133,9 +133,7 @@ def against_runner_up(reports: Sequence[Report], paths: Sequence[Path | str]) ->
     measured = {(report.data.sha256, report.previous, report.overall.n) for report in reports}
     if len(reports) < 2 or len(measured) > 1 or not reports[0].overall.n:  # noqa: PLR2004 - two to compare
         return []
-    balanced = [report.overall.balanced for report in reports]
-    rights = [report.overall.right for report in reports]
-    figures = [(right, mean and mean.value) for right, mean in zip(rights, balanced, strict=True)]
+    figures = [(report.overall.right, _value(report, "balanced")) for report in reports]
     best, second, *others = best_first(figures)
     # Under the names that were given: two reports may be of one router.
     return [

@@ -38,6 +38,13 @@ def common_labels(decisions: Sequence[PastDecision]) -> Labels:
     }
 
 
+def turns_apart(decisions: Sequence[PastDecision]) -> list[int]:
+    """Return the message indexes at which decisions differ; who threw the conversation out says nothing of its turns."""
+    every = [decision.labels for decision in decisions if decision.action != "wrong"]
+    turns = sorted({turn for labels in every for turn in labels})
+    return [turn for turn in turns if len({_category(labels, turn) for labels in every}) > 1]
+
+
 class Agreement:
     """Counts turns that two people judged. Unordered pairs: the first is whose name comes first."""
 

@@ -36,7 +36,13 @@ _STATUS: tuple[tuple[type[MojoError], HTTPStatus], ...] = (
 )
 
 
-def create_app(store: ReviewStore, *, local_person: bool = False, router: Model | None = None) -> Starlette:
+def create_app(
+    store: ReviewStore,
+    *,
+    local_person: bool = False,
+    router: Model | None = None,
+    max_upload_bytes: int | None = None,
+) -> Starlette:
     """Return the review page over `store`, as an ASGI application.
 
     Args:
@@ -44,6 +50,7 @@ def create_app(store: ReviewStore, *, local_person: bool = False, router: Model 
         local_person: let whoever sits at this machine in without a token, as the store's local reviewer. Only for a server
             that listens on loopback and has no proxy before it.
         router: what the playground asks, such as an `AWSModel`; None: the playground says that there is none.
+        max_upload_bytes: a larger file of conversations is refused in the admin's page; None: 1 GB.
 
     Raises:
         ConfigurationError: the `review` extra is missing.
@@ -57,7 +64,7 @@ def create_app(store: ReviewStore, *, local_person: bool = False, router: Model 
         raise ConfigurationError(
             "The review page needs starlette and jinja2. Install the review extra: pip install 'mojo-toolbox[review]'"
         ) from error
-    from mojo_toolbox.review.web import administering, joining, playing, reviewing
+    from mojo_toolbox.review.web import administering, exchanging, joining, playing, reviewing
     from mojo_toolbox.review.web.guard import Guard
     from mojo_toolbox.review.web.pages import STATIC, static_path
 
@@ -67,9 +74,12 @@ def create_app(store: ReviewStore, *, local_person: bool = False, router: Model 
             Route("/api/state", reviewing.state),
             Route("/api/decide", reviewing.decide, methods=["POST"]),
             Route("/api/back", reviewing.back, methods=["POST"]),
+            Route("/api/leave", reviewing.leave, methods=["POST"]),
             Route("/api/keep", reviewing.keep, methods=["POST"]),
             Route("/admin", administering.admin_page),
             Route("/admin/settle/{item}", administering.settle, methods=["POST"]),
+            Route("/api/admin/import", exchanging.upload, methods=["POST"]),
+            Route("/admin/export", exchanging.download),
             Route("/playground", playing.playground_page),
             Route("/api/playground/turn", playing.turn, methods=["POST"]),
             Route("/api/playground/correct", playing.correct, methods=["POST"]),
@@ -84,6 +94,7 @@ def create_app(store: ReviewStore, *, local_person: bool = False, router: Model 
     )
     application.state.store = store
     application.state.router = router
+    application.state.max_upload_bytes = exchanging.MAX_UPLOAD_BYTES if max_upload_bytes is None else max_upload_bytes
     return application
 
 

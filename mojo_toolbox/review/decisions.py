@@ -11,11 +11,9 @@ from mojo_toolbox.errors import ReviewConflictError, ReviewError
 from mojo_toolbox.review.counts import add_decided
 from mojo_toolbox.review.events import log, with_key
 from mojo_toolbox.review.items import conversation_row, labels_of, load_item, read_labels, write_labels
-from mojo_toolbox.review.queue import Turn, begin, first_place, held, lock_conversation, seats_of, take
-from mojo_toolbox.review.records import ACTIONS, Decision, Item, Labels
+from mojo_toolbox.review.queue import Turn, begin, first_place, give_back, held, lock_conversation, seats_of, take
+from mojo_toolbox.review.records import ACTIONS, LONGEST_NOTE, LONGEST_REASON, Decision, Item, Labels
 from mojo_toolbox.review.schema import DECIDED, HELD, OPEN, SETTLING, seats
-
-_LONGEST_NOTE = 10_000
 
 
 def decide(turn: Turn, item_id: int, decision: Decision) -> None:
@@ -81,6 +79,23 @@ def settle(turn: Turn, item_id: int) -> Item:
     return load_item(turn.connection, take(turn, seat, place=first_place(turn)))
 
 
+def leave(turn: Turn, item_id: int, key: str) -> None:
+    """End settling without a decision. See `ReviewStore.leave`."""
+    begin(turn)
+    earlier = with_key(turn.connection, turn.reviewer.id, key)
+    if earlier is not None:
+        return
+    lock_conversation(turn.connection, item_id)
+    settling = next((seat for seat in seats_of(turn.connection, item_id) if seat.seat == SETTLING), None)
+    if settling is None or settling.state != HELD or settling.reviewer_id != turn.reviewer.id:
+        raise ReviewError(
+            f"You are not settling conversation number {item_id}, so there is nothing to leave undecided."
+        )
+    where = {"reviewer_id": turn.reviewer.id, "conversation_id": item_id, "seat": SETTLING}
+    log(turn.connection, "left", at=turn.now, key=key, **where)
+    give_back(turn.connection, settling, now=turn.now)
+
+
 def get(turn: Turn, item_id: int) -> Item:
     """Return what the reviewer holds or decided, or what an admin wants to see. See `ReviewStore.get`."""
     conversation_row(turn.connection, item_id)
@@ -94,8 +109,12 @@ def get(turn: Turn, item_id: int) -> Item:
 def _check(decision: Decision) -> None:
     if decision.action not in ACTIONS:
         raise ReviewError(f"There is no action {decision.action!r:.40}: {', '.join(ACTIONS)}.")
-    if len(decision.note) > _LONGEST_NOTE:
-        raise ReviewError(f"A note has at most {_LONGEST_NOTE:,} characters, not {len(decision.note):,}.")
+    if len(decision.note) > LONGEST_NOTE:
+        raise ReviewError(f"A note has at most {LONGEST_NOTE:,} characters, not {len(decision.note):,}.")
+    if decision.reason and decision.action != "wrong":
+        raise ReviewError(f"A reason belongs to throwing a conversation out, not to {decision.action!r}: use the note.")
+    if len(decision.reason) > LONGEST_REASON:
+        raise ReviewError(f"A reason has at most {LONGEST_REASON} characters, not {len(decision.reason):,}.")
 
 
 def _seat_to_decide(turn: Turn, item_id: int, decision: Decision) -> Row[Any] | None:
@@ -135,14 +154,15 @@ def _require_version(seat: Row[Any], decision: Decision) -> None:
 def _same(seat: Row[Any], decision: Decision) -> bool:
     after = read_labels(seat.labels_after)
     same_labels = all(turn in after and after[turn] == label for turn, label in decision.labels.items())
-    return bool(seat.action == decision.action and same_labels and seat.note == _storable(decision.note))
+    same_words = (seat.note, seat.reason or "") == (_storable(decision.note), _storable(decision.reason))
+    return bool(seat.action == decision.action and same_labels and same_words)
 
 
 def _store(turn: Turn, seat: Row[Any], item: Item, decision: Decision) -> None:
     start = item.labels
     _check_labels(item, decision)
     after = {**start, **decision.labels}
-    note = _storable(decision.note)
+    words = {"note": _storable(decision.note), "reason": _storable(decision.reason)}
     before = labels_of(item.conversation)
     event = log(
         turn.connection,
@@ -154,7 +174,7 @@ def _store(turn: Turn, seat: Row[Any], item: Item, decision: Decision) -> None:
         key=decision.key,
         labels=json.loads(write_labels(after)),
         changes=_changes(before, after),
-        note=note,
+        **words,
     )
     _change(
         turn,
@@ -165,7 +185,7 @@ def _store(turn: Turn, seat: Row[Any], item: Item, decision: Decision) -> None:
         action=decision.action,
         labels_before=write_labels(before),
         labels_after=write_labels(after),
-        note=note,
+        **words,
         decided_at=turn.now,
         event_id=event,
     )

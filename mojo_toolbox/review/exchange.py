@@ -26,11 +26,11 @@ from mojo_toolbox.review.items import past_decision, read_labels
 from mojo_toolbox.review.prepared import Prepared, prepare_file
 from mojo_toolbox.review.records import ExportReport, ImportReport, Labels, PastDecision
 from mojo_toolbox.review.schema import DECIDED, SETTLING, conversations, reviewers, seats
+from mojo_toolbox.review.wording import LEFT_OUT_WORDS
 
 _BATCH = 250
 # Of the time that a batch took, so that others get their turn at a database with one writer.
 _REST = 0.1
-LEFT_OUT = ("undecided", "wrong", "check", "disagreement")
 
 
 def import_file(
@@ -41,6 +41,7 @@ def import_file(
     overlap: float,
     predictions: Path | None,
     at: float,
+    by: int | None,
     report: Progress,
 ) -> ImportReport:
     """Read a file into the queue. See `ReviewStore.import_file`."""
@@ -64,15 +65,16 @@ def import_file(
             time.sleep(_REST * (time.monotonic() - began))
     with database.writing() as connection:
         intake.retire_replaced(connection)
-        log(connection, "import", at=at, source=source, file=str(path), number=intake.number, counted=intake.counted)
+        number, counted = intake.number, intake.counted
+        log(connection, "import", at=at, reviewer_id=by, source=source, file=path.name, number=number, counted=counted)
     return ImportReport(**{name: intake.counted[name] for name in ImportReport.__dataclass_fields__})
 
 
 def export_file(database: Database, path: Path, *, include: Collection[str]) -> ExportReport:
     """Write the decided conversations. See `ReviewStore.export_file`."""
-    unknown = set(include) - set(LEFT_OUT)
+    unknown = set(include) - set(LEFT_OUT_WORDS)
     if unknown:
-        raise ConfigurationError(f"include: there is no {min(unknown)!r}; {', '.join(LEFT_OUT)}.")
+        raise ConfigurationError(f"include: there is no {min(unknown)!r}; {', '.join(LEFT_OUT_WORDS)}.")
     if path.is_dir():
         raise DataError("is a folder; give a file to write to.", path=path)
     export = _Export(frozenset(include))
@@ -103,6 +105,7 @@ def _everything() -> Any:
             seats.c.labels_before,
             seats.c.labels_after,
             seats.c.note,
+            seats.c.reason,
             seats.c.decided_at,
             reviewers.c.name.label("by"),
         )
@@ -179,4 +182,5 @@ def _decision(past: PastDecision, before: Labels) -> dict[str, Any]:
             {"message": turn, **({"from": before[turn]} if turn in before else {}), "to": label}
             for turn, label in sorted(past.changes.items())
         ]
+    told |= {"reason": past.reason} if past.reason else {}
     return told | ({"note": past.note} if past.note else {})

@@ -69,6 +69,7 @@ def past_decision(row: Any, by: str) -> PastDecision:
         labels=after,
         changes={turn: label for turn, label in after.items() if turn not in before or before[turn] != label},
         note=row.note or "",
+        reason=row.reason or "",
     )
 
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby, pairwise
 from typing import Any, cast
 
 from sqlalchemy import Connection, func, select
 
 from mojo_toolbox.review import counts
-from mojo_toolbox.review.agreement import Agreement, verdict
+from mojo_toolbox.review.agreement import Agreement, Verdict, verdict
 from mojo_toolbox.review.items import past_decision, read_labels
 from mojo_toolbox.review.queue import Turn
 from mojo_toolbox.review.records import (
@@ -33,6 +34,8 @@ _SPEED_WINDOW = 8 * 3600.0
 _FEWEST_FOR_SPEED = 3
 _SPEED_FROM = 50
 _SHOWN = 100
+# What an admin may settle.
+_OPEN: tuple[Verdict, ...] = ("check", "disagreement", "wrong")
 
 
 def progress(turn: Turn) -> Progress:
@@ -67,6 +70,7 @@ def overview(connection: Connection, *, now: float) -> Overview:
     tally = _Tally()
     for conversation_id, name, decisions, settled in _decided(connection):
         tally.add(conversation_id, name, decisions, settled)
+    opened = {found: _with_turns(connection, tally.waiting.get(found, [])) for found in _OPEN}
     return Overview(
         conversations=total,
         decided=total - int(connection.execute(undecided).scalar_one()),
@@ -74,10 +78,13 @@ def overview(connection: Connection, *, now: float) -> Overview:
         decisions_needed=needed,
         reviewers=tuple(_reviewer_figures(connection, tally, now)),
         tasks=tally.task_figures(),
-        checks=tuple(tally.checks),
+        checks=opened["check"],
         checks_total=tally.counts["check"],
-        disagreements=tuple(tally.disagreements),
+        disagreements=opened["disagreement"],
         disagreements_total=tally.counts["disagreement"],
+        thrown_out=opened["wrong"],
+        thrown_out_total=tally.counts["wrong"],
+        reasons=dict(tally.reasons),
         agreement=tally.agreement.overall(),
         agreement_by_pair=tally.agreement.by_pair(),
     )
@@ -94,8 +101,8 @@ class _Tally:
     away: Counter[str | None] = field(default_factory=Counter)
     to: Counter[str | None] = field(default_factory=Counter)
     counts: Counter[str] = field(default_factory=Counter)
-    checks: list[Open] = field(default_factory=list)
-    disagreements: list[Open] = field(default_factory=list)
+    reasons: Counter[str] = field(default_factory=Counter)
+    waiting: dict[Verdict, list[Open]] = field(default_factory=dict)
 
     def add(self, item_id: int, name: str, decisions: list[_Decided], settled: _Decided | None) -> None:
         for decided in [*decisions, *([settled] if settled else [])]:
@@ -106,12 +113,14 @@ class _Tally:
             self.agreement.add(*past)
         found = verdict(past, settled.past if settled else None)
         self.counts[found] += 1
-        if found == "check" and len(self.checks) < _SHOWN:
-            self.checks.append(Open(item_id, name, past))
-        elif found == "disagreement" and len(self.disagreements) < _SHOWN:
-            self.disagreements.append(Open(item_id, name, past))
+        shown = self.waiting.setdefault(found, [])
+        if found in _OPEN and len(shown) < _SHOWN:
+            shown.append(Open(item_id, name, past, settled.past if settled else None, ()))
         # What stands: the admin's decision, else the first.
-        self._count_tasks(settled or decisions[0])
+        standing = settled or decisions[0]
+        if found == "wrong":
+            self.reasons[standing.past.reason] += 1
+        self._count_tasks(standing)
 
     def _count_tasks(self, decided: _Decided) -> None:
         if decided.past.action == "wrong":
@@ -153,6 +162,19 @@ def _decided(connection: Connection) -> Iterator[tuple[int, str, list[_Decided],
                 decisions.append(decided)
         if decisions or settled:
             yield conversation_id, name, decisions, settled
+
+
+def _with_turns(connection: Connection, waiting: Sequence[Open]) -> tuple[Open, ...]:
+    """Return conversations with the places of their user turns: read for those that are shown only."""
+    ids = [found.item_id for found in waiting]
+    rows = connection.execute(select(conversations.c.id, conversations.c.body).where(conversations.c.id.in_(ids)))
+    turns = {
+        row.id: tuple(
+            place for place, message in enumerate(json.loads(row.body)["messages"]) if message["role"] == "user"
+        )
+        for row in rows
+    }
+    return tuple(replace(found, user_turns=turns[found.item_id]) for found in waiting)
 
 
 def _reviewer_figures(connection: Connection, tally: _Tally, now: float) -> Iterator[ReviewerFigures]:

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from mojo_toolbox.data import NONE_ANSWER, Conversation, parse_conversation
-from mojo_toolbox.data.jsonl import parse_line, read_lines
+from mojo_toolbox.data.jsonl import RawLine, parse_line, read_lines
+from mojo_toolbox.errors import DataError
 from mojo_toolbox.progress import Progress, silent
 from mojo_toolbox.review.items import write_marks, write_router
 from mojo_toolbox.review.plain_records import plain_record
@@ -53,6 +54,35 @@ def prepare_file(path: Path, predictions: Path | None, *, report: Progress = sil
     predicted.finish()
 
 
+class Refused(NamedTuple):
+    """The lines of a file that are no conversations: the first of them with the reason, and how many there are."""
+
+    first: list[tuple[int, str]]
+    total: int
+
+
+def refused_lines(path: Path, *, most: int) -> Refused:
+    """Return which lines of a file an import refuses; the first `most` with the reason."""
+    refused = Refused([], 0)
+    try:
+        for line in read_lines(path):
+            why = _why_refused(line)
+            if why is not None:
+                first = [*refused.first, (line.number, why)] if refused.total < most else refused.first
+                refused = Refused(first, refused.total + 1)
+    except DataError:
+        pass  # such as an empty file: no line is to blame
+    return refused
+
+
+def _why_refused(line: RawLine) -> str | None:
+    try:
+        _checked(parse_line(line.content), escaped=_SURROGATE.search(line.content) is not None)
+    except DataError as error:
+        return str(error)
+    return None
+
+
 def prepared(
     record: dict[str, Any], *, marks: Sequence[Mark], unlisted: int, router: Mapping[int, RouterDecision]
 ) -> Prepared:
@@ -83,7 +113,9 @@ def labels_of_record(record: dict[str, Any]) -> Labels:
     return {index: m["task"] for index, m in enumerate(record["messages"]) if "task" in m}
 
 
-def _checked(given: dict[str, Any], *, escaped: bool, path: Path, line: int) -> tuple[dict[str, Any], list[Mark]]:
+def _checked(
+    given: dict[str, Any], *, escaped: bool, path: Path | None = None, line: int | None = None
+) -> tuple[dict[str, Any], list[Mark]]:
     """Return the record, and what is wrong with labels that the task list lacks: they are there to be mended."""
     plain = plain_record(given)
     # Halves of surrogate pairs can only come in as \u escapes, and those are rare: they take the long way.

@@ -6,6 +6,7 @@ are skipped rather than waited for; so no two transactions wait for each other. 
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +15,7 @@ from sqlalchemy import Connection, Row, delete, func, or_, select, update
 from mojo_toolbox.errors import ReviewError
 from mojo_toolbox.review.events import log
 from mojo_toolbox.review.records import Reviewer
-from mojo_toolbox.review.schema import HELD, OPEN, SETTLING, conversations, reviewers, seats
+from mojo_toolbox.review.schema import DECIDED, HELD, OPEN, SETTLING, conversations, events, reviewers, seats
 
 # The share of the time-out that is left when it is begun anew: not at each look, since that waits for the disk.
 _RENEW_BELOW = 0.75
@@ -30,6 +31,7 @@ FORGOTTEN: dict[str, Any] = dict.fromkeys(
         "note",
         "decided_at",
         "event_id",
+        "reason",
     )
 )
 
@@ -102,10 +104,10 @@ def return_expired(turn: Turn) -> None:
 
 
 def give_back(connection: Connection, row: Any, *, now: float) -> None:
-    """Return a held seat to the queue; that of an admin who settles ends, the decisions under it stand again."""
+    """Return a held seat to the queue; that of an admin who settles ends, what was decided before stands again."""
     where = (seats.c.conversation_id == row.conversation_id, seats.c.seat == row.seat)
     if row.seat == SETTLING:
-        connection.execute(delete(seats).where(*where))
+        _end_settling(connection, connection.execute(select(seats).where(*where)).one())
     else:
         connection.execute(update(seats).where(*where).values(state=OPEN, **FORGOTTEN))
         _tell_the_other_seat(connection, row, None)
@@ -185,6 +187,27 @@ def _claim(turn: Turn, *, place: int) -> Row[Any] | None:
     )
     row = turn.connection.execute(first).one_or_none()
     return None if row is None else take(turn, row, place=place)
+
+
+def _end_settling(connection: Connection, seat: Row[Any]) -> None:
+    """Bring back an admin's decision that was only opened again; without one the reviewers' decisions stand."""
+    where = (seats.c.conversation_id == seat.conversation_id, seats.c.seat == seat.seat)
+    decided_by = _standing_decision(connection, seat)
+    if decided_by is None:
+        connection.execute(delete(seats).where(*where))
+        return
+    again = {"state": DECIDED, "reviewer_id": decided_by, "locked_until": None, "place": None}
+    connection.execute(update(seats).where(*where).values(version=seats.c.version + 1, **again))
+
+
+def _standing_decision(connection: Connection, seat: Row[Any]) -> int | None:
+    """Return who made the decision that a held seat still has; None without one, or where BACK took it back."""
+    if seat.event_id is None:
+        return None
+    its_events = select(events).where(events.c.conversation_id == seat.conversation_id, events.c.id >= seat.event_id)
+    found = list(connection.execute(its_events))
+    undone = {json.loads(event.details).get("undoes") for event in found if event.action == "back"}
+    return None if seat.event_id in undone else next(e.reviewer_id for e in found if e.id == seat.event_id)
 
 
 def _tell_the_other_seat(connection: Connection, row: Any, reviewer_id: int | None) -> None:

@@ -10,6 +10,8 @@ from mojo_toolbox.data import Conversation
 
 Action = Literal["okay", "change", "check", "wrong"]
 ACTIONS: tuple[Action, ...] = get_args(Action)
+LONGEST_NOTE = 10_000
+LONGEST_REASON = 200
 # Label by the index of a user message, from 0. None is a label too: no listed task; a turn without one has no key.
 Labels = dict[int, str | None]
 
@@ -67,6 +69,8 @@ class PastDecision:
     changes: Labels
     """Those of them that differ from what was imported."""
     note: str = ""
+    reason: str = ""
+    """Why the conversation was thrown out; empty for other actions, and where nobody said why."""
 
 
 @dataclass(frozen=True)
@@ -98,13 +102,15 @@ class Decision:
     """One of the actions on an item.
 
     `okay` takes the labels as they are, `change` changes some, `check` asks a colleague to look (and may change some too),
-    `wrong` throws the conversation out.
+    `wrong` throws the conversation out, for a `reason`.
     """
 
     action: Action
     labels: Labels = field(default_factory=dict)
     """Changed labels by message index; what is left out stays."""
     note: str = ""
+    reason: str = ""
+    """Why the conversation is thrown out, in a few words; only with `wrong`. The page always asks for it."""
     key: str = ""
     """Made by the page for each press of a key: sent twice, it counts once. Empty: no such protection."""
     version: int | None = None
@@ -163,12 +169,16 @@ class Kappa:
 
 @dataclass(frozen=True)
 class Open:
-    """A conversation that waits for somebody to settle it."""
+    """A conversation that an admin may settle."""
 
     item_id: int
     name: str
     """Its own id in the file that it came from."""
     decisions: tuple[PastDecision, ...]
+    settled: PastDecision | None
+    """What an admin decided above them."""
+    user_turns: tuple[int, ...]
+    """The message index of each user turn: people count user turns, from 1."""
 
 
 @dataclass(frozen=True)
@@ -188,6 +198,11 @@ class Overview:
     disagreements: tuple[Open, ...]
     """Decided twice, differently, and not settled: the first hundred."""
     disagreements_total: int
+    thrown_out: tuple[Open, ...]
+    """Thrown out: the first hundred."""
+    thrown_out_total: int
+    reasons: Mapping[str, int]
+    """How many were thrown out for each reason; "" where nobody said why."""
     agreement: Kappa
     """Of all turns that two reviewers labelled."""
     agreement_by_pair: tuple[Kappa, ...]

@@ -82,6 +82,8 @@ seats = Table(
     Column("decided_at", Float),
     # The event that decided it: BACK undoes the highest.
     Column("event_id", Integer),
+    # Why the conversation was thrown out.
+    Column("reason", Text),
 )
 # The queue is read off this index alone.
 Index(

@@ -225,6 +225,17 @@ class ReviewStore:
         with self._turn(admin) as turn:
             return decisions.settle(turn, item_id)
 
+    def leave(self, admin: Reviewer, item_id: int, *, key: str = "") -> None:
+        """End settling a conversation without a decision: what was decided on it before stands again.
+
+        With a `key` that was used already nothing happens.
+
+        Raises:
+            ReviewError: the admin is not settling it.
+        """
+        with self._turn(admin) as turn:
+            decisions.leave(turn, item_id, key)
+
     # ------------------------------------------------------------------------------------------------ figures
 
     def progress(self, reviewer: Reviewer) -> Progress:
@@ -271,6 +282,7 @@ class ReviewStore:
         source: str | None = None,
         overlap: float = 0.0,
         predictions: Path | str | None = None,
+        by: Reviewer | None = None,
         report: ProgressReport = silent,
     ) -> ImportReport:
         """Read conversations into the queue; all lines are checked before the first one is stored.
@@ -284,6 +296,7 @@ class ReviewStore:
             overlap: share of the conversations that two people judge, from 0 to 1; which ones follows from their text.
             predictions: `predictions.jsonl` of `mojo evaluate` on this file: puts what a router disagrees with first,
                 then what it is unsure of.
+            by: who imports, for the log.
             report: takes the progress.
 
         Raises:
@@ -297,6 +310,7 @@ class ReviewStore:
             overlap=overlap,
             predictions=None if predictions is None else Path(predictions),
             at=self._clock(),
+            by=None if by is None else by.id,
             report=report,
         )
 

@@ -76,7 +76,8 @@ def test_a_database_of_the_first_version_gets_its_counts_and_a_name(url, tmp_pat
         with Operations.context(MigrationContext.configure(connection)) as steps:
             steps.drop_index("seats_by_time", "seats")
             steps.create_index("seats_by_time", "seats", ["decided_at"])
-            for table, column in (("reviewers", "decided"), ("imports", "seats"), ("imports", "database")):
+            columns = (("reviewers", "decided"), ("imports", "seats"), ("imports", "database"), ("seats", "reason"))
+            for table, column in columns:
                 steps.drop_column(table, column)
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '1'")
     database.close()
@@ -88,6 +89,28 @@ def test_a_database_of_the_first_version_gets_its_counts_and_a_name(url, tmp_pat
             names.add(store.identity)
     assert len(names) == 1
     assert names != {""}
+
+
+def test_a_database_of_the_second_version_gets_room_for_reasons(url, tmp_path):
+    with ReviewStore.open(url) as store:
+        fill(store, tmp_path, 3)
+        (ann,) = join(store, "ann")
+        store.decide(ann, store.next(ann).id, Decision("wrong", note="nonsense"))
+    database = Database(url)
+    with database.writing() as connection:
+        with Operations.context(MigrationContext.configure(connection)) as steps:
+            steps.drop_column("seats", "reason")
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '2'")
+    database.close()
+    with ReviewStore.open(url, create=False) as store:
+        assert not store.is_new
+        store.decide(ann, store.next(ann).id, Decision("wrong", reason="A duplicate"))
+        overview = store.overview()
+        assert overview.reasons == {"": 1, "A duplicate": 1}
+        assert [(open.decisions[0].note, open.decisions[0].reason) for open in overview.thrown_out] == [
+            ("nonsense", ""),
+            ("", "A duplicate"),
+        ]
 
 
 def test_a_newer_database_is_refused_and_left_alone(url, newer):

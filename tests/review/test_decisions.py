@@ -193,3 +193,92 @@ def test_settling_is_for_one_admin_at_a_time_and_ends_with_the_time_out(store, a
     assert store.settle(other, 1).settling
     # Settling is no work of the queue.
     assert store.progress(ann).total == 5
+
+
+def test_a_reason_is_stored_and_taken_back_with_its_decision(store, ann):
+    item = store.next(ann)
+    store.decide(ann, item.id, Decision("wrong", reason="A duplicate\0 \ud800", key="k"))
+    store.decide(ann, item.id, Decision("wrong", reason="A duplicate\0 \ud800", key="k"))
+    (thrown,) = store.overview().thrown_out
+    assert (thrown.decisions[0].reason, thrown.user_turns) == ("A duplicate ?", (0, 2, 4))
+    assert store.back(ann).undone.reason == "A duplicate ?"
+    store.decide(ann, item.id, Decision("okay"))
+    overview = store.overview()
+    assert (overview.thrown_out, overview.thrown_out_total, overview.reasons) == ((), 0, {})
+
+
+@pytest.mark.parametrize(
+    "decision", [Decision("okay", reason="why not"), Decision("check", reason="x"), Decision("wrong", reason="x" * 201)]
+)
+def test_a_reason_belongs_to_what_is_thrown_out(store, ann, decision):
+    with pytest.raises(ReviewError, match="reason"):
+        store.decide(ann, store.next(ann).id, decision)
+    assert store.overview().decisions == 0
+
+
+def test_another_reason_is_another_decision(store, ann):
+    item = store.next(ann)
+    store.decide(ann, item.id, Decision("wrong", reason="A duplicate"))
+    with pytest.raises(ReviewConflictError):
+        store.decide(ann, item.id, Decision("wrong", reason="Harmful"))
+
+
+@pytest.fixture
+def disputed(store, tmp_path):
+    """A conversation that two people judged differently, and an admin."""
+    fill(store, tmp_path, 1, overlap=1.0)
+    for name, decision in (("ann", Decision("okay")), ("bob", Decision("change", {0: "email"}))):
+        (who,) = join(store, name)
+        store.decide(who, store.next(who).id, decision)
+    return join(store, "cy", admin=True)[0]
+
+
+def test_settling_may_be_left_and_begun_again(store, disputed):
+    cy = disputed
+    for _ in range(2):
+        item = store.settle(cy, 1)
+        store.leave(cy, item.id)
+        assert store.overview().disagreements_total == 1
+        assert store.next(cy) is None
+    store.settle(cy, 1)
+    store.decide(cy, 1, Decision("okay"))
+    assert store.overview().disagreements_total == 0
+
+
+def test_leaving_that_is_sent_twice_counts_once(store, disputed):
+    store.settle(disputed, 1)
+    store.leave(disputed, 1, key="l-1")
+    store.settle(disputed, 1)
+    store.leave(disputed, 1, key="l-1")
+    assert store.next(disputed).settling
+
+
+def test_nobody_leaves_what_they_do_not_settle(store, disputed):
+    (dan,) = join(store, "dan")
+    with pytest.raises(ReviewError, match="not settling"):
+        store.leave(disputed, 1)
+    store.settle(disputed, 1)
+    with pytest.raises(ReviewError, match="not settling"):
+        store.leave(dan, 1)
+    with pytest.raises(ReviewError, match="not settling"):
+        store.leave(dan, 99)
+
+
+@pytest.mark.parametrize("ended", ["left", "timed out"])
+def test_a_settled_conversation_that_was_only_looked_at_stays_settled(store, disputed, clock, ended):
+    cy = disputed
+    (di,) = join(store, "di", admin=True)
+    store.settle(cy, 1)
+    store.decide(cy, 1, Decision("wrong", reason="Harmful"))
+    store.settle(di, 1)
+    if ended == "left":
+        store.leave(di, 1)
+    else:
+        clock.move(3600)
+        store.next(cy)
+    (thrown,) = store.overview().thrown_out
+    assert (thrown.settled.by, thrown.settled.reason) == ("cy", "Harmful")
+    # What was taken back does not come again.
+    store.back(cy)
+    store.leave(cy, 1)
+    assert store.overview().disagreements_total == 1

@@ -21,12 +21,12 @@ export function changedLabels(item, labels) {
 }
 
 /**
- * Return the labels and the note to begin with: those given, with what was changed before a reload, decided before BACK, or
+ * Return the labels, the note and the reason to begin with: those given, with what was changed before a reload, decided before BACK, or
  * refused by the server (`refused`).
  */
 export function begun(item, refused) {
   const kept = JSON.parse(sessionStorage.getItem(name(item))) ?? refused ?? item.undone;
-  return { labels: { ...givenLabels(item), ...kept?.labels }, note: kept?.note ?? "" };
+  return { labels: { ...givenLabels(item), ...kept?.labels }, note: kept?.note ?? "", reason: (refused ?? item.undone)?.reason ?? "" };
 }
 
 /** Keep changes; without any, forget the draft. */

@@ -1,6 +1,6 @@
 // Choosing a label by typing a few letters: a dialog with a combobox over the task names and none.
 
-import { make } from "./shell.js";
+import { make, named } from "./shell.js";
 
 const NONE = "none";
 
@@ -38,6 +38,8 @@ export class Picker {
   #list = document.getElementById("picker-list");
   #quote = document.getElementById("picker-turn");
   #scopes = document.getElementById("picker-scopes");
+  #title = document.getElementById("picker-title");
+  #turn = "";
   #tasks = [];
   #shown = [];
   #at = 0;
@@ -52,26 +54,30 @@ export class Picker {
       if (option !== null) this.#choose(Number(option.dataset.place));
     });
     this.#dialog.addEventListener("close", () => this.#finish(null));
+    document.getElementById("picker-cancel").addEventListener("click", () => this.#dialog.close());
+    this.#scopes.addEventListener("change", () => this.#ask());
     // A click beside the dialog closes it, as Escape does.
     this.#dialog.addEventListener("click", (event) => { if (event.target === this.#dialog) this.#dialog.close(); });
   }
 
-  /** Whether it is open now. */
-  get isOpen() {
-    return this.#dialog.open;
-  }
-
-  /** Ask for the label of a turn that has `now` (undefined: none given); `scope` is turn, following or all. */
-  open({ tasks, text, now, scope = "turn" }) {
+  /** Ask for the label of `turn`, which has `now` (undefined: none given); `scope` is turn, following or all. */
+  open({ tasks, turn, text, now, scope = "turn" }) {
     this.#tasks = tasks;
+    this.#turn = turn;
     this.#now = now;
     this.#quote.textContent = text;
     this.#input.value = "";
     this.#scopes.querySelector(`[value=${scope}]`).checked = true;
+    this.#ask();
     this.#filter();
     this.#dialog.showModal();
     this.#input.focus();
     return new Promise((resolve) => { this.#resolve = resolve; });
+  }
+
+  #ask() {
+    const where = { turn: `after ${this.#turn}`, following: `from ${this.#turn} on`, all: "in the whole conversation" };
+    this.#title.textContent = `Which task is in charge ${where[this.#scopes.querySelector(":checked").value]}?`;
   }
 
   #filter() {
@@ -84,7 +90,7 @@ export class Picker {
 
   #option(choice, place) {
     const option = make("li", { id: `choice-${place}`, role: "option", "aria-selected": "false", "data-place": place },
-      make("bdi", { class: "choice-name" }, choice.name));
+      named(choice.name, { class: "choice-name" }));
     if (choice.description) option.append(make("span", { class: "choice-about", dir: "auto" }, choice.description));
     if (choice.value === this.#now) option.append(make("span", { class: "choice-now" }, "now"));
     return option;

@@ -1,6 +1,6 @@
 // The playground: a chat with the router, turn by turn; what a person corrects joins the review queue.
 
-import { ask, freshKey, make, say } from "./shell.js";
+import { ask, freshKey, make, named, say } from "./shell.js";
 import { TaskEditor } from "./task_editor.js";
 import { labelText } from "./turns.js";
 
@@ -108,6 +108,7 @@ function assistantTurn(message) {
 }
 
 function userTurn(message, index, expanded) {
+  const number = chat.messages.slice(0, index + 1).filter(({ role }) => role === "user").length;
   const beside = make("div", { class: "beside" });
   if (message.waiting) beside.append(make("p", { class: "hint" }, "Asking …"));
   else if (message.error) {
@@ -116,7 +117,7 @@ function userTurn(message, index, expanded) {
     beside.append(make("p", { class: "hint mark" }, message.error), again);
   } else if (message.decision) beside.append(...answer(message, index, expanded));
   return make("li", { class: `turn user${message.judged ? " selected" : ""}`, id: `turn-${index}`, tabIndex: -1 },
-    make("span", { class: "who" }, "User"), make("p", { class: "words", dir: "auto" }, message.text), beside);
+    make("span", { class: "who" }, `User turn ${number}`), make("p", { class: "words", dir: "auto" }, message.text), beside);
 }
 
 function answer(message, index, expanded) {
@@ -142,7 +143,7 @@ function choiceButton(message, index, { task, probability }) {
   const told = [isAnswer ? "router" : "", isRight ? "right" : ""].filter(Boolean).join(", ");
   const button = make("button", {
     type: "button", class: `choice${isAnswer ? " answer" : ""}${isRight ? " right" : ""}`, "aria-pressed": String(isRight),
-  }, make("bdi", {}, labelText(task)), told ? make("span", { class: "tag" }, told) : null);
+  }, named(labelText(task)), told ? make("span", { class: "tag" }, told) : null);
   if (probability !== null) {
     button.append(make("span", { class: "share" }, percent(probability)),
       make("meter", { min: 0, max: 1, value: probability, "aria-hidden": "true" }));

@@ -1,13 +1,22 @@
 // The review page: shows a conversation, takes decisions, and has the next conversation ready before it is asked for.
 
 import { begun, changedLabels, drop, keep } from "./drafts.js";
+import { openHelp } from "./help.js";
 import { listen, setShortcuts, shortcutsOn } from "./keys.js";
 import { Outbox } from "./outbox.js";
 import { Picker } from "./picker.js";
+import { Reasons } from "./reasons.js";
 import { ask, duration, freshKey, given, say } from "./shell.js";
-import { drawAbout, drawTasks, drawTurns, labelText, redrawTurn, summary } from "./turns.js";
+import { drawAbout, drawTasks, drawTurns, labelText, redrawTurn, summary, turnName } from "./turns.js";
 
-const DONE = { okay: "Okay", change: "Changed", check: "To be checked", wrong: "Marked as wrong" };
+const DONE = {
+  okay: (title) => `${title} is okay.`, change: (title, count) => `${title} stored with ${count} changed ${count === 1 ? "label" : "labels"}.`,
+  check: (title) => `${title} is to be checked.`, wrong: (title) => `${title} thrown out.`,
+};
+// A longer title would push what follows it out of the line.
+const LONGEST_TITLE = 40;
+// Where the page shows keys: as in its style sheet.
+const keysShown = matchMedia("(hover: hover) and (width >= 40rem)");
 // Somebody else may bring new work, or give some back.
 const LOOK_AGAIN = 15000;
 // Less than the time after which a conversation that nobody acts on is given to somebody else.
@@ -17,12 +26,14 @@ const find = (id) => document.getElementById(id);
 const note = find("note");
 const turns = find("turns");
 const picker = new Picker();
+const reasons = new Reasons();
 const otherTabs = new BroadcastChannel("mojo-review");
 
 const start = given("state");
 let current = null;
 let ahead = null;
 let labels = {};
+let reason = "";
 let selected = null;
 let goingBack = 0;
 // What the server would not store: when it hands out that conversation again, the work is still there.
@@ -40,19 +51,38 @@ function show(item, before = "") {
   find("work").hidden = item === null;
   find("idle").hidden = item !== null;
   for (const button of document.querySelectorAll("[data-needs-item]")) button.disabled = item === null;
-  if (item === null) return showIdle(before);
+  if (item === null) {
+    showButtons();
+    return showIdle(before);
+  }
   const draft = begun(item, unstored.get(item.id));
   labels = draft.labels;
   note.value = draft.note;
-  selected = item.turns.find(({ role }) => role === "user")?.index ?? null;
+  reason = draft.reason;
+  const users = item.turns.filter(({ role }) => role === "user");
+  selected = (users.find(({ disputed }) => disputed) ?? users[0])?.index ?? null;
   find("heading").textContent = `${item.settling ? "Settle" : "Conversation"} ${item.title}`;
   drawTurns(turns, item, labels, selected);
   drawTasks(find("tasks"), item, labels);
   drawAbout(find("about"), item);
+  showButtons();
   sessionStorage.setItem("mojo-tasks", JSON.stringify(item.tasks));
   scrollTo(0, 0);
+  // Of the conversation that is shown; the voice tells of the action before.
+  find("summary").textContent = summary(item, labels);
   find("heading").focus({ preventScroll: true });
-  say(`${before} ${summary(item, labels)}`.trim());
+  say(before);
+}
+
+/** Name the main button after what it does now. */
+function showButtons() {
+  const changed = current !== null && Object.keys(changedLabels(current, labels)).length > 0;
+  find("okay-text").textContent = changed ? "Save changes" : "Okay";
+  document.querySelector("[data-action=leave]").hidden = current === null || !current.settling;
+}
+
+function shortTitle(item) {
+  return item.title.length <= LONGEST_TITLE ? item.title : `${item.title.slice(0, LONGEST_TITLE - 1)}…`;
 }
 
 function showIdle(before) {
@@ -92,17 +122,46 @@ function connection(text) {
 
 // ------------------------------------------------------------------------------------------------ deciding
 
-function decide(action) {
-  if (current === null) return;
-  if (goingBack > 0) return say("Wait a moment: going back first.");
+/** Whether something can be decided now; says why not. */
+function mayDecide() {
+  if (goingBack > 0) say("Wait a moment: going back first.");
+  return current !== null && goingBack === 0;
+}
+
+function decide(action, why = "") {
+  if (!mayDecide()) return;
   const changes = changedLabels(current, labels);
-  const told = action === "okay" && Object.keys(changes).length > 0 ? "change" : action;
+  const count = Object.keys(changes).length;
+  const told = action === "okay" && count > 0 ? "change" : action;
   const body = { item: current.id, version: current.version, action: told, labels: changes, note: note.value.trim(), key: freshKey() };
+  send("/api/decide", why === "" ? body : { ...body, reason: why }, `${DONE[told](shortTitle(current), count)} ${undoing()}`);
+}
+
+async function throwOut() {
+  if (!mayDecide()) return;
+  const item = current;
+  const why = await reasons.open(reason);
+  if (current !== item) return;
+  if (why === null) find("heading").focus();
+  else decide("wrong", why);
+}
+
+function leave() {
+  if (current === null || !current.settling || !mayDecide()) return;
+  send("/api/leave", { item: current.id, key: freshKey() }, `${shortTitle(current)} left undecided.`);
+}
+
+/** Send an action on the present conversation, and show the next one. */
+function send(path, body, told) {
   const next = ahead;
   ahead = null;
   drop(current);
-  outbox.add("/api/decide", body);
-  show(next, `${DONE[told]}.`);
+  outbox.add(path, body);
+  show(next, told);
+}
+
+function undoing() {
+  return shortcutsOn() && keysShown.matches ? "B undoes." : "Back undoes.";
 }
 
 function back() {
@@ -115,7 +174,7 @@ async function change(scope = "turn", index = selected) {
   if (current === null || index === null) return;
   const item = current;
   select(index);
-  const answer = await picker.open({ tasks: item.tasks, text: item.turns[index].text, now: labels[index], scope });
+  const answer = await picker.open({ tasks: item.tasks, turn: turnName(item, index), text: item.turns[index].text, now: labels[index], scope });
   if (current !== item) return;
   if (answer !== null) setLabels(index, answer);
   // To the turn and not to the button in it: there Enter means that all is well.
@@ -131,8 +190,10 @@ function setLabels(index, { task, scope }) {
   }
   drawTasks(find("tasks"), current, labels);
   keep(current, labels, note.value);
-  const where = reached.length === 1 ? "This turn is" : `${reached.length} turns are`;
-  say(`${where} now ${labelText(task)}. Enter stores it.`);
+  showButtons();
+  const name = turnName(current, index);
+  const where = reached.length === 1 ? `${name[0].toUpperCase()}${name.slice(1)} is` : `${reached.length} user turns are`;
+  say(`${where} now ${labelText(task)}. ${shortcutsOn() && keysShown.matches ? "Enter stores it." : "Save changes stores it."}`);
 }
 
 // --------------------------------------------------------------------------------------- what the server says
@@ -151,7 +212,7 @@ function wentBack(answer) {
   if (goingBack > 0 || outbox.length > 0) return;
   if (!answer.undone) return settle(answer, "There is nothing to take back.");
   ahead = answer.upcoming;
-  show(answer.item, "Taken back.");
+  show(answer.item, `Your decision on ${shortTitle(answer.item)} is taken back.`);
 }
 
 /** Bring what is shown together with what the server has given out, without disturbing who reads. */
@@ -172,7 +233,7 @@ function settle(answer, before = "") {
 
 function refused(action, error) {
   if (action.path === "/api/back") goingBack = Math.max(0, goingBack - 1);
-  else unstored.set(action.body.item, action.body);
+  else if (action.path === "/api/decide") unstored.set(action.body.item, action.body);
   say(error.message, { kind: "error" });
   refresh();
 }
@@ -239,12 +300,13 @@ function showShortcuts() {
   document.body.classList.toggle("no-shortcuts", !shortcutsOn());
 }
 
-const actions = { okay: () => decide("okay"), change: () => change(), back, check: () => decide("check"), wrong: () => decide("wrong") };
+const actions = { okay: () => decide("okay"), change: () => change(), back, check: () => decide("check"), wrong: throwOut, leave };
 for (const button of document.querySelectorAll("[data-action]")) button.addEventListener("click", actions[button.dataset.action]);
 listen({
-  Enter: actions.okay, c: actions.change, "Shift+c": () => change("all"), b: back, t: actions.check, x: actions.wrong,
+  Enter: actions.okay, c: actions.change, "Shift+c": () => change("all"), b: back, t: actions.check, x: actions.wrong, l: leave,
+  "?": openHelp,
   ArrowDown: () => step(1), ArrowUp: () => step(-1), j: () => step(1), k: () => step(-1), n: () => note.focus(),
-}, () => picker.isOpen);
+}, () => document.querySelector("dialog[open]") !== null);
 turns.addEventListener("click", (event) => {
   const button = event.target.closest("[data-change]");
   if (button !== null) change("turn", Number(button.dataset.change));

@@ -8,7 +8,7 @@ export function say(text, { kind = "note" } = {}) {
   // The same words twice are news too: a screen reader only reads what changes.
   place.textContent = place.textContent === text ? `${text}\u00a0` : text;
   clearTimeout(place.hiding);
-  place.hiding = setTimeout(() => { place.textContent = ""; }, kind === "error" ? 12000 : 5000);
+  place.hiding = setTimeout(() => { place.textContent = ""; }, kind === "error" ? 12000 : 8000);
 }
 
 /** Make an element with properties and children; texts stay texts, whatever they spell. */
@@ -23,23 +23,39 @@ export function make(name, properties = {}, ...children) {
   return element;
 }
 
+/** Make an element for a name: it stays in one piece, or breaks behind its underscores where no line is long enough. */
+export function named(text, properties = {}) {
+  const parts = text.split(/(?<=[_/.-])(?![_/.-])/u);
+  return make("bdi", { ...properties, class: `name ${properties.class ?? ""}`.trim() },
+    ...parts.flatMap((part, place) => (place === 0 ? [part] : [document.createElement("wbr"), part])));
+}
+
 /** Return what the server put into the page. */
 export function given(id) {
   return JSON.parse(document.getElementById(id).textContent);
 }
 
-/** Ask the server. An answer that is no success throws; `refused` says that sending it again would change nothing. */
+/**
+ * Ask the server, with a document or a file as `body`. An answer that is no success throws; `refused` says that sending it
+ * again would change nothing, `told` is all that was answered.
+ */
 export async function ask(path, body) {
-  const options = body === undefined ? {} : {
-    method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body),
-  };
-  const answer = await fetch(path, { ...options, signal: AbortSignal.timeout(70000) });
+  // A large file takes as long as it takes.
+  const signal = body instanceof Blob ? undefined : AbortSignal.timeout(70000);
+  const answer = await fetch(path, { ...sending(body), signal });
   const told = await answer.json().catch(() => ({}));
   if (answer.ok) return told;
   const error = new Error(told.error ?? `The server answered ${answer.status}.`);
   error.status = answer.status;
+  error.told = told;
   error.refused = answer.status >= 400 && answer.status < 500 && answer.status !== 408 && answer.status !== 429;
   throw error;
+}
+
+function sending(body) {
+  if (body === undefined) return {};
+  const [type, content] = body instanceof Blob ? ["application/x-ndjson", body] : ["application/json", JSON.stringify(body)];
+  return { method: "POST", headers: { "content-type": type }, body: content };
 }
 
 /** Return a name that is used once. crypto.randomUUID() is missing where a page is served without https. */

@@ -11,11 +11,10 @@ from starlette.requests import Request
 from mojo_toolbox.data import Message, Task
 from mojo_toolbox.data.conversations import Text, describe
 from mojo_toolbox.errors import DataError
-from mojo_toolbox.review.records import Action
+from mojo_toolbox.review.records import LONGEST_NOTE, LONGEST_REASON, Action
 
 # A conversation of 200 long turns has less than a tenth of this.
 _MAX_BODY_BYTES = 4 * 1024 * 1024
-_MAX_NOTE = 10_000
 # Made by the page; sent again, it counts once.
 Key = Annotated[str, Field(min_length=8, max_length=64, pattern=r"^[\w-]+$")]
 # What databases call an integer.
@@ -34,7 +33,8 @@ class DecisionBody(BaseModel):
     version: Number
     action: Action
     labels: dict[Number, Text | None] = Field(default_factory=dict)
-    note: Annotated[Text, Field(max_length=_MAX_NOTE)] = ""
+    note: Annotated[Text, Field(max_length=LONGEST_NOTE)] = ""
+    reason: Annotated[Text, Field(max_length=LONGEST_REASON)] = ""
     key: Key
     database: str | None = None
     """Which one the page shows, as `state` names it; left out, whichever is served."""
@@ -47,6 +47,12 @@ class BackBody(BaseModel):
 
     key: Key
     database: str | None = None
+
+
+class LeaveBody(BackBody):
+    """LEAVE UNDECIDED, on a conversation that an admin settles."""
+
+    item: Number
 
 
 class TurnBody(BaseModel):

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from functools import cache
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
+FOR_ADMINS = (
+    "This page is for admins. Whoever runs the server can make you one: mojo review invite NAME --admin --renew"
+)
 _ROOM = Path(__file__).parents[1]
 STATIC = _ROOM / "static"
 
@@ -26,6 +31,11 @@ def refusal(request: Request, status: HTTPStatus, text: str) -> Response:
     if request.scope["path"].startswith("/api/"):
         return JSONResponse({"error": text}, status_code=status)
     return page("refusal.html", status=status, title=status.phrase, text=text)
+
+
+def breakable(name: str) -> Markup:
+    """Return a name that is broken, where it is longer than a line, behind its underscores and the like."""
+    return Markup(re.sub("([_/.-]+)", r"\1<wbr>", str(escape(name))))  # noqa: S704 - escaped
 
 
 @cache
@@ -47,4 +57,5 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.globals["static"] = static_path()
+    environment.filters["name"] = breakable
     return environment

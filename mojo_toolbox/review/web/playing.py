@@ -87,7 +87,7 @@ def marks(body: CorrectionBody) -> list[Mark]:
     for index in body.judged:
         message = body.messages[index] if 0 <= index < len(body.messages) else None
         if message is None or message.role != "user":
-            raise DataError(f"message {index + 1} is none of the user's, so no label can be right there.")
+            raise DataError(f"message {index} (from 0) is not the user's, so no label can be right there.")
         same = index in body.decisions and body.decisions[index][0] == message.task
         found.append(Mark(index, f"{'confirmed' if same else 'corrected'} in the playground"))
     return found

@@ -9,18 +9,26 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from mojo_toolbox.errors import ReviewDatabaseError
-from mojo_toolbox.review.records import Decision
+from mojo_toolbox.review.records import LONGEST_REASON, Decision
 from mojo_toolbox.review.store import Reviewer, ReviewStore
 from mojo_toolbox.review.web import shown
-from mojo_toolbox.review.web.bodies import BackBody, DecisionBody, read
+from mojo_toolbox.review.web.bodies import BackBody, DecisionBody, LeaveBody, read
 from mojo_toolbox.review.web.pages import page
+from mojo_toolbox.review.wording import KEYS, QUESTION, REASONS
 
 
 async def review_page(request: Request) -> Response:
     """Show the page with the first two conversations in it, so that nothing has to be asked for before one can begin."""
     store, reviewer = _who(request)
     return page(
-        "review.html", here="review", reviewer=reviewer, state=await run_in_threadpool(shown.state, store, reviewer)
+        "review.html",
+        here="review",
+        reviewer=reviewer,
+        state=await run_in_threadpool(shown.state, store, reviewer),
+        question=QUESTION,
+        keys=KEYS,
+        reasons=REASONS,
+        longest_reason=LONGEST_REASON,
     )
 
 
@@ -35,7 +43,9 @@ async def decide(request: Request) -> Response:
     store, reviewer = _who(request)
     body = await read(request, DecisionBody)
     _require_same(store, body)
-    decision = Decision(body.action, body.labels, note=body.note, key=body.key, version=body.version)
+    decision = Decision(
+        body.action, body.labels, note=body.note, reason=body.reason, key=body.key, version=body.version
+    )
 
     def work() -> dict[str, Any]:
         store.decide(reviewer, body.item, decision)
@@ -55,6 +65,19 @@ async def back(request: Request) -> Response:
         return shown.state(store, reviewer) | (
             {"undone": False} if undone is None else {"undone": True, "item": shown.item(undone)}
         )
+
+    return JSONResponse(await run_in_threadpool(work))
+
+
+async def leave(request: Request) -> Response:
+    """End settling a conversation without a decision, and return what comes next."""
+    store, reviewer = _who(request)
+    body = await read(request, LeaveBody)
+    _require_same(store, body)
+
+    def work() -> dict[str, Any]:
+        store.leave(reviewer, body.item, key=body.key)
+        return shown.state(store, reviewer)
 
     return JSONResponse(await run_in_threadpool(work))
 

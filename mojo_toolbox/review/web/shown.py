@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+from mojo_toolbox.review.agreement import turns_apart
+from mojo_toolbox.review.items import labels_of
 from mojo_toolbox.review.records import Item, PastDecision, Progress
 from mojo_toolbox.review.store import Reviewer, ReviewStore
 
@@ -33,7 +35,9 @@ def item(found: Item | None) -> dict[str, Any] | None:
         "tasks": [{"name": task.name, "description": task.description} for task in conversation.tasks],
         "turns": [_turn(found, index) for index in range(len(conversation.messages))],
         "marks": [mark.reason for mark in found.marks if mark.message is None],
-        "undone": None if undone is None else {"labels": undone.labels, "note": undone.note, "action": undone.action},
+        "undone": None
+        if undone is None
+        else {"labels": undone.labels, "note": undone.note, "reason": undone.reason, "action": undone.action},
         "others": [_past(decision) for decision in found.others],
         "settling": found.settling,
     }
@@ -57,7 +61,23 @@ def _turn(found: Item, index: int) -> dict[str, Any]:
     decided = found.router.get(index)
     turn["marks"] = [mark.reason for mark in found.marks if mark.message == index]
     turn["router"] = None if decided is None else {"task": decided.task, "probability": decided.probability}
+    if found.settling:
+        turn |= _judged(found, index)
     return turn | ({"label": found.labels[index]} if index in found.labels else {})
+
+
+def _judged(found: Item, index: int) -> dict[str, Any]:
+    """Return what others said of a turn and how it was imported, where somebody changed it; `disputed` where they differ."""
+    judges = [decision for decision in found.others if decision.action != "wrong"]
+    disputed = index in turns_apart(judges)
+    if not disputed and not any(index in decision.changes for decision in judges):
+        return {"disputed": False, "said": []}
+    imported = labels_of(found.conversation)
+    sources = [("Imported", imported), *((decision.by, decision.labels) for decision in judges)]
+    said: list[dict[str, Any]] = [
+        {"by": by} | ({"label": labels[index]} if index in labels else {}) for by, labels in sources
+    ]
+    return {"disputed": disputed, "said": said}
 
 
 def _past(decision: PastDecision) -> dict[str, Any]:
@@ -65,6 +85,6 @@ def _past(decision: PastDecision) -> dict[str, Any]:
         "by": decision.by,
         "at": moment(decision.at),
         "action": decision.action,
-        "labels": decision.labels,
         "note": decision.note,
+        "reason": decision.reason,
     }

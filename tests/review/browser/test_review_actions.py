@@ -26,8 +26,9 @@ def decisions(store, item_id):
 def test_the_first_conversation_stands_in_the_page_with_its_labels_and_tasks(page):
     expect(title(page)).to_have_text("Conversation talk-1")
     assert labels(page) == ["none", "prepare_a_quote", "prepare_a_quote"]
-    expect(page.locator("#tasks dt")).to_contain_text(["meeting_recap", "follow_up_email", "prepare_a_quote"])
-    expect(page.locator("#tasks dd").first).to_have_text("Write a recap of a meeting")
+    names = ["prepare_a_quote", "meeting_recap", "follow_up_email", "plan_a_trip"]  # what is in use comes first
+    expect(page.locator("#tasks dt")).to_contain_text(names)
+    expect(page.locator("#tasks dd").nth(1)).to_have_text("Write a recap of a meeting")
 
 
 def test_enter_says_okay_and_shows_the_next(page, store):
@@ -37,15 +38,15 @@ def test_enter_says_okay_and_shows_the_next(page, store):
     assert store.overview().reviewers[0].actions["okay"] == 1
 
 
-@pytest.mark.parametrize(("key", "action"), [("t", "check"), ("x", "wrong"), ("T", "check")])
-def test_a_key_stores_its_action(page, store, key, action):
-    page.keyboard.press(key)
+@pytest.mark.parametrize(("keys", "action"), [("t", "check"), ("x1", "wrong"), ("T", "check")])
+def test_a_key_stores_its_action(page, store, keys, action):
+    page.keyboard.type(keys)
     expect(title(page)).to_have_text("Conversation talk-2")
     stored(page, 1)
     assert store.overview().reviewers[0].actions[action] == 1
 
 
-@pytest.mark.parametrize(("name", "action"), [("Okay", "okay"), ("To be checked", "check"), ("Wrong", "wrong")])
+@pytest.mark.parametrize(("name", "action"), [("Okay", "okay"), ("To be checked", "check")])
 def test_a_button_does_what_its_key_does(page, store, name, action):
     page.get_by_role("button", name=name).click()
     expect(title(page)).to_have_text("Conversation talk-2")
@@ -124,8 +125,8 @@ def test_letters_that_fit_nothing_choose_nothing(page):
 
 
 def test_back_undoes_one_decision_after_the_other(page, store):
-    for number, key in enumerate(("Enter", "x", "t"), start=2):
-        page.keyboard.press(key)
+    for number, keys in enumerate(("\n", "x1", "t"), start=2):
+        page.keyboard.type(keys)
         expect(title(page)).to_have_text(f"Conversation talk-{number}")
     stored(page, 3)
     for number, left in ((3, 2), (2, 1), (1, 0)):
@@ -187,7 +188,7 @@ def test_shortcuts_can_be_switched_off(page):
 
 
 def test_letters_of_other_keyboards_count_by_their_place(page):
-    page.evaluate("document.body.dispatchEvent(new KeyboardEvent('keydown', {key: 'ч', code: 'KeyX', bubbles: true}))")
+    page.evaluate("document.body.dispatchEvent(new KeyboardEvent('keydown', {key: 'ч', code: 'KeyT', bubbles: true}))")
     expect(title(page)).to_have_text("Conversation talk-2")
 
 

@@ -45,7 +45,7 @@ def test_no_screen_is_too_narrow(people, nasty, width):
     page = people(nasty, width=width, height=740)
     page.wait_for_selector("#turns .turn")
     assert overflow(page) == 0
-    for name in ("Okay", "Change", "Back", "To be checked", "Wrong"):
+    for name in ("Okay", "Change", "Back", "To be checked", "Throw out"):
         button = page.get_by_role("button", name=name, exact=False).and_(page.locator("[data-action]"))
         expect(button).to_be_in_viewport(ratio=1)
     page.locator(".label").first.click()
@@ -121,9 +121,12 @@ def test_landmarks_and_names_tell_a_screen_reader_where_it_is(page):
 
 
 def test_what_happens_is_read_aloud(page):
-    expect(page.locator("#voice")).to_have_text("3 user turns. Labels: none, then prepare_a_quote.")
-    page.keyboard.press("x")
-    expect(page.locator("#voice")).to_have_text("Marked as wrong. 3 user turns. Labels: none, then prepare_a_quote.")
+    expect(page.locator("#voice")).to_have_text("")
+    heading = page.locator("#heading")
+    expect(heading).to_have_accessible_description("3 user turns. Labels: none, then prepare_a_quote.")
+    page.keyboard.type("x1")
+    expect(page.locator("#voice")).to_have_text("talk-1 thrown out. B undoes.")
+    expect(heading).to_have_text("Conversation talk-2")
     assert page.locator("#voice").get_attribute("role") == "status"
     assert page.locator("#alarm").get_attribute("role") == "alert"
     assert page.evaluate("document.activeElement.id") == "heading"

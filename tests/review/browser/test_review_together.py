@@ -66,7 +66,7 @@ def test_two_browsers_of_one_person_decide_nothing_twice(people, address, store)
         expect(heading(page)).to_have_text("Conversation talk-1")
     first.keyboard.press("Enter")
     done(first, 1)
-    second.keyboard.press("x")
+    second.keyboard.type("x1")
     expect(second.locator("#alarm")).to_contain_text("You decided on this conversation already")
     expect(heading(second)).to_have_text("Conversation talk-2")
     figures = store.overview().reviewers[0]
@@ -75,7 +75,7 @@ def test_two_browsers_of_one_person_decide_nothing_twice(people, address, store)
 
 def test_a_lost_connection_loses_no_action(page, store):
     page.context.set_offline(True)
-    page.keyboard.press("x")
+    page.keyboard.type("x1")
     expect(heading(page)).to_have_text("Conversation talk-2")
     expect(page.locator("#connection")).to_contain_text("1 action waits in this browser")
     page.keyboard.press("t")
@@ -112,7 +112,7 @@ def test_an_answer_that_is_lost_does_not_count_twice(page, store, key, path, lef
 
 def test_a_reload_in_mid_action_loses_nothing(page, store):
     page.route("**/api/decide", lambda route: None)  # on its way for ever
-    page.keyboard.press("x")
+    page.keyboard.type("x1")
     expect(heading(page)).to_have_text("Conversation talk-2")
     assert store.overview().decisions == 0
     page.unroute("**/api/decide")
@@ -125,7 +125,7 @@ def test_a_reload_in_mid_action_loses_nothing(page, store):
 def test_a_closed_tab_leaves_its_actions_to_the_next(page, store):
     address = page.url
     page.context.set_offline(True)
-    page.keyboard.press("x")
+    page.keyboard.type("x1")
     expect(page.locator("#connection")).to_be_visible()
     other = page.context.new_page()
     page.close()
@@ -146,7 +146,7 @@ def test_a_server_that_is_killed_loses_nothing(people, tmp_path):
         page.keyboard.press("Enter")
         done(page, 1)
         server.kill()
-        page.keyboard.press("x")
+        page.keyboard.type("x1")
         expect(page.locator("#connection")).to_contain_text("No connection to the server. 1 action waits")
         server.start()
         done(page, 2)
@@ -179,7 +179,7 @@ def test_what_was_decided_in_one_database_never_reaches_another_at_the_same_addr
             expect(heading(page)).to_have_text("Conversation talk-1")
             addresses.append(address)
         port = int(addresses[0].rpartition(":")[2])
-        page.keyboard.press("x")
+        page.keyboard.type("x1")
         expect(page.locator("#connection")).to_contain_text("1 action waits")
         with served(two, port=port, local_person=True):
             expect(page.locator("#connection")).to_contain_text("another database")
