@@ -58,6 +58,15 @@ def test_the_status_tells_what_is_to_be_checked(mojo, talks, tmp_path):
     assert check["decisions"][0]["at"].startswith("20")
 
 
+def test_what_is_thrown_out_is_told_with_its_reason(mojo, talks, tmp_path):
+    mojo("review", "import", talks)
+    decide(tmp_path / "review.db", Decision("wrong", reason="A duplicate"), Decision("wrong"))
+    shown = mojo("review", "status").stdout
+    assert "thrown out: 2 (1 no reason given; 1 A duplicate)" in shown
+    assert mojo.json("review", "status")["reasons"] == {"A duplicate": 1, "": 1}
+    assert "Left out: 1 undecided, 2 thrown out." in mojo("review", "export", "out.jsonl").stderr
+
+
 def test_people_come_by_links_that_can_end(mojo):
     link = mojo.json("review", "invite", "Ann", "--create", "--admin", "--url", "https://review.example.com/")["link"]
     assert link.startswith("https://review.example.com/join/")

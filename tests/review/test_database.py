@@ -107,7 +107,7 @@ def test_a_database_of_the_second_version_gets_room_for_reasons(url, tmp_path):
         store.decide(ann, store.next(ann).id, Decision("wrong", reason="A duplicate"))
         overview = store.overview()
         assert overview.reasons == {"": 1, "A duplicate": 1}
-        assert [(open.decisions[0].note, open.decisions[0].reason) for open in overview.thrown_out] == [
+        assert [(one.decisions[0].note, one.decisions[0].reason) for one in overview.thrown_out] == [
             ("nonsense", ""),
             ("", "A duplicate"),
         ]

@@ -64,8 +64,10 @@ def test_what_was_decided_is_written_with_who_and_when(store, ann, tmp_path, tal
 
 def test_what_is_left_out_can_be_asked_for(store, ann, tmp_path):
     fill(store, tmp_path, 3)
-    decide(store, ann, Decision("wrong"), Decision("check"))
+    decide(store, ann, Decision("wrong", reason="A duplicate"), Decision("check"))
     report = store.export_file(tmp_path / "out.jsonl", include={"wrong", "check", "undecided"})
+    (thrown,) = read(tmp_path / "out.jsonl")[0]["meta"]["reviewed"]["decisions"]
+    assert (thrown["action"], thrown["reason"]) == ("wrong", "A duplicate")
     assert report.left_out == {}
     verdicts = [r.get("meta", {}).get("reviewed", {}).get("verdict") for r in read(tmp_path / "out.jsonl")]
     assert verdicts == ["wrong", "check", None]

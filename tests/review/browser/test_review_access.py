@@ -9,8 +9,17 @@ from talks import talks
 from mojo_toolbox.errors import ReviewDatabaseError
 from mojo_toolbox.review.web.pages import static_path
 
-PLACES = ["/", "/admin", "/playground", "/api/state", "/nowhere", "/static/other"]
-ACTIONS = ["/api/decide", "/api/back", "/api/keep", "/api/playground/turn", "/api/playground/correct", "/leave"]
+PLACES = ["/", "/admin", "/admin/export", "/playground", "/api/state", "/nowhere", "/static/other"]
+ACTIONS = [
+    "/api/admin/import",
+    "/api/leave",
+    "/api/decide",
+    "/api/back",
+    "/api/keep",
+    "/api/playground/turn",
+    "/api/playground/correct",
+    "/leave",
+]
 BACK = {"key": "0123456789abcdef"}
 
 
@@ -81,6 +90,10 @@ def test_a_reviewer_sees_no_admins_page(store, team):
         assert client.get("/").status_code == 200
         assert client.get("/admin").status_code == 403
         assert client.post("/admin/settle/1").status_code == 403
+        assert client.get("/admin/export").status_code == 403
+        lines = {"content-type": "application/x-ndjson"}
+        assert client.post("/api/admin/import", content=b"{}", headers=lines).status_code == 403
+        assert client.post("/api/leave", json={"item": 1, "key": "0123456789"}).status_code == 422
 
 
 @pytest.mark.parametrize(
