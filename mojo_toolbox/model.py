@@ -15,7 +15,8 @@ from mojo_toolbox import naming
 from mojo_toolbox.aws.invocation import invoke_endpoint
 from mojo_toolbox.aws.session import Session
 from mojo_toolbox.contract import MAX_BODY_BYTES, ChatReply, Usage, chat_request, parse_chat_reply
-from mojo_toolbox.data import NONE_ANSWER, Message, Task
+from mojo_toolbox.data import Message, Task
+from mojo_toolbox.data.keys import CHAT_TURN
 from mojo_toolbox.errors import ConfigurationError, DataError, InvalidAnswerError, ModelError
 from mojo_toolbox.naming import ModelKey
 from mojo_toolbox.routing.prompt import UNKNOWN, Unknown, routing_prompt
@@ -149,8 +150,10 @@ class Model(ABC):
             )
         probabilities = reply.choice_probabilities
         decision = Decision(
-            task=_task(reply.content),
-            probabilities=None if probabilities is None else {_task(c): p for c, p in probabilities.items()},
+            task=prompt.decisions[reply.content],
+            probabilities=None
+            if probabilities is None
+            else {prompt.decisions.get(choice, choice): p for choice, p in probabilities.items()},
             latency_ms=latency,
             usage=reply.usage,
             request_id=request_id,
@@ -294,10 +297,12 @@ def _chat_body(
     if not isinstance(temperature, int | float) or not 0 <= temperature < math.inf:
         raise DataError(f"temperature={temperature!r} must be a number of at least 0.")
     plain = []
-    for message in messages:
+    for number, message in enumerate(messages, start=1):
         given = message.model_dump() if isinstance(message, Message) else message
         if not isinstance(given, Mapping) or not isinstance(given.get("content"), str) or "role" not in given:
             raise DataError(f"a message needs a role and a text as its content, not {given!r:.80}.")
+        if problem := CHAT_TURN.dropped(given):
+            raise DataError(f"message {number}: {problem}.")
         plain.append({"role": given["role"], "content": given["content"]})
     return chat_request(plain, max_tokens=max_tokens, temperature=temperature, adapter=adapter)
 
@@ -306,7 +311,3 @@ def _check_threshold(given: object) -> None:
     # True is a number to Python, and NaN is neither above nor below anything.
     if given is not None and (isinstance(given, bool) or not isinstance(given, int | float) or not 0 <= given <= 1):
         raise ConfigurationError(f"abstain_below={given!r:.80} must be a number from 0 to 1.")
-
-
-def _task(answer: str) -> str | None:
-    return None if answer == NONE_ANSWER else answer

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from mojo_toolbox.errors import InvalidNameError
+from mojo_toolbox.spelling import canonical, misspelling
 
 # SageMaker: models, endpoint configurations, endpoints and training jobs alike, ^[a-zA-Z0-9](-*[a-zA-Z0-9])*$.
 MAX_NAME_LENGTH = 63
@@ -37,18 +38,22 @@ class ModelKey:
 
     def __post_init__(self) -> None:
         for field in ("product", "task", "model_id"):
-            require_name(field, getattr(self, field))
+            # Two keyboards type an accent in two ways: both must name the same endpoint.
+            object.__setattr__(self, field, require_name(field, getattr(self, field)))
 
 
 def require_name(field: str, value: object) -> str:
-    """Return `value` if it can stand for a name: one to 128 printable characters, no surrounding blanks."""
+    """Return `value` in its one spelling, if it is a name: 1 to 128 characters that people see, no surrounding blanks."""
     if not isinstance(value, str) or not value.strip():
         raise InvalidNameError(f"{field} must be a name, not {value!r}.")
-    if value != value.strip() or not value.isprintable() or len(value) > _MAX_PART_LENGTH:
+    name = canonical(value)
+    if len(name) > _MAX_PART_LENGTH:
         raise InvalidNameError(
-            f"{field} {value[:40]!r} cannot be used: a name has 1 to {_MAX_PART_LENGTH} printable characters and no blanks around it."
+            f"{field} {name[:40]!r}… has {len(name)} characters; a name has at most {_MAX_PART_LENGTH}."
         )
-    return value
+    if problem := misspelling(name):
+        raise InvalidNameError(f"{field} {name!r} {problem}. Write it without.")
+    return name
 
 
 def _clean(part: str) -> str:
@@ -68,8 +73,7 @@ def _join(parts: list[str], *, limit: int) -> str:
 
 def endpoint_name(key: ModelKey, stage: str) -> str:
     """Return the endpoint's name; `predict()` derives it too, so that asking needs no look-up."""
-    require_name("stage", stage)
-    return _join([key.product, key.task, key.model_id, stage], limit=MAX_NAME_LENGTH)
+    return _join([key.product, key.task, key.model_id, require_name("stage", stage)], limit=MAX_NAME_LENGTH)
 
 
 def job_base(key: ModelKey) -> str:
@@ -79,7 +83,7 @@ def job_base(key: ModelKey) -> str:
 
 def deployment_base(key: ModelKey, stage: str) -> str:
     """Return what the names of all models and endpoint configurations behind one endpoint begin with."""
-    return _join([key.product, key.task, key.model_id, stage], limit=_BASE_LENGTH)
+    return _join([key.product, key.task, key.model_id, require_name("stage", stage)], limit=_BASE_LENGTH)
 
 
 def versioned(base: str, version: str) -> str:
@@ -156,7 +160,7 @@ def lossy_digest(key: ModelKey) -> str | None:
 
 def tag_value(value: str) -> str:
     """Return `value` as AWS takes it in a tag."""
-    return re.sub(r"[^\w\s.:/=+\-@]", "_", value)[:256]
+    return re.sub(r"[^\w\s.:/=+\-@]", "_", canonical(value))[:256]
 
 
 def digest_from_tags(resource_tags: list[dict[str, str]]) -> str | None:

@@ -1,5 +1,7 @@
 """Names: whatever a user calls things, AWS takes the name, and no two things share one."""
 
+# ruff: noqa: RUF001 - names in other scripts stand in here
+
 import re
 
 import pytest
@@ -9,13 +11,14 @@ from hypothesis import strategies as st
 from mojo_toolbox import naming
 from mojo_toolbox.errors import InvalidNameError
 from mojo_toolbox.naming import ModelKey
+from mojo_toolbox.spelling import canonical, misspelling
 
 AWS_NAME = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9])*")
 AWS_TAG_VALUE = re.compile(r"[\w\s.:/=+\-@]*")
 
 
 def usable(text):
-    return text == text.strip() and text.isprintable() and bool(text)
+    return misspelling(text) is None and canonical(text) == text
 
 
 # Names as people write them, near each other so that collisions would be found, and any other printable ones.
@@ -83,7 +86,23 @@ def test_a_name_of_one_model_is_no_beginning_of_another_ones_versions():
     assert "--" in longer.removeprefix(f"{short}--") or not longer.startswith(f"{short}--")
 
 
-@pytest.mark.parametrize("bad", ["", "  ", " a", "a\n", "a\x00b", "x" * 129, None, 7])
+def test_both_ways_to_type_an_accent_name_the_same_things():
+    one, other = ModelKey("caf\u00e9", "t", "m"), ModelKey("cafe\u0301", "t", "m")
+    assert one == other
+    assert naming.endpoint_name(one, "\u00e9") == naming.endpoint_name(other, "e\u0301")
+    assert naming.deployment_base(one, "\u00e9") == naming.deployment_base(other, "e\u0301")
+    assert naming.tags(one, stage="\u00e9", version="v") == naming.tags(other, stage="e\u0301", version="v")
+    assert naming.tag_value("caf\u00e9") == naming.tag_value("cafe\u0301")
+
+
+@pytest.mark.parametrize("name", ["می\u200cخواهم", "会議\u3000まとめ", "👩\u200d💻"])
+def test_correct_spelling_of_any_script_is_a_name(name):
+    key = ModelKey(name, name, name)
+    assert AWS_NAME.fullmatch(naming.endpoint_name(key, name))
+    assert naming.key_from_tags(naming.tags(key, stage=name, version="v")) is not None
+
+
+@pytest.mark.parametrize("bad", ["", "  ", " a", "a\n", "a\x00b", "a\u200bb", "a\u202eb", "x" * 129, None, 7])
 def test_what_cannot_be_a_name_is_refused_with_its_field(bad):
     with pytest.raises(InvalidNameError, match="product"):
         ModelKey(product=bad, task="t", model_id="m")

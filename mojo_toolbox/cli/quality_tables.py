@@ -10,6 +10,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from mojo_toolbox.spelling import on_one_line
+
 if TYPE_CHECKING:
     from mojo_toolbox.generation.quality import Figure, QualityReport, Telling, TwoSampleTest
     from mojo_toolbox.generation.quality.figures import Unit, Value
@@ -131,7 +133,7 @@ def _percent(share: float) -> str:
 
 def _printable(text: str) -> str:
     """Return a text without what a terminal would take for a command."""
-    return "".join(character if character.isprintable() else " " for character in text)
+    return on_one_line(text)
 
 
 def _table(*columns: str) -> Table:

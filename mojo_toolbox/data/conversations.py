@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 from typing import Annotated, Any, Literal, Self
 
@@ -18,10 +18,13 @@ from pydantic import (
     model_validator,
 )
 
+from mojo_toolbox.data import keys
 from mojo_toolbox.data.decision_kinds import point_of
 from mojo_toolbox.errors import DataError
+from mojo_toolbox.spelling import canonical, misspelling
 
-# What a router answers when no listed task is wanted. A task cannot have this name.
+# What a router answers when no listed task is wanted. A task cannot have this name, in whatever capitals: where one is
+# expected it is read as None.
 NONE_ANSWER = "none"
 
 
@@ -43,7 +46,22 @@ def _writable(meta: dict[str, Any]) -> dict[str, Any]:
     return meta
 
 
+def read_label(given: str | None) -> str | None:
+    """Return the task that a label or a decision names, in its one spelling; None for "none" in whatever capitals."""
+    if given is None or means_none(given):
+        return None
+    if not given.strip():
+        raise ValueError("an empty text names no task: give the task's name, or null for no task")
+    return canonical(given)
+
+
+def means_none(given: str) -> bool:
+    """Whether a text in a task's place says that there is no task."""
+    return given.strip().casefold() == NONE_ANSWER
+
+
 Text = Annotated[str, AfterValidator(whole_characters)]
+Label = Annotated[Text | None, AfterValidator(read_label)]
 
 
 class Task(BaseModel):
@@ -54,16 +72,19 @@ class Task(BaseModel):
     name: Text
     description: Text = ""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _nothing_dropped(cls, given: Any) -> Any:
+        return without_loss(given, keys.TASK)
+
     @field_validator("name")
     @classmethod
     def _usable_name(cls, name: str) -> str:
-        if not name or name != name.strip() or not name.isprintable():
-            raise ValueError(
-                f"task name {name[:40]!r} is empty, or has line breaks, invisible characters or blanks around it"
-            )
-        if name.casefold() == NONE_ANSWER:
+        if problem := misspelling(name):
+            raise ValueError(f"task name {name[:40]!r} {problem}")
+        if means_none(name):
             raise ValueError(f"a task cannot be named {name!r}: that is the router's answer for 'no task'")
-        return name
+        return canonical(name)
 
     @field_validator("description")
     @classmethod
@@ -79,7 +100,12 @@ class Message(BaseModel):
 
     role: Literal["user", "assistant"]
     content: Text
-    task: Text | None = None
+    task: Label = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _nothing_dropped(cls, given: Any) -> Any:
+        return without_loss(given, keys.MESSAGE)
 
     @property
     def labelled(self) -> bool:
@@ -106,7 +132,7 @@ class Conversation(BaseModel):
     @model_validator(mode="wrap")
     @classmethod
     def _without_contradictions(cls, given: Any, validate: ModelWrapValidatorHandler[Self]) -> Self:
-        conversation = validate(given)
+        conversation = validate(without_loss(given, keys.CONVERSATION))
         tasks, messages = conversation.tasks, conversation.messages
         for problem in chain(repeated_names(tasks), unlisted_labels(tasks, messages), point_contradictions(given)):
             raise ValueError(problem)
@@ -123,6 +149,20 @@ class Conversation(BaseModel):
         return record | ({"meta": self.meta} if self.meta else {})
 
 
+def without_loss(given: Any, known: keys.Keys) -> Any:
+    """Return a record as it is; a key that would be dropped though it changes what the record means is a ValueError."""
+    if isinstance(given, Mapping) and (problem := known.dropped(given)):
+        raise ValueError(problem)
+    return given
+
+
+def parse_listed_task(record: object) -> Task:
+    """Read a task of a task file: its `examples` are for writing conversations, and part of no conversation's list."""
+    if isinstance(record, Mapping):
+        record = {key: value for key, value in record.items() if key != "examples"}
+    return Task.model_validate(record)
+
+
 def require_distinct(tasks: tuple[Task, ...]) -> set[str]:
     """Return the names of `tasks`; a name that occurs twice is a ValueError."""
     for problem in repeated_names(tasks):
@@ -132,19 +172,18 @@ def require_distinct(tasks: tuple[Task, ...]) -> set[str]:
 
 def repeated_names(tasks: Iterable[object]) -> Iterator[str]:
     """Yield which names occur twice in a task list, or in the record of one."""
-    names: set[object] = set()
-    for name in (_field(task, "name") for task in tasks):
-        if isinstance(name, str) and name in names:
+    names: set[str] = set()
+    for name in _names(tasks):
+        if name in names:
             yield f"the task name {name!r} occurs twice in the task list"
-        elif isinstance(name, str):
-            names.add(name)
+        names.add(name)
 
 
 def unlisted_labels(tasks: Iterable[object], messages: Iterable[object]) -> Iterator[str]:
     """Yield which labels of messages are not in the task list; records of both are taken too."""
-    listed = {name for task in tasks if isinstance(name := _field(task, "name"), str)}
+    listed = set(_names(tasks))
     for number, message in enumerate(messages, start=1):
-        label = _field(message, "task")
+        label = _label(message)
         if isinstance(label, str) and label not in listed:
             yield f"message {number} is labelled {label!r}, which is not in the task list ({', '.join(sorted(listed))})"
 
@@ -157,12 +196,24 @@ def point_contradictions(record: object) -> Iterator[str]:
     previous: Any = None
     for number, message in enumerate(messages, start=1):
         labelled = message.labelled if isinstance(message, Message) else isinstance(message, dict) and "task" in message
-        task, stored = _field(message, "task"), _stored_point(message)
+        task, stored = _label(message), _stored_point(message)
         follows = point_of(previous, task) if labelled else None
         if stored is not None and stored != follows:
             truth = f"its labels make it {follows!r}" if labelled else "a message without a label has none"
             yield f"message {number} is stored as the measuring point {stored!r}, but {truth}"
         previous = task if labelled else previous
+
+
+def _names(tasks: Iterable[object]) -> Iterator[str]:
+    return (canonical(name) for task in tasks if isinstance(name := _field(task, "name"), str))
+
+
+def _label(message: object) -> Any:
+    given = _field(message, "task")
+    try:
+        return read_label(given) if isinstance(given, str) else given
+    except ValueError:
+        return given
 
 
 def _stored_point(message: object) -> object:

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 
 from mojo_toolbox.data.conversations import Task
+from mojo_toolbox.spelling import canonical
 
 Words = frozenset[str]
 
@@ -47,7 +48,8 @@ def words_of(task: Task) -> tuple[Words, Words]:
 @lru_cache(maxsize=20_000)
 def plain_name(name: str) -> str:
     """Return the name without case, separators and punctuation: `Find_Bus` and `findBus` are the same."""
-    return "".join(character for character in name.casefold() if character.isalnum()) or name
+    spelt = canonical(name)
+    return "".join(character for character in spelt.casefold() if character.isalnum()) or spelt
 
 
 class Vocabulary:

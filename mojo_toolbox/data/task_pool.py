@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from mojo_toolbox.data.conversations import Conversation, Task, describe, parse_conversation
+from mojo_toolbox.data.conversations import Conversation, Task, describe, parse_conversation, parse_listed_task
 from mojo_toolbox.data.jsonl import read_records
 from mojo_toolbox.data.resemblance import Vocabulary, Words, plain_name, words, words_of
 from mojo_toolbox.data.wordings import Alternatives, read_alternatives
@@ -109,7 +109,7 @@ def read_tasks(path: Path | str) -> Iterator[Task]:
     for line, record in read_records(path):
         if "name" in record and "messages" not in record:
             try:
-                yield Task.model_validate(record)
+                yield parse_listed_task(record)
             except ValidationError as error:
                 raise DataError(f"not a task: {describe(error)}.", path=path, line=line) from error
         else:

@@ -46,7 +46,8 @@ def read_alternatives(path: Path | str) -> dict[str, tuple[Wording, ...]]:
     """
     found: dict[str, tuple[Wording, ...]] = {}
     for line, document in _documents(Path(path)):
-        for task_name, entries in document.items():
+        for written, entries in document.items():
+            task_name = _task_name(written, path=path, line=line)
             if not isinstance(entries, list):
                 raise DataError(f"{task_name!r}: a list of wordings was expected: {_SHAPE}.", path=path, line=line)
             read = tuple(_wording(task_name, entry, path=path, line=line) for entry in entries)
@@ -79,6 +80,13 @@ def _whole_document(path: Path, as_lines: DataError) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise DataError(f"a JSON object was expected, not {type(document).__name__}: {_SHAPE}.", path=path)
     return document
+
+
+def _task_name(written: str, *, path: Path | str, line: int | None) -> str:
+    try:
+        return Task(name=written).name
+    except ValidationError as error:
+        raise DataError(f"{written!r:.80} names no task: {describe(error)}.", path=path, line=line) from error
 
 
 def _wording(task_name: str, entry: object, *, path: Path | str, line: int | None) -> Wording:

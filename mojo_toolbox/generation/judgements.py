@@ -10,6 +10,7 @@ from typing import Any
 
 from mojo_toolbox.data import NONE_ANSWER
 from mojo_toolbox.data.resemblance import plain_name
+from mojo_toolbox.spelling import canonical
 
 _THOUGHTS = re.compile(r"<think(?:ing)?>.*?(?:</think(?:ing)?>|\Z)", re.DOTALL | re.IGNORECASE)
 _LINE = re.compile(
@@ -38,7 +39,7 @@ def read_judgements(text: str, *, turns: Sequence[int], names: Sequence[str]) ->
         turns: the numbers that were asked about.
         names: the listed tasks.
     """
-    text = _THOUGHTS.sub("", text[:_LONGEST])
+    text = _THOUGHTS.sub("", canonical(text[:_LONGEST]))
     # As written first: two names may differ in a blank or a capital only.
     known = {plain_name(name): name for name in names} | {name: name for name in names}
     found: dict[int, Judgement] = {}

@@ -24,7 +24,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from mojo_toolbox.data import Message, Task
-from mojo_toolbox.data.conversations import describe, whole_characters
+from mojo_toolbox.data.conversations import describe, parse_listed_task, whole_characters
 from mojo_toolbox.data.jsonl import parse_line
 from mojo_toolbox.data.resemblance import Vocabulary
 from mojo_toolbox.errors import DataError
@@ -185,7 +185,7 @@ def _task(entry: _Entry) -> Task:
     if unknown := [name for name in entry.record if name not in _FIELDS]:
         raise entry.wrong(f"{unknown[0]!r:.80} is no field of a task. Known: {', '.join(_FIELDS)}")
     try:
-        return Task.model_validate(entry.record)
+        return parse_listed_task(entry.record)
     except ValidationError as error:
         raise entry.wrong(describe(error)) from error
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from mojo_toolbox.errors import ConfigurationError
 from mojo_toolbox.generation import voice_words as words
 from mojo_toolbox.generation.weights import checked_shares
+from mojo_toolbox.spelling import misspelling
 
 DEFAULT_LANGUAGES: Mapping[str, float] = {"English": 1.0}
 _LONGEST_LANGUAGE = 80  # characters: "Brazilian Portuguese, informal" has 30
@@ -34,7 +35,7 @@ def checked_languages(languages: Mapping[str, float]) -> dict[str, float]:
         ConfigurationError: a share that is none, or a name that is empty, long or of several lines.
     """
     for name in languages if isinstance(languages, Mapping) else ():
-        if not isinstance(name, str) or not name.strip() or not name.isprintable() or len(name) > _LONGEST_LANGUAGE:
+        if not isinstance(name, str) or misspelling(name.strip()) or len(name) > _LONGEST_LANGUAGE:
             raise ConfigurationError(
                 f"{name!r:.100} is no language's name: one line of at most {_LONGEST_LANGUAGE} characters, such as French."
             )

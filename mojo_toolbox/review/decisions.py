@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Row, insert, select, update
 
+from mojo_toolbox.data.conversations import read_label
 from mojo_toolbox.errors import ReviewConflictError, ReviewError
 from mojo_toolbox.review.counts import add_decided
 from mojo_toolbox.review.events import log, with_key
@@ -18,7 +20,7 @@ from mojo_toolbox.review.schema import DECIDED, HELD, OPEN, SETTLING, seats
 
 def decide(turn: Turn, item_id: int, decision: Decision) -> None:
     """Store a decision, unless its key says that it is stored already. See `ReviewStore.decide`."""
-    _check(decision)
+    decision = _checked(decision)
     begin(turn)
     earlier = with_key(turn.connection, turn.reviewer.id, decision.key)
     if earlier is not None:
@@ -106,7 +108,8 @@ def get(turn: Turn, item_id: int) -> Item:
     return load_item(turn.connection, (mine or found)[0])
 
 
-def _check(decision: Decision) -> None:
+def _checked(decision: Decision) -> Decision:
+    """Return the decision with its labels as the task lists spell them."""
     if decision.action not in ACTIONS:
         raise ReviewError(f"There is no action {decision.action!r:.40}: {', '.join(ACTIONS)}.")
     if len(decision.note) > LONGEST_NOTE:
@@ -115,6 +118,10 @@ def _check(decision: Decision) -> None:
         raise ReviewError(f"A reason belongs to throwing a conversation out, not to {decision.action!r}: use the note.")
     if len(decision.reason) > LONGEST_REASON:
         raise ReviewError(f"A reason has at most {LONGEST_REASON} characters, not {len(decision.reason):,}.")
+    try:
+        return replace(decision, labels={turn: read_label(label) for turn, label in decision.labels.items()})
+    except ValueError as error:
+        raise ReviewError(f"A label of this decision cannot be used: {error}.") from error
 
 
 def _seat_to_decide(turn: Turn, item_id: int, decision: Decision) -> Row[Any] | None:

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, select
 
 from mojo_toolbox.data import Conversation
+from mojo_toolbox.data.conversations import read_label
 from mojo_toolbox.errors import ReviewError
 from mojo_toolbox.review.records import Item, Labels, Mark, PastDecision, RouterDecision
 from mojo_toolbox.review.schema import DECIDED, HELD, SETTLING, conversations, reviewers, seats
@@ -80,7 +81,7 @@ def labels_of(conversation: Conversation) -> Labels:
 
 def read_labels(text: str) -> Labels:
     """Read labels back from the database."""
-    return {int(turn): label for turn, label in json.loads(text).items()}
+    return {int(turn): read_label(label) for turn, label in json.loads(text).items()}
 
 
 def write_labels(labels: Labels) -> str:
@@ -90,7 +91,8 @@ def write_labels(labels: Labels) -> str:
 
 def read_router(text: str) -> dict[int, RouterDecision]:
     """Read a router's decisions back from the database."""
-    return {int(turn): RouterDecision(task, probability) for turn, (task, probability) in json.loads(text).items()}
+    found = json.loads(text).items()
+    return {int(turn): RouterDecision(read_label(task), probability) for turn, (task, probability) in found}
 
 
 def write_router(decisions: Mapping[int, RouterDecision]) -> str:

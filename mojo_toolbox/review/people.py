@@ -13,6 +13,7 @@ from mojo_toolbox.review.events import log
 from mojo_toolbox.review.queue import give_back_all
 from mojo_toolbox.review.records import Person, Reviewer
 from mojo_toolbox.review.schema import events, reviewers
+from mojo_toolbox.spelling import canonical, misspelling
 
 _LONGEST_NAME = 100
 
@@ -37,6 +38,7 @@ def invite(connection: Connection, name: str, *, admin: bool, renew: bool, now: 
 
 def revoke(connection: Connection, name: str, *, now: float) -> None:
     """End somebody's token. See `ReviewStore.revoke`."""
+    name = _spelt(name)
     there = connection.execute(select(reviewers).where(reviewers.c.name == name).with_for_update()).one_or_none()
     if there is None:
         raise ReviewError(
@@ -101,10 +103,16 @@ def _local_name() -> str:
 
 
 def _usable_name(name: str) -> str:
-    name = " ".join(name.split())
-    if not name or not name.isprintable() or len(name) > _LONGEST_NAME:
-        raise ReviewError(f"A reviewer needs a name of 1 to {_LONGEST_NAME} visible characters, not {name[:120]!r}.")
+    name = _spelt(name)
+    if len(name) > _LONGEST_NAME:
+        raise ReviewError(f"A reviewer's name has at most {_LONGEST_NAME} characters, not {len(name)}: {name[:120]!r}.")
+    if problem := misspelling(name):
+        raise ReviewError(f"The reviewer's name {name!r} {problem}. Give another one.")
     return name
+
+
+def _spelt(name: str) -> str:
+    return canonical(" ".join(name.split()))
 
 
 def _hash(token: str) -> str:

@@ -7,11 +7,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from mojo_toolbox.data import NONE_ANSWER
+from mojo_toolbox.data.conversations import means_none
+from mojo_toolbox.spelling import canonical, misspelling
+
+# What stands beside these may be misspelt: that is for `parse_conversation` to say.
+_KEYS = frozenset({"id", "tasks", "messages", "meta"})
+_TASK_KEYS = frozenset({"name", "description"})
+_MESSAGE_KEYS = frozenset({"role", "content", "task"})
 
 
 def plain_record(record: dict[str, Any]) -> dict[str, Any] | None:
     """Return what `Conversation.as_record()` returns for a record that plainly is one; None for all others."""
+    if not record.keys() <= _KEYS:
+        return None
     identity, meta = record.get("id", ""), record.get("meta", {})
     tasks, messages = _tasks(record.get("tasks")), record.get("messages")
     if type(identity) is not str or type(meta) is not dict or tasks is None or type(messages) is not list:
@@ -30,7 +38,7 @@ def _tasks(given: object) -> list[dict[str, str]] | None:
         return None
     tasks = []
     for task in given:
-        if type(task) is not dict:
+        if type(task) is not dict or not task.keys() <= _TASK_KEYS:
             return None
         name, description = task.get("name"), task.get("description", "")
         if type(name) is not str or type(description) is not str or not _usable(name):
@@ -40,11 +48,11 @@ def _tasks(given: object) -> list[dict[str, str]] | None:
 
 
 def _usable(name: str) -> bool:
-    return bool(name) and name == name.strip() and name.isprintable() and name.casefold() != NONE_ANSWER
+    return misspelling(name) is None and canonical(name) == name and not means_none(name)
 
 
 def _message(given: Any, names: set[str]) -> dict[str, Any] | None:
-    if type(given) is not dict or "point" in given:
+    if type(given) is not dict or not given.keys() <= _MESSAGE_KEYS:
         return None
     role, content = given.get("role"), given.get("content")
     if type(content) is not str or type(role) is not str or role not in {"user", "assistant"}:

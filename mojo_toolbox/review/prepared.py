@@ -9,7 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from mojo_toolbox.data import NONE_ANSWER, Conversation, parse_conversation
+from mojo_toolbox.data import Conversation, parse_conversation
+from mojo_toolbox.data.conversations import means_none
 from mojo_toolbox.data.jsonl import RawLine, parse_line, read_lines
 from mojo_toolbox.errors import DataError
 from mojo_toolbox.progress import Progress, silent
@@ -17,6 +18,7 @@ from mojo_toolbox.review.items import write_marks, write_router
 from mojo_toolbox.review.plain_records import plain_record
 from mojo_toolbox.review.priority import DOUBTED, Predictions, disagrees, priority
 from mojo_toolbox.review.records import Labels, Mark, RouterDecision
+from mojo_toolbox.spelling import canonical
 
 # How JSON spells a half of a surrogate pair: \ud800 to \udfff.
 _SURROGATE = re.compile(rb"\\ud[89a-f]", re.IGNORECASE)
@@ -129,15 +131,12 @@ def _without_unlisted(given: dict[str, Any]) -> tuple[dict[str, Any], list[Mark]
     tasks, messages = given.get("tasks"), given.get("messages")
     if not isinstance(tasks, list) or not isinstance(messages, list):
         return given, []
-    listed = {task["name"] for task in tasks if isinstance(task, dict) and isinstance(task.get("name"), str)}
+    listed = {canonical(task["name"]) for task in tasks if isinstance(task, dict) and isinstance(task.get("name"), str)}
     mended, marks = [], []
     for index, message in enumerate(messages):
         label = message.get("task") if isinstance(message, dict) and message.get("role") == "user" else None
-        if isinstance(label, str) and label not in listed:
-            reason = f"labelled {_spelt(label)}, which is not on the task list"
-            if label.casefold() == NONE_ANSWER:
-                reason += ' ("no task" is null)'
-            marks.append(Mark(index, reason))
+        if isinstance(label, str) and not means_none(label) and canonical(label) not in listed:
+            marks.append(Mark(index, f"labelled {_spelt(label)}, which is not on the task list"))
             message = {key: value for key, value in message.items() if key not in {"task", "point"}}  # noqa: PLW2901
         mended.append(message)
     return {**given, "messages": mended}, marks

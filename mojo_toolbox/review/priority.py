@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mojo_toolbox.data import read_records
+from mojo_toolbox.data.conversations import read_label
 from mojo_toolbox.errors import DataError
 from mojo_toolbox.review.records import Labels, RouterDecision
 
@@ -58,7 +59,7 @@ class Predictions:
             line, row = self._ahead
             self._require_same(line, row, name, labels)
             if row.get("valid") is True:
-                found[row["turn"]] = RouterDecision(row.get("task"), self._probability(line, row))
+                found[row["turn"]] = RouterDecision(_label(row, "task"), self._probability(line, row))
             self._ahead = next(self._rows, None)
         return found
 
@@ -89,7 +90,8 @@ class Predictions:
 
     def _require_same(self, line: int, row: dict[str, Any], name: str, labels: Labels) -> None:
         turn = row["turn"]
-        if row.get("id", name) != name or turn not in labels or row.get("gold", labels[turn]) != labels[turn]:
+        other_label = turn not in labels or ("gold" in row and _label(row, "gold") != labels[turn])
+        if row.get("id", name) != name or other_label:
             raise DataError(
                 f"predicts turn {turn} of {row.get('id')!r} as labelled {row.get('gold')!r}, and the conversation in this "
                 f"place is {name!r} with other labels: the predictions were made of other data. Make them anew: mojo evaluate",
@@ -104,3 +106,9 @@ class Predictions:
         if type(given) not in {int, float} or not 0 <= given <= 1:
             raise DataError(f"probability {given!r:.40} is not between 0 and 1.", path=self._path, line=line)
         return float(given)
+
+
+def _label(row: dict[str, Any], key: str) -> Any:
+    given = row.get(key)
+    # An empty text names no task: it is compared as it is, and agrees with no label.
+    return read_label(given) if isinstance(given, str) and given.strip() else given

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError, model_validator
 
-from mojo_toolbox.data import Conversation, parse_conversation, read_records, write_records
+from mojo_toolbox.data import Conversation, keys, parse_conversation, read_records, write_records
 from mojo_toolbox.data.augmentation import Augmentation
 from mojo_toolbox.data.content_hash import ContentHash
-from mojo_toolbox.data.conversations import Text, describe
+from mojo_toolbox.data.conversations import Text, describe, without_loss
 from mojo_toolbox.data.dataset_rows import without_filled_in
 from mojo_toolbox.data.starter import starter_conversation, starter_pool
 from mojo_toolbox.data.task_pool import TaskPool
@@ -38,11 +38,29 @@ class PreparedData:
 
 
 class _ChatMessage(BaseModel):
-    model_config = ConfigDict(extra="ignore")
+    """A message to train on. OpenAI's `weight` of an assistant message, 0 or 1, is another word for `train`."""
 
     role: Literal["system", "user", "assistant"]
     content: Text
     train: bool | None = None
+    weight: Any = Field(default=None, exclude=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _nothing_dropped(cls, given: Any) -> Any:
+        return without_loss(given, keys.CHAT_MESSAGE)
+
+    @model_validator(mode="after")
+    def _with_weight(self) -> Self:
+        if self.weight is not None:
+            if isinstance(self.weight, bool) or self.weight not in (0, 1):
+                raise ValueError(f"weight {self.weight!r:.40} is neither 0 nor 1: a message bears loss or does not")
+            if self.train is not None and self.train != (self.weight == 1):
+                raise ValueError(f"train is {self.train} and weight is {self.weight}: they contradict each other")
+            self.train = None if self.weight == 1 else False
+        if self.role != "assistant" and (self.train or self.weight):
+            raise ValueError(f"a {self.role} message bears no loss: leave out its train or weight")
+        return self
 
 
 class _ChatExample(BaseModel):
@@ -50,6 +68,11 @@ class _ChatExample(BaseModel):
 
     messages: list[_ChatMessage] = Field(min_length=2)
     choices: list[Text] | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _nothing_dropped(cls, given: Any) -> Any:
+        return without_loss(given, keys.CHAT_EXAMPLE)
 
 
 def prepare_training_data(

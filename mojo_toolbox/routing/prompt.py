@@ -14,13 +14,13 @@ This module is the only place that knows all this; training data, callers and ev
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from mojo_toolbox.data.conversations import NONE_ANSWER, Message, Task, describe, require_distinct
+from mojo_toolbox.data.conversations import NONE_ANSWER, Message, Task, describe, read_label, require_distinct
 from mojo_toolbox.errors import DataError
 
 # Goes into every manifest: a model asked with another prompt than it was trained on is wrong without a sign of it.
@@ -32,6 +32,14 @@ _INSTRUCTION = (
 )
 _NONE_LINE = f"Nothing in this list is wanted, or the task is finished or dropped: {NONE_ANSWER}"
 
+# Of a chat history as other programs keep it, a router reads what was said.
+_FOREIGN_ROLES = ("system", "developer", "tool", "function")
+_FILTER = (
+    "A router reads user and assistant messages with text. Keep those: [m for m in messages if m['role'] in ('user', "
+    "'assistant') and isinstance(m.get('content'), str)]"
+)
+_Read = TypeVar("_Read", Message, Task)
+
 
 @dataclass(frozen=True)
 class RoutingPrompt:
@@ -39,6 +47,8 @@ class RoutingPrompt:
 
     messages: list[dict[str, str]]
     choices: list[str]
+    decisions: Mapping[str, str | None] = field(default_factory=dict)
+    """What each choice means: the task's name as the caller spells it, or None for no task."""
 
 
 class Unknown:
@@ -65,15 +75,18 @@ def routing_prompt(
     Raises:
         DataError: no messages, a last message that is not the user's, no tasks, or a task that cannot be listed.
     """
+    # An iterator is read once.
+    tasks = list(tasks) if isinstance(tasks, Iterator) else tasks
     turns, listed = _checked(messages, tasks)
     if turns[-1].role != "user":
         raise DataError("the last message must be the user's: the router decides after a user turn.")
     if not isinstance(previous, str | Unknown | None):
         raise DataError(f"previous must be a task's name or None, not {type(previous).__name__}.")
     if not isinstance(previous, Unknown):
-        turns = _with_previous(turns, previous)
+        turns = _with_previous(turns, _read_previous(previous))
     chat = decision_chat([*turns[:-1], Message(role="user", content=turns[-1].content)], listed)
-    return RoutingPrompt(messages=chat, choices=choices(listed))
+    possible = choices(listed)
+    return RoutingPrompt(chat, possible, dict(zip(possible, [*_spelt(tasks), None], strict=True)))
 
 
 def choices(tasks: Sequence[Task]) -> list[str]:
@@ -121,22 +134,42 @@ def _checked(
         )
     if isinstance(tasks, str | Mapping) or not isinstance(tasks, Iterable) or not tasks:
         raise DataError('tasks must be a list such as [{"name": "…", "description": "…"}], with at least one task.')
-    tasks = list(tasks)
     for task in tasks:
         if not isinstance(task, Task | Mapping):
             raise DataError(f'each task is {{"name": "…", "description": "…"}}, not {task!r:.80}.')
+    turns = [_read(Message, message, "message", number) for number, message in enumerate(messages, start=1)]
+    listed = tuple(_read(Task, task, "task", number) for number, task in enumerate(tasks, start=1))
     try:
-        turns = [m if isinstance(m, Message) else Message.model_validate(m) for m in messages]
-    except ValidationError as error:
-        raise DataError(f"messages cannot be used: {describe(error)}.") from error
-    try:
-        listed = tuple(t if isinstance(t, Task) else Task.model_validate(t) for t in tasks)
         require_distinct(listed)
-    except ValidationError as error:
-        raise DataError(f"tasks cannot be used: {describe(error)}.") from error
     except ValueError as error:
         raise DataError(f"tasks cannot be used: {error}.") from error
     return turns, listed
+
+
+def _read(kind: type[_Read], given: object, called: str, number: int) -> _Read:
+    try:
+        return given if isinstance(given, kind) else kind.model_validate(given)
+    except ValidationError as error:
+        hint = f" {_FILTER}" if kind is Message and _is_foreign(given) else ""
+        raise DataError(f"{called}s cannot be used: {called} {number}: {describe(error)}.{hint}") from error
+
+
+def _is_foreign(message: object) -> bool:
+    """Whether a message belongs to a chat with more than two sides, or says something else than text."""
+    if not isinstance(message, Mapping):
+        return False
+    return message.get("role") in _FOREIGN_ROLES or not isinstance(message.get("content", ""), str)
+
+
+def _spelt(tasks: Sequence[Task | Mapping[str, Any]]) -> list[str]:
+    return [task.name if isinstance(task, Task) else task["name"] for task in tasks]
+
+
+def _read_previous(previous: str | None) -> str | None:
+    try:
+        return read_label(previous)
+    except ValueError as error:
+        raise DataError(f"previous={previous!r} cannot be used: {error}.") from error
 
 
 def _with_previous(turns: list[Message], previous: str | None) -> list[Message]:

@@ -170,14 +170,34 @@ def test_odd_messages_are_refused_with_their_line(store, talks, spoilt):
 
 
 def test_labels_that_the_task_list_lacks_are_taken_off_and_come_first(store, ann, talks):
-    write(talks, [record(0), record(1, "book_flight", "None", "recap")])
+    write(talks, [record(0), record(1, "book_flight", "", "recap")])
     report = store.import_file(talks)
     assert (report.new, report.unlisted_labels) == (2, 2)
     item = store.next(ann)
     assert item.labels == {4: "recap"}
     assert item.marks[0] == Mark(0, "labelled 'book_flight', which is not on the task list")
-    assert '("no task" is null)' in item.marks[1].reason
+    assert item.marks[1] == Mark(2, "labelled '', which is not on the task list")
     store.decide(ann, item.id, Decision("change", {0: "email", 2: None}))
+
+
+@pytest.mark.parametrize("spelt", ["none", "NONE", " None "])
+def test_none_is_no_task_in_a_file_and_in_a_decision(store, ann, talks, spelt):
+    write(talks, [record(1, "recap", spelt, "email")])
+    assert store.import_file(talks).unlisted_labels == 0
+    item = store.next(ann)
+    assert (item.labels, item.marks) == ({0: "recap", 2: None, 4: "email"}, ())
+    store.decide(ann, item.id, Decision("change", {0: spelt}))
+    assert store.get(ann, item.id).labels == {0: None, 2: None, 4: "email"}
+
+
+def test_labels_are_compared_however_their_accents_are_typed(store, ann, talks):
+    given = record(1, "re\u0301sume\u0301", None, "recap")
+    given["tasks"].append({"name": "r\u00e9sum\u00e9", "description": ""})
+    write(talks, [given])
+    assert store.import_file(talks).unlisted_labels == 0
+    item = store.next(ann)
+    store.decide(ann, item.id, Decision("change", {2: "re\u0301sum\u00e9"}))
+    assert store.get(ann, item.id).labels == {0: "r\u00e9sum\u00e9", 2: "r\u00e9sum\u00e9", 4: "recap"}
 
 
 def test_marks_of_the_generator_come_along(store, ann, talks):

@@ -45,10 +45,24 @@ def test_a_name_is_given_once_and_a_link_can_be_renewed(store):
     assert store.reviewer(back).id == 1
 
 
-@pytest.mark.parametrize("name", ["", "  ", "a\u200bb", "x" * 101])
-def test_a_name_can_be_seen(store, name):
-    with pytest.raises(ReviewError, match="needs a name"):
+@pytest.mark.parametrize(
+    ("name", "problem"), [("", "is empty"), ("  ", "is empty"), ("a\u200bb", r"U\+200B"), ("x" * 101, "at most 100")]
+)
+def test_a_name_can_be_seen(store, name, problem):
+    with pytest.raises(ReviewError, match=problem):
         store.invite(name)
+
+
+def test_a_name_is_known_however_its_accents_are_typed(store):
+    token = store.invite("Jose\u0301")
+    with pytest.raises(ReviewError, match="has a link already"):
+        store.invite("Jos\u00e9")
+    store.revoke("Jos\u00e9")
+    assert store.reviewer(token) is None
+
+
+def test_a_persian_name_is_one(store):
+    assert store.reviewer(store.invite("نیک\u200cپور")).name == "نیک\u200cپور"
 
 
 def test_nobody_by_that_name(store):

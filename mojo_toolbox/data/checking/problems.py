@@ -11,6 +11,7 @@ from typing import Any, Literal
 from pydantic import ValidationError
 
 from mojo_toolbox.data.conversations import describe_all, point_contradictions, repeated_names, unlisted_labels
+from mojo_toolbox.data.keys import CONVERSATION
 
 # Of each kind so many are kept, some 500 bytes each; all are counted.
 MOST_KEPT = 10_000
@@ -71,6 +72,8 @@ def record_problems(record: dict[str, Any], refusal: ValidationError) -> Iterato
         # empty because nothing on it can be used.
         if part and not (error["type"] == "too_short" and _items(record, part)):
             yield part if part in {"tasks", "messages"} else "record", message
+    if dropped := CONVERSATION.dropped(record):
+        yield "record", dropped
     tasks, messages = _items(record, "tasks"), _items(record, "messages")
     yield from (("tasks", message) for message in repeated_names(tasks))
     yield from (("labels", message) for message in unlisted_labels(tasks, messages))

@@ -20,6 +20,7 @@ from mojo_toolbox.data.jsonl import RandomLines, RawLine, parse_line, read_lines
 from mojo_toolbox.data.likeness.conversation_index import ConversationIndex, TextsOf, digest
 from mojo_toolbox.errors import DataError
 from mojo_toolbox.progress import Progress
+from mojo_toolbox.spelling import on_one_line
 
 _LONGEST_TEXT = 200
 
@@ -141,5 +142,5 @@ def texts_of(lines: RandomLines) -> TextsOf:
 
 def shortened(text: str) -> str:
     """Return the beginning of a text on one line, without what a terminal would take for a command."""
-    line = "".join(character if character.isprintable() else " " for character in text[: _LONGEST_TEXT + 1])
+    line = on_one_line(text[: _LONGEST_TEXT + 1])
     return line if len(line) <= _LONGEST_TEXT else line[:_LONGEST_TEXT] + "\N{HORIZONTAL ELLIPSIS}"

@@ -12,6 +12,7 @@ from mojo_toolbox.data.conversations import Conversation
 from mojo_toolbox.data.importers.summary import ImportSummary, Note
 from mojo_toolbox.data.importers.task_lists import TaskLists
 from mojo_toolbox.errors import DataError
+from mojo_toolbox.spelling import canonical
 
 # Labels that say "no task", unless a task has such a name; upper and lower case are alike.
 NONE_LABELS = ("none", "null", "oos", "out_of_scope")
@@ -47,7 +48,9 @@ class Labels:
 
     def means_none(self, label: str) -> bool:
         """Whether a label says that there is no task."""
-        return label not in self.lists.names and label.casefold() in {word.casefold() for word in self.none_labels}
+        spelt = canonical(label)
+        words = {canonical(word).casefold() for word in self.none_labels}
+        return spelt not in self.lists.names and spelt.casefold() in words
 
     def require_known(self, row: Row) -> bool:
         """Return whether the row's label names a task.
@@ -55,8 +58,9 @@ class Labels:
         Raises:
             DataError: it names none, and unknown labels are not skipped.
         """
-        if row.label in self.lists.names or self.skip_unknown:
-            return row.label in self.lists.names
+        known = canonical(row.label) in self.lists.names
+        if known or self.skip_unknown:
+            return known
         near = difflib.get_close_matches(row.label, self.lists.names, n=1)
         meant = f" Did you mean {near[0]!r}?" if near else ""
         where = "" if row.line is not None else f"{row.place}: "
@@ -120,7 +124,7 @@ def _messages(turns: Iterable[Row], labels: Labels) -> tuple[list[dict[str, Any]
             elif not row.label:
                 notes.append(Note("label", NO_LABEL, row.place))
             elif labels.require_known(row):
-                message["task"] = row.label
+                message["task"] = canonical(row.label)
             else:
                 notes.append(Note("label", UNKNOWN_LABEL, f"{row.place}: {row.label[:80]!r}"))
         messages.append(message)

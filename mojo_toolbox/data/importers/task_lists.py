@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from mojo_toolbox.data.conversations import Task, describe, require_distinct
+from mojo_toolbox.data.conversations import Task, describe, parse_listed_task, require_distinct
 from mojo_toolbox.data.importers.json_stream import read_json_values
 from mojo_toolbox.errors import ConfigurationError, DataError
 
@@ -29,7 +29,7 @@ def read_tasks(path: Path | str) -> tuple[Task, ...]:
     """
     path = Path(path)
     try:
-        tasks = tuple(Task.model_validate(entry) for entry in _entries(path))
+        tasks = tuple(parse_listed_task(entry) for entry in _entries(path))
         require_distinct(tasks)
     except ValidationError as error:
         raise DataError(f"not a list of tasks: {describe(error)}.", path=path) from error

@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from mojo_toolbox.contract import Usage
 from mojo_toolbox.data import NONE_ANSWER
+from mojo_toolbox.data.conversations import means_none
 from mojo_toolbox.errors import ConfigurationError
 from mojo_toolbox.evaluation.routers.chat_completions import Completion, Structured
 from mojo_toolbox.evaluation.routers.chat_models import ChatModel
@@ -115,6 +116,8 @@ class _Steps:
 def _answer(said: str | None, question: Question, *, text: str | None, usage: Usage | None) -> Answer:
     if not said:  # no answer is not the answer "none"
         return Answer(None, valid=False, text=text or "", usage=usage)
+    if means_none(said) and said != NONE_ANSWER:  # a model is held to the letter of what it was asked to write
+        return Answer(None, valid=False, text=said if text is None else text, usage=usage)
     return checked_answer(said, question, text=text, usage=usage)
 
 

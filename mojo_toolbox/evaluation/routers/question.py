@@ -9,9 +9,10 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol, runtime_checkable
 
 from mojo_toolbox.contract import Usage
-from mojo_toolbox.data import NONE_ANSWER
+from mojo_toolbox.data.conversations import means_none
 from mojo_toolbox.errors import EvaluationError, InvalidAnswerError
 from mojo_toolbox.model import Model
+from mojo_toolbox.spelling import canonical
 
 # Of a distribution over a thousand tasks that was rounded on its way.
 _SUM_TOLERANCE = 0.01
@@ -124,10 +125,10 @@ def _source_hash(function: object) -> str | None:
 
 def checked_answer(said: object, question: Question, *, text: str | None = None, usage: Usage | None = None) -> Answer:
     """Return the answer that `said` is: a listed name, or None (or "none") for no task. All else is invalid."""
-    if said is None or (isinstance(said, str) and said == NONE_ANSWER):
+    if said is None or (isinstance(said, str) and means_none(said)):
         return Answer(task=None, text=text, usage=usage)
-    if isinstance(said, str) and said in question.names:
-        return Answer(task=said, text=text, usage=usage)
+    if isinstance(said, str) and canonical(said) in question.names:
+        return Answer(task=canonical(said), text=text, usage=usage)
     return Answer(task=None, valid=False, text=text if text is not None else f"{said!s:.2000}", usage=usage)
 
 
@@ -145,10 +146,10 @@ def usable(answer: object, question: Question) -> Answer:
         raise TypeError(f"Answer.text is {type(answer.text).__name__}, not a text")
     probabilities = None if answer.probabilities is None else _distribution(answer.probabilities, question)
     given = answer.probability
-    if given is None and probabilities is not None and answer.valid:
-        given = probabilities.get(answer.task)
-    probability = None if given is None else _probability(given, "Answer.probability")
     checked = checked_answer(answer.task, question, text=answer.text, usage=answer.usage)
+    if given is None and probabilities is not None and answer.valid and checked.valid:
+        given = probabilities.get(checked.task)
+    probability = None if given is None else _probability(given, "Answer.probability")
     if not answer.valid:
         checked = replace(checked, task=None, valid=False)
     elif not checked.valid and checked.text is None:
@@ -159,13 +160,23 @@ def usable(answer: object, question: Question) -> Answer:
 def _distribution(given: object, question: Question) -> dict[str | None, float]:
     if not isinstance(given, Mapping):
         raise TypeError(f"Answer.probabilities is {type(given).__name__}, not a dictionary of tasks and probabilities")
-    unknown = given.keys() - {*question.names, None}
-    if unknown:
-        raise ValueError(f"Answer.probabilities has {next(iter(unknown))!r:.80}, which is no listed task")
-    found = {task: _probability(share, f"Answer.probabilities[{task!r:.80}]") for task, share in given.items()}
+    found: dict[str | None, float] = {}
+    for name, share in given.items():
+        task = _named(name)
+        if task is not None and task not in question.names:
+            raise ValueError(f"Answer.probabilities has {name!r:.80}, which is no listed task")
+        if task in found:
+            raise ValueError(f"Answer.probabilities has two shares for {name!r:.80}")
+        found[task] = _probability(share, f"Answer.probabilities[{name!r:.80}]")
     if abs(sum(found.values()) - 1) > _SUM_TOLERANCE:
         raise ValueError(f"Answer.probabilities sum to {sum(found.values()):g}, not to 1")
     return found
+
+
+def _named(name: Any) -> Any:
+    if not isinstance(name, str):
+        return name
+    return None if means_none(name) else canonical(name)
 
 
 def _probability(given: Any, what: str) -> float:

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.requests import Request
 
 from mojo_toolbox.data import Message, Task
-from mojo_toolbox.data.conversations import Text, describe
+from mojo_toolbox.data.conversations import Label, Text, describe
 from mojo_toolbox.errors import DataError
 from mojo_toolbox.review.records import LONGEST_NOTE, LONGEST_REASON, Action
 
@@ -32,7 +32,7 @@ class DecisionBody(BaseModel):
     item: Number
     version: Number
     action: Action
-    labels: dict[Number, Text | None] = Field(default_factory=dict)
+    labels: dict[Number, Label] = Field(default_factory=dict)
     note: Annotated[Text, Field(max_length=LONGEST_NOTE)] = ""
     reason: Annotated[Text, Field(max_length=LONGEST_REASON)] = ""
     key: Key
@@ -69,7 +69,7 @@ class CorrectionBody(TurnBody):
 
     chat: Key
     judged: tuple[int, ...] = Field(min_length=1)
-    decisions: dict[Number, tuple[Text | None, Share | None]] = Field(default_factory=dict)
+    decisions: dict[Number, tuple[Label, Share | None]] = Field(default_factory=dict)
     """What the router answered, with its probability."""
 
 
