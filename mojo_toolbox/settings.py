@@ -5,15 +5,19 @@ An argument beats the environment, the environment beats the default.
 
 from __future__ import annotations
 
+import difflib
 from pathlib import Path
 from typing import Literal
 
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, DotEnvSettingsSource, EnvSettingsSource, SettingsConfigDict
 
 from mojo_toolbox.errors import ConfigurationError
 
 CloudService = Literal["aws", "local"]
+_PREFIX = "mojo_"
+# Of the letters of two names, so many are the same where one is the other misspelt.
+_ALIKE = 0.8
 
 
 class Settings(BaseSettings):
@@ -65,8 +69,9 @@ def load_settings(**overrides: object) -> Settings:
     """Read the settings; arguments that are not None win over the environment.
 
     Raises:
-        ConfigurationError: a variable holds a value that cannot be used; the message names it.
+        ConfigurationError: a variable holds a value that cannot be used, or has a misspelt name; the message names it.
     """
+    _refuse_misspelt()
     given = {name: value for name, value in overrides.items() if value is not None}
     try:
         return Settings(**given)  # type: ignore[arg-type]
@@ -78,3 +83,17 @@ def load_settings(**overrides: object) -> Settings:
         raise ConfigurationError(
             f"The setting {variable} (argument or environment) is wrong: {problem['msg']}."
         ) from None
+
+
+def _refuse_misspelt() -> None:
+    """Refuse a variable that nothing reads and that is nearly one of ours: what it says would be dropped in silence."""
+    fields = list(Settings.model_fields)
+    found = {**DotEnvSettingsSource(Settings).env_vars, **EnvSettingsSource(Settings).env_vars}
+    given = {name.removeprefix(_PREFIX) for name, value in found.items() if name.startswith(_PREFIX) and value}
+    for name in sorted(given.difference(fields)):
+        near = difflib.get_close_matches(name, fields, n=1, cutoff=_ALIKE)
+        meant = next(iter([field for field in fields if field.startswith(f"{name}_")] or near), None)
+        if meant is not None and meant not in given:
+            raise ConfigurationError(
+                f"The variable {_PREFIX.upper()}{name.upper()} is not read. Did you mean {_PREFIX.upper()}{meant.upper()}?"
+            )

@@ -85,17 +85,16 @@ def misspelling(name: str) -> str | None:
     if name.isascii() and name.isprintable():
         return None
     plain = _TAGGED_FLAG.sub(_FLAG, name)
-    for place, character in enumerate(plain):
-        if character in _LINE_ENDS:
-            return "has line breaks"
-        if not _has_its_place(plain, place):
-            called = unicodedata.name(character, "")
-            return (
-                f"has the character U+{ord(character):04X}{f' ({called})' if called else ''}, which is invisible there"
-            )
     if not any(unicodedata.category(character)[0] in _SEEN for character in plain):
         return "has no visible character"
-    return None
+    return next((_called(plain[place]) for place in range(len(plain)) if not _has_its_place(plain, place)), None)
+
+
+def _called(character: str) -> str:
+    if character in _LINE_ENDS:
+        return "has line breaks"
+    name = unicodedata.name(character, "")
+    return f"has the character U+{ord(character):04X}{f' ({name})' if name else ''}, which is invisible there"
 
 
 def on_one_line(text: str) -> str:

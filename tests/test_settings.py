@@ -115,3 +115,33 @@ def test_a_tilde_in_a_dotenv_file_is_the_users_folder(tmp_path):
     (tmp_path / ".env").write_text("MOJO_HOME=~/elsewhere\n")
     assert load_settings().home == Path.home() / "elsewhere"
     assert load_settings(home="~/given").home == Path.home() / "given"
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("MOJO_REGION", "MOJO_REGION_NAME"),
+        ("MOJO_REGOIN_NAME", "MOJO_REGION_NAME"),
+        ("MOJO_CLOUD", "MOJO_CLOUD_SERVICE"),
+        ("MOJO_BUKCET", "MOJO_BUCKET"),
+        ("mojo_roles", "MOJO_ROLE"),
+    ],
+)
+@pytest.mark.parametrize("place", ["environment", ".env"])
+def test_a_misspelt_variable_is_refused(name, meant, place, tmp_path, monkeypatch):
+    if place == ".env":
+        (tmp_path / ".env").write_text(f"{name}=x\n")
+    else:
+        monkeypatch.setenv(name, "x")
+    with pytest.raises(ConfigurationError, match=f"{name.upper()} is not read. Did you mean {meant}"):
+        load_settings()
+    monkeypatch.setenv(meant, "local" if meant.endswith("SERVICE") else "y")
+    load_settings()
+
+
+@pytest.mark.parametrize(
+    "name", ["MOJO_SHORTLIST", "MOJO_DTYPE", "MOJO_PRODUCT", "MOJO_TASK", "MOJO_STAGE", "MOJO_TOKEN", "MOJO_BASE_MODEL"]
+)
+def test_other_variables_are_left_alone(name, monkeypatch):
+    monkeypatch.setenv(name, "x")
+    load_settings()

@@ -31,11 +31,28 @@ def checked_messages(record: Any) -> list[dict[str, Any]]:
     messages = record.get("messages") if isinstance(record, dict) else None
     if not isinstance(messages, list) or not messages:
         raise TrainingInputError('expected {"messages": [{"role": ..., "content": ...}, ...]}.')
+    for key in ("tools", "functions"):
+        if record.get(key):
+            raise TrainingInputError(f"{key!r} is not read: tools cannot be trained on. Leave the chat out.")
     for message in messages:
         is_message = isinstance(message, dict) and isinstance(message.get("content"), str)
         if not is_message or message.get("role") not in {"system", "user", "assistant"}:
             raise TrainingInputError("every message needs a role (system, user or assistant) and a content of text.")
-    return messages
+        if message.get("tool_calls") or message.get("function_call"):
+            raise TrainingInputError("a message has a tool call, which cannot be trained on. Leave the chat out.")
+    return [message | {"train": _bears_loss(message)} for message in messages]
+
+
+def _bears_loss(message: dict[str, Any]) -> bool:
+    """Whether a message is learnt from: `train`, or OpenAI's `weight` of 0 or 1; without either it is."""
+    train, weight = message.get("train"), message.get("weight")
+    if train is not None and not isinstance(train, bool):
+        raise TrainingInputError(f'"train" of a message is true or false, not {train!r:.40}.')
+    if weight is not None and (isinstance(weight, bool) or weight not in (0, 1)):
+        raise TrainingInputError(f'"weight" of a message is 0 or 1, not {weight!r:.40}.')
+    if train is not None and weight is not None and train != (weight == 1):
+        raise TrainingInputError('"train" and "weight" of a message contradict each other.')
+    return train is not False and weight != 0
 
 
 def check_versions(channel: Path, lines: int, versions: int) -> None:

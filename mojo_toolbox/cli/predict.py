@@ -82,7 +82,7 @@ def predict(
 
     With --abstain-below an unsure answer is printed all the same, and standard error says that it is.
     """
-    if previous not in (None, _NO_TASK) and message is not None:
+    if previous is not None and previous.strip().lower() != _NO_TASK and message is not None:
         raise UsageError("--previous is the decision at an earlier user turn: give the conversation as a file.")
     messages, listed = _question(file, message)
     if tasks is not None:
@@ -104,7 +104,7 @@ def predict(
     if listed is None:
         _print_reply(model.predict(messages, max_tokens=max_tokens, temperature=temperature), as_json=as_json)
         return
-    known = {} if previous is None else {"previous": None if previous == _NO_TASK else previous}
+    known = {} if previous is None else {"previous": previous}
     decision = model.predict(messages, tasks=listed, abstain_below=abstain_below, **known)
     _print_decision(decision, as_json=as_json)
     if decision.abstained and not as_json:
@@ -134,7 +134,19 @@ def _question(file: str | None, message: str | None) -> tuple[list[Any], list[An
         return document, None
     if not isinstance(document, dict) or not isinstance(document.get("messages"), list):
         raise UsageError(f'{source}: {{"messages": [...], "tasks": [...]}} was expected; tasks may be left out.')
+    _refuse_dropped(document, source)
     return document["messages"], document.get("tasks")
+
+
+def _refuse_dropped(document: dict[str, Any], source: str) -> None:
+    """Refuse keys of the file that would change the answer, and that are options here."""
+    from mojo_toolbox.data.keys import QUESTION
+
+    for name in ("previous", "abstain_below", "max_tokens", "temperature"):
+        if name in document:
+            raise UsageError(f"{source}: {name!r} is not read from the file. Give --{name.replace('_', '-')}.")
+    if problem := QUESTION.dropped(document):
+        raise UsageError(f"{source}: {problem}.")
 
 
 def _tasks(path: Path) -> list[Any]:
@@ -150,7 +162,15 @@ def _tasks(path: Path) -> list[Any]:
         document = document.get("tasks")
     if not isinstance(document, list):
         raise UsageError(f'--tasks: {path} holds no list of tasks such as [{{"name": "…", "description": "…"}}].')
-    return document
+    return [_without_examples(task) for task in document]
+
+
+def _without_examples(task: Any) -> Any:
+    """Return a task of a task file without the examples, which are for `mojo data generate`."""
+    if not isinstance(task, dict) or not task.get("examples"):
+        return task
+    note(f"The examples of {str(task.get('name'))[:80]!r} are not read: routers do not use them yet.")
+    return {key: value for key, value in task.items() if key != "examples"}
 
 
 def _read(path: Path) -> str:

@@ -135,3 +135,14 @@ CHAT_TURN = Keys(
     besides=frozenset({"task", "train", "weight"}),
     meanings=dict.fromkeys(("tool_calls", "function_call"), "is not sent: write the call into the content"),
 )
+# What `mojo predict` reads from a file: a conversation, or a chat without tasks.
+QUESTION = Keys(
+    read=frozenset({"tasks", "messages"}),
+    besides=frozenset({"id", "meta"}),
+    meanings={
+        "task": "belongs to a user message: the task in charge after it",
+        "system": "is not read: a chat has it as its first message, and a router gets none",
+        "tools": "is not sent: describe what the assistant can do as tasks",
+        "functions": "is not sent: describe what the assistant can do as tasks",
+    },
+)

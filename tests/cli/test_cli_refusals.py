@@ -53,6 +53,25 @@ def test_wrong_command_line_ends_with_2_and_a_line(arguments, named):
     assert "Traceback" not in outcome.stderr
 
 
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ({"previous": None}, "Give --previous"),
+        ({"abstain_below": 0.8}, "Give --abstain-below"),
+        ({"taks": []}, "Did you mean 'tasks'"),
+        ({"task": [{"name": "email"}]}, "'task' belongs to a user message"),
+        ({"tools": [{"name": "email"}]}, "describe what the assistant can do as tasks"),
+    ],
+)
+def test_predict_drops_no_key_of_its_file(tmp_path, more, words):
+    more = {key: value or [{"name": "email"}] if key == "taks" else value for key, value in more.items()}
+    document = tmp_path / "question.json"
+    document.write_text(json.dumps({"messages": [{"role": "user", "content": "hi"}], **more}))
+    outcome = CliRunner().invoke(application, ["predict", *NAMES, str(document)])
+    assert outcome.exit_code == 2
+    assert words in outcome.stderr
+
+
 def test_error_of_the_library_is_one_line_and_ends_with_1(with_data):
     done = with_data(*TRAIN, "--cloud", "aws", "-H", "num_train_epoch=2", "--dry-run")
     assert done.returncode == 1

@@ -122,3 +122,53 @@ def test_hyperparameters_come_as_flags_in_any_spelling_of_true_and_false():
     settings = read("--load_in_4bit", "False", "--merge_weights", "true", "--lora_r", "8")
     assert (settings.load_in_4bit, settings.merge_weights, settings.lora_r) == (False, True, 8)
     assert read() == train_qlora.Settings()
+
+
+def weighted(**message):
+    turns = [
+        {"role": "user", "content": "hi"},
+        {"role": "assistant", "content": "one"},
+        {"role": "user", "content": "ok"},
+    ]
+    return {"messages": [*turns, {"role": "assistant", "content": "two", **message}]}
+
+
+@pytest.mark.parametrize(
+    ("message", "learnt"),
+    [
+        ({"weight": 0}, ["one"]),
+        ({"weight": 0, "train": None}, ["one"]),
+        ({"weight": 1}, ["one", "two"]),
+        ({"weight": None, "train": None}, ["one", "two"]),
+        ({"train": False}, ["one"]),
+    ],
+)
+def test_openais_weight_says_what_bears_loss(tokenizer, tmp_path, message, learnt):
+    write_channel(tmp_path, [weighted(**message)])
+    (example,) = load_examples(tmp_path, tokenizer, 4096).all_versions()
+    texts = [tokenizer.decode(example.input_ids[start:end]) for start, end in example.decisions]
+    assert [text.removesuffix("<|im_end|>") for text in texts] == learnt
+
+
+@pytest.mark.parametrize(
+    ("message", "words"),
+    [
+        ({"weight": 0.5}, "0 or 1"),
+        ({"weight": True}, "0 or 1"),
+        ({"weight": "0"}, "0 or 1"),
+        ({"train": "false"}, "true or false"),
+        ({"train": 0}, "true or false"),
+        ({"weight": 0, "train": True}, "contradict"),
+        ({"tool_calls": [{"id": "1"}]}, "tool call"),
+    ],
+)
+def test_what_would_be_dropped_or_misread_is_refused(tokenizer, tmp_path, message, words):
+    write_channel(tmp_path, [weighted(**message)])
+    with pytest.raises(TrainingInputError, match=words):
+        load_examples(tmp_path, tokenizer, 4096)
+
+
+def test_a_chat_with_tools_is_refused(tokenizer, tmp_path):
+    write_channel(tmp_path, [weighted() | {"tools": [{"type": "function"}]}])
+    with pytest.raises(TrainingInputError, match="tools"):
+        load_examples(tmp_path, tokenizer, 4096)
