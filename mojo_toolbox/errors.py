@@ -28,11 +28,15 @@ Each says what went wrong, with which thing, and what to try; the facts are attr
      │    └── ProviderUnavailableError  no answer now, perhaps later               (.retry_after, .rate_limited)
      ├── WaitTimeoutError               still going on when the wait ended
      └── PredictionError                asking an endpoint failed                (.endpoint_name, .request_id)
-          ├── EndpointNotFoundError
+          ├── EndpointNotFoundError     (.known: endpoints that exist)
           ├── EndpointNotReadyError
           ├── ModelError                the container answered an error          (.status, .container_message)
           ├── PredictionTimeoutError
-          └── InvalidAnswerError        an answer outside the choices, never passed on  (.answer, .choices)
+          ├── InvalidAnswerError        an answer outside the choices, never passed on  (.answer, .choices)
+          ├── PredictionDeniedError     an AccessDeniedError too
+          ├── PredictionRefusedError    an AWSError too
+          ├── PredictionSettingsError   a ConfigurationError too
+          └── PredictionCloudError      a LocalCloudError too
 """
 
 from __future__ import annotations
@@ -194,7 +198,13 @@ class PredictionError(MojoError):
 
 
 class EndpointNotFoundError(PredictionError):
-    """No endpoint of that product, task, model_id and stage exists in this region."""
+    """No endpoint of that product, task, model_id and stage exists in this region; `known` are some that do exist."""
+
+    def __init__(
+        self, message: str, *, endpoint_name: str, request_id: str = "", known: Sequence[str] | None = None
+    ) -> None:
+        super().__init__(message, endpoint_name=endpoint_name, request_id=request_id)
+        self.known = None if known is None else tuple(known)
 
 
 class EndpointNotReadyError(PredictionError):
@@ -237,3 +247,38 @@ class InvalidAnswerError(PredictionError):
         super().__init__(message, endpoint_name=endpoint_name, request_id=request_id)
         self.answer = answer
         self.choices = tuple(choices)
+
+
+class PredictionRefusedError(PredictionError, AWSError):
+    """AWS refused the question, or it could not be sent: too many requests, a fault of AWS, and the like."""
+
+    def __init__(
+        self, message: str, *, endpoint_name: str, request_id: str = "", code: str = "", operation: str = ""
+    ) -> None:
+        AWSError.__init__(self, message, code=code, operation=operation, request_id=request_id)
+        self.endpoint_name = endpoint_name
+
+
+class PredictionDeniedError(PredictionRefusedError, AccessDeniedError):
+    """The question was not let in: credentials are missing, wrong or expired, or lack the permission."""
+
+
+class PredictionSettingsError(PredictionError, ConfigurationError):
+    """The question cannot be sent as things are set: no region, no such profile, a bad address, a missing extra."""
+
+
+class PredictionCloudError(PredictionError, LocalCloudError):
+    """The local cloud, which should answer, does not start or does not run."""
+
+
+def as_prediction_error(error: MojoError, *, endpoint_name: str) -> PredictionError:
+    """Return what kept a question from being asked as a PredictionError that is of its own kind too."""
+    if isinstance(error, AWSError):
+        kind = PredictionDeniedError if isinstance(error, AccessDeniedError) else PredictionRefusedError
+        facts = {"code": error.code, "operation": error.operation, "request_id": error.request_id}
+        return kind(str(error), endpoint_name=endpoint_name, **facts)
+    if isinstance(error, ConfigurationError):
+        return PredictionSettingsError(str(error), endpoint_name=endpoint_name)
+    if isinstance(error, LocalCloudError):
+        return PredictionCloudError(str(error), endpoint_name=endpoint_name)
+    return PredictionError(str(error), endpoint_name=endpoint_name)

@@ -12,6 +12,7 @@ from http import HTTPStatus
 from typing import Any
 
 from mojo_toolbox import contract, naming
+from mojo_toolbox.aws.existing_endpoints import existing_endpoints, listed, place
 from mojo_toolbox.aws.invocation import invoke_endpoint
 from mojo_toolbox.aws.jobs import resource_tags
 from mojo_toolbox.aws.requests import Overrides, Request, build
@@ -134,9 +135,16 @@ class Endpoint:
         """Return DescribeEndpoint's answer.
 
         Raises:
-            NotFoundError: there is no such endpoint.
+            NotFoundError: there is no such endpoint; the message lists those that exist.
         """
-        return self._session.call("sagemaker", "describe_endpoint", EndpointName=self.name)
+        try:
+            return self._session.call("sagemaker", "describe_endpoint", EndpointName=self.name)
+        except NotFoundError as error:
+            known = listed(existing_endpoints(self._session, near=self.name))
+            facts = {"code": error.code, "operation": error.operation, "request_id": error.request_id}
+            raise NotFoundError(
+                f"There is no endpoint {self.name!r} {place(self._session)}.{known}", **facts
+            ) from error
 
     @property
     def status(self) -> str:
@@ -238,7 +246,8 @@ class Endpoint:
         return deletion
 
     def _delete_endpoint(self) -> None:
-        if self.status == "Deleting":
+        found = self._session.call("sagemaker", "describe_endpoint", EndpointName=self.name)
+        if found["EndpointStatus"] == "Deleting":
             raise NotFoundError(f"Endpoint {self.name!r} is being deleted already.")
         self._session.call("sagemaker", "delete_endpoint", EndpointName=self.name)
 

@@ -7,15 +7,19 @@ from http import HTTPStatus
 from typing import Any, Never
 
 from mojo_toolbox.aws.container_errors import read_container_error
-from mojo_toolbox.aws.session import Session, connection_failure, refusal
+from mojo_toolbox.aws.existing_endpoints import existing_endpoints, listed, place
+from mojo_toolbox.aws.session import CREDENTIAL_FAILURES, Session, connection_failure, refusal
 from mojo_toolbox.errors import (
     EndpointNotFoundError,
     EndpointNotReadyError,
     ModelError,
+    MojoError,
     PredictionError,
     PredictionTimeoutError,
+    as_prediction_error,
 )
 
+_OPERATION = "sagemaker-runtime:invoke_endpoint"
 _NOT_READY_CODES = {"ModelNotReadyException", "ServiceUnavailable"}
 
 
@@ -23,9 +27,17 @@ def invoke_endpoint(session: Session, name: str, body: bytes) -> tuple[bytes, st
     """Send `body` (JSON) to the endpoint `name`; return the answer's body and the request id.
 
     Raises:
-        PredictionError: or one of its kinds.
-        AWSError: credentials or region.
+        PredictionError: or one of its kinds, whatever failed: settings, credentials, the network, AWS or the container.
     """
+    try:
+        return _invoke(session, name, body)
+    except PredictionError:
+        raise
+    except MojoError as error:
+        raise as_prediction_error(error, endpoint_name=name) from error
+
+
+def _invoke(session: Session, name: str, body: bytes) -> tuple[bytes, str]:
     from botocore.exceptions import (
         BotoCoreError,
         ClientError,
@@ -42,16 +54,19 @@ def invoke_endpoint(session: Session, name: str, body: bytes) -> tuple[bytes, st
         )
         return answer["Body"].read(), str(answer["ResponseMetadata"]["RequestId"])
     except ClientError as error:
-        _raise_for(error.response, name, error)
+        _raise_for(session, error.response, name, error)
     except (ReadTimeoutError, ConnectTimeoutError) as error:
         raise PredictionTimeoutError(f"Endpoint {name!r} did not answer in time.", endpoint_name=name) from error
     except (HTTPClientError, BotoConnectionError) as error:
-        raise PredictionError(f"Endpoint {name!r} could not be reached: {error}", endpoint_name=name) from error
-    except BotoCoreError as error:
-        raise connection_failure(error, operation="sagemaker-runtime:invoke_endpoint") from error
+        raise PredictionError(
+            f"Endpoint {name!r} could not be reached: {error}. Check the network, a proxy, and the region.",
+            endpoint_name=name,
+        ) from error
+    except (BotoCoreError, *CREDENTIAL_FAILURES) as error:
+        raise connection_failure(error, operation=_OPERATION) from error
 
 
-def _raise_for(response: Mapping[str, Any], name: str, cause: Exception) -> Never:
+def _raise_for(session: Session, response: Mapping[str, Any], name: str, cause: Exception) -> Never:
     """Raise what AWS's error answer means."""
     code = str(response.get("Error", {}).get("Code", ""))
     text = str(response.get("Error", {}).get("Message", ""))
@@ -72,10 +87,9 @@ def _raise_for(response: Mapping[str, Any], name: str, cause: Exception) -> Neve
             **facts,
         ) from cause
     if code == "ValidationError" and "not found" in text:
-        raise EndpointNotFoundError(
-            f"There is no endpoint {name!r} in this region. Deploy it, or check product, task, model_id, stage and region.",
-            **facts,
-        ) from cause
+        known = existing_endpoints(session, near=name)
+        message = f"There is no endpoint {name!r} {place(session)}. Deploy it, or check product, task, model_id, stage and region."
+        raise EndpointNotFoundError(f"{message}{listed(known)}", known=known, **facts) from cause
     if code in _NOT_READY_CODES or (code == "ValidationError" and "InService" in text):
         raise EndpointNotReadyError(f"Endpoint {name!r} is not ready: {text}", **facts) from cause
-    raise refusal(response, operation="sagemaker-runtime:invoke_endpoint") from cause
+    raise refusal(response, operation=_OPERATION) from cause

@@ -58,8 +58,12 @@ def _read(home: Path) -> Connection | None:
             secret_access_key=credentials["secret_access_key"],
             pid=connection["pid"],
         )
-    except (FileNotFoundError, ValueError, KeyError):  # missing, or cut short by a crash: `up` writes it anew
+    except (FileNotFoundError, ValueError, KeyError, TypeError):  # missing, or cut short by a crash: `up` writes it anew
         return None
+    except OSError as error:
+        raise LocalCloudError(
+            f"The local cloud's folder {folder} cannot be read: {error.strerror}. Set MOJO_HOME to a folder of yours."
+        ) from error
 
 
 def _answers(connection: Connection) -> bool:

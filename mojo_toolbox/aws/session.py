@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 
 # SageMaker ends an invocation at 60 s. Outlast it, so that the user sees its error and not ours.
 _RUNTIME_READ_TIMEOUT = 70
+# Seconds to wait for what only helps to explain an error.
+_GLANCE = 5
+# What botocore lets through of a credentials' file or program that is missing or says something else than credentials.
+CREDENTIAL_FAILURES = (OSError, ValueError)
 # The local cloud takes requests for any region.
 LOCAL_REGION = "us-east-1"
 _DENIED = {
@@ -40,6 +44,16 @@ _DENIED = {
     "MissingAuthenticationTokenException",
     "SignatureDoesNotMatch",
     "UnrecognizedClientException",
+}
+# Of botocore, by name: which of them there are depends on its version.
+_CREDENTIAL_ERRORS = {
+    "NoCredentialsError",
+    "PartialCredentialsError",
+    "CredentialRetrievalError",
+    "TokenRetrievalError",
+    "SSOError",
+    "SSOTokenLoadError",
+    "UnauthorizedSSOTokenError",
 }
 _MISSING = {"404", "NoSuchBucket", "NoSuchKey", "NoSuchEntity", "ResourceNotFound", "ResourceNotFoundException"}
 _CAPACITY = {"CapacityError", "InsufficientInstanceCapacity"}
@@ -95,18 +109,10 @@ class Session:
 
     def client(self, service: str) -> Any:
         """Return the boto3 client of `service`."""
-        session = self._boto()
-        region = self.region_name
+        session, region = self._boto(), self.region_name
         with self._lock:
             if service not in self._clients:
-                make: Callable[..., BaseClient] = session.client  # its overloads name every service
-                with _configuration():
-                    self._clients[service] = make(
-                        service,
-                        region_name=region,
-                        endpoint_url=self._local.endpoint_url if self._local else None,
-                        config=self._config(service),
-                    )
+                self._clients[service] = self._make(session, service, region, self._config(service))
             return self._clients[service]
 
     def call(self, service: str, operation: str, /, **parameters: Any) -> dict[str, Any]:
@@ -122,9 +128,29 @@ class Session:
             answer: dict[str, Any] = getattr(client, operation)(**parameters)
         except ClientError as error:
             raise refusal(error.response, operation=f"{service}:{operation}") from error
-        except BotoCoreError as error:
+        except (BotoCoreError, *CREDENTIAL_FAILURES) as error:
             raise connection_failure(error, operation=f"{service}:{operation}") from error
         return answer
+
+    def glance(self, service: str, operation: str, /, **parameters: Any) -> dict[str, Any] | None:
+        """Send a request once and wait a few seconds at most; None when there is no answer, whatever the reason."""
+        try:
+            client = self._make_client(service, self._brief_config())
+            answer: dict[str, Any] = getattr(client, operation)(**parameters)
+        except Exception:  # noqa: BLE001 - what it is asked for is said without it, and what failed before stays the error
+            return None
+        return answer
+
+    def _make_client(self, service: str, config: Any) -> Any:
+        session, region = self._boto(), self.region_name
+        with self._lock:
+            return self._make(session, service, region, config)
+
+    def _make(self, session: boto3.Session, service: str, region: str, config: Any) -> BaseClient:
+        make: Callable[..., BaseClient] = session.client  # its overloads name every service
+        url = self._local.endpoint_url if self._local else None
+        with _configuration():
+            return make(service, region_name=region, endpoint_url=url, config=config)
 
     def _boto(self) -> boto3.Session:
         with self._lock:
@@ -147,14 +173,23 @@ class Session:
     def _config(self, service: str) -> Any:
         from botocore.config import Config
 
-        # A company's proxy does not lead to this machine's loopback.
-        options: dict[str, Any] = {"proxies": {}} if self.is_local else {}
+        options = self._proxies()
         if service == "sagemaker-runtime":
             # One call a prediction: botocore would ask again after a time-out too, when the user has waited 70 s.
             return Config(
                 read_timeout=_RUNTIME_READ_TIMEOUT, retries={"mode": "standard", "total_max_attempts": 1}, **options
             )
         return Config(retries={"mode": "standard", "total_max_attempts": 5}, **options)
+
+    def _brief_config(self) -> Any:
+        from botocore.config import Config
+
+        once = {"mode": "standard", "total_max_attempts": 1}
+        return Config(connect_timeout=_GLANCE, read_timeout=_GLANCE, retries=once, **self._proxies())
+
+    def _proxies(self) -> dict[str, Any]:
+        # A company's proxy does not lead to this machine's loopback.
+        return {"proxies": {}} if self.is_local else {}
 
 
 def _without_users_files() -> Any:
@@ -173,14 +208,16 @@ def _without_users_files() -> Any:
 
 @contextmanager
 def _configuration() -> Iterator[None]:
-    """Turn what botocore says of the user's profile, region or configuration file into our exception."""
-    from botocore.exceptions import BotoCoreError
+    """Turn what botocore says of the user's profile, region or configuration file into our exception.
 
+    A program or a file that the configuration names fails in whatever way it likes, and botocore lets that through.
+    """
     try:
         yield
-    except (BotoCoreError, ValueError) as error:
+    except Exception as error:
         raise ConfigurationError(
-            f"AWS's configuration cannot be used: {error}. See AWS_PROFILE, the region, and ~/.aws/config."
+            f"AWS's configuration cannot be used: {str(error).rstrip('.')}. See AWS_PROFILE, the region, AWS_ENDPOINT_URL and "
+            "~/.aws/config."
         ) from error
 
 
@@ -210,11 +247,20 @@ def refusal(response: Mapping[str, Any], *, operation: str) -> AWSError:
 def connection_failure(error: Exception, *, operation: str) -> AWSError:
     """Turn botocore's own failure (no credentials, no network, a bad parameter) into our exception."""
     name = type(error).__name__
-    if name in {"NoCredentialsError", "PartialCredentialsError", "TokenRetrievalError", "SSOTokenLoadError"}:
+    if _is_about_credentials(error):
+        remedy = "`aws sso login`" if "SSO" in name else "`aws configure`"
         return AccessDeniedError(
-            f"{operation}: no usable AWS credentials ({error}). Run `aws configure`, or set AWS_ACCESS_KEY_ID and "
+            f"{operation}: no usable AWS credentials ({str(error).rstrip('.')}). Run {remedy}, or set AWS_ACCESS_KEY_ID and "
             "AWS_SECRET_ACCESS_KEY.",
             code=name,
             operation=operation,
         )
     return AWSError(f"{operation} could not be sent: {error}", code=name, operation=operation)
+
+
+def _is_about_credentials(error: Exception) -> bool:
+    """Whether botocore found no credentials, or could not get or refresh them, such as from a file that is gone."""
+    from botocore.exceptions import BotoCoreError
+
+    foreign = isinstance(error, OSError) and not isinstance(error, BotoCoreError)
+    return foreign or type(error).__name__ in _CREDENTIAL_ERRORS

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from mojo_toolbox.errors import (
     AWSError,
+    ConfigurationError,
     EndpointNotFoundError,
     EndpointNotReadyError,
+    LocalCloudError,
     ModelError,
     PredictionError,
     ProviderUnavailableError,
@@ -33,12 +35,16 @@ class EndpointProvider:
             ProviderUnavailableError: the endpoint is being made, busy, or gave no answer in time.
             ModelError: the container refuses this chat.
             EndpointNotFoundError: nothing is deployed there.
-            AWSError: AWS refuses the call.
+            AWSError, ConfigurationError, LocalCloudError: the call cannot be made, or AWS refuses it.
         """
         try:
             said = self._chat.chat(messages, max_tokens=max_tokens, temperature=temperature, seed=seed)
-        except EndpointNotFoundError:
+        except (EndpointNotFoundError, ConfigurationError, LocalCloudError):
             raise
+        except AWSError as error:
+            if error.code not in _THROTTLED:
+                raise
+            raise ProviderUnavailableError(str(error), rate_limited="rottl" in error.code) from error
         except EndpointNotReadyError as error:
             raise ProviderUnavailableError(str(error)) from error
         except ModelError as error:
@@ -47,8 +53,4 @@ class EndpointProvider:
             raise ProviderUnavailableError(str(error), rate_limited=error.status == _TOO_MANY) from error
         except PredictionError as error:
             raise ProviderUnavailableError(str(error), maybe_paid=True) from error
-        except AWSError as error:
-            if error.code not in _THROTTLED:
-                raise
-            raise ProviderUnavailableError(str(error), rate_limited="rottl" in error.code) from error
         return Reply(said.content, said.usage, said.cut_off)
