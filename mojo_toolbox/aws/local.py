@@ -12,6 +12,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from mojo_toolbox.errors import LocalCloudError
+from mojo_toolbox.errors.extras import require_local_cloud
 
 # The first start imports moto and recovers what was running.
 _START_TIMEOUT = 120
@@ -34,6 +35,7 @@ def connect(home: Path, *, start: bool) -> Connection:
     """Return the connection of the local cloud under `home`, starting it when it does not run and `start` is true.
 
     Raises:
+        MissingExtraError: it does not run, and the `local` extra is not installed.
         LocalCloudError: it does not run and is not to be started, or does not start.
     """
     connection = _read(home)
@@ -58,7 +60,12 @@ def _read(home: Path) -> Connection | None:
             secret_access_key=credentials["secret_access_key"],
             pid=connection["pid"],
         )
-    except (FileNotFoundError, ValueError, KeyError, TypeError):  # missing, or cut short by a crash: `up` writes it anew
+    except (
+        FileNotFoundError,
+        ValueError,
+        KeyError,
+        TypeError,
+    ):  # missing, or cut short by a crash: `up` writes it anew
         return None
     except OSError as error:
         raise LocalCloudError(
@@ -89,6 +96,7 @@ def _is_alive(pid: int) -> bool:
 
 
 def _run_up(home: Path) -> None:
+    require_local_cloud()
     command = [sys.executable, "-m", "mojo_toolbox.local_cloud", "up", "--json", "--home", str(home)]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=_START_TIMEOUT, check=False)

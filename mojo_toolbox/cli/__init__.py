@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import sys
 
-_ADMIN_EXTRA = {"typer", "rich", "setproctitle"}
+from mojo_toolbox.errors import MissingExtraError
+from mojo_toolbox.errors.extras import needed_for
 
 
 def main() -> None:
     """Run the command line and exit: 0 done, 1 an error, 2 a command line that cannot be understood, 130 interrupted."""
     try:
-        from mojo_toolbox.cli.application import application
-        from mojo_toolbox.cli.process_title import hide_secrets
-    except ModuleNotFoundError as error:
-        if error.name not in _ADMIN_EXTRA:
-            raise
-        sys.stderr.write(f"error: the command line needs {error.name}: pip install 'mojo-toolbox[admin]'\n")
+        with needed_for("The command line", extra="admin"):
+            from mojo_toolbox.cli.application import application
+            from mojo_toolbox.cli.process_title import hide_secrets
+    except MissingExtraError as error:
+        sys.stderr.write(f"error: {error}\n")
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -12,10 +11,7 @@ import typer
 
 from mojo_toolbox.cli.options import AsJson
 from mojo_toolbox.cli.output import data, data_as_json, note
-from mojo_toolbox.errors import ConfigurationError, LocalCloudError
-
-# What the server itself needs, of the `local` extra.
-_NEEDED = ("moto", "re2", "starlette", "uvicorn")
+from mojo_toolbox.errors import LocalCloudError
 
 EXAMPLES = {
     "up": "mojo local up\nmojo local up --port 5000 --json",
@@ -38,9 +34,6 @@ def up(
     """
     from mojo_toolbox.local_cloud import lifecycle
 
-    missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
-    if missing:
-        raise ConfigurationError(f"The local cloud needs {missing[0]}: pip install 'mojo-toolbox[local]'")
     home = _home()
     _print_connection(lifecycle.up(home, port), home, as_json=as_json)
 

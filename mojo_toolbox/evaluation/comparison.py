@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict
 
 from mojo_toolbox.data import POINTS, read_records
 from mojo_toolbox.errors import DataError, ReportError
+from mojo_toolbox.errors.extras import require
 from mojo_toolbox.evaluation.counting.bootstrap import Interval, interval
 from mojo_toolbox.evaluation.counting.ranking import best_first
 from mojo_toolbox.evaluation.counting.tally import Tally
@@ -86,7 +87,9 @@ def compare(
 
     Raises:
         ReportError: no report, one of another version, or of other conversations; or a figure or margin there is not.
+        MissingExtraError: the `evaluation` extra is not installed.
     """
+    require("Comparing reports", "numpy", extra="evaluation")
     if not 0 <= margin <= _LARGEST_MARGIN:
         raise ReportError(f"margin={margin} must be from 0 to {_LARGEST_MARGIN}: 0.01 is one percentage point.")
     unknown = [figure for figure in gated if figure not in GATED]

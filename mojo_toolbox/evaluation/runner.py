@@ -17,6 +17,7 @@ from typing import get_args
 
 from mojo_toolbox import __version__
 from mojo_toolbox.errors import ConfigurationError
+from mojo_toolbox.errors.extras import require
 from mojo_toolbox.evaluation.counting.bootstrap import CONFIDENCE
 from mojo_toolbox.evaluation.counting.confidence import confidence
 from mojo_toolbox.evaluation.counting.figures import Cost, Data, PositionBias, Settings, Tokens
@@ -155,13 +156,7 @@ def _check(asking: Asking, counting: _Counting, limit: int | None) -> None:
     for name, number in (("timeout", asking.timeout), ("latency_limit_ms", counting.latency_limit_ms)):
         if not isinstance(number, int | float) or not 0 < number < 1e9:  # noqa: PLR2004 - threads wait no longer
             raise ConfigurationError(f"{name}={number!r} must be a number above 0.")
-    try:
-        import numpy  # noqa: F401, ICN001 - is it there?
-        import sklearn  # noqa: F401
-    except ImportError as error:
-        raise ConfigurationError(
-            f"Measuring needs {error.name}. Install the evaluation extra: pip install 'mojo-toolbox[evaluation]'"
-        ) from error
+    require("Measuring", "numpy", "sklearn", "jinja2", extra="evaluation")
 
 
 @contextmanager

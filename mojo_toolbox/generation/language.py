@@ -11,6 +11,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from mojo_toolbox.errors import ConfigurationError
+from mojo_toolbox.errors.extras import needed_for
 
 if TYPE_CHECKING:
     from py3langid.langid import LanguageIdentifier
@@ -142,12 +143,8 @@ def _alike(wanted: frozenset[str]) -> frozenset[str]:
 @cache
 def _identifier() -> LanguageIdentifier:
     # Half a second and 80 MB, once.
-    try:
+    with needed_for("Telling languages", extra="evaluation"):
         from py3langid.langid import MODEL_FILE, LanguageIdentifier
-    except ImportError as error:
-        raise ConfigurationError(
-            "Telling languages needs py3langid. Install the evaluation extra: pip install 'mojo-toolbox[evaluation]'"
-        ) from error
     try:
         return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
     except OSError as error:  # it is unpacked into the folder for temporary files

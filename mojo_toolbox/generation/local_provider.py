@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from mojo_toolbox.base_models import resolve_base_model
 from mojo_toolbox.contract import Usage
-from mojo_toolbox.errors import BaseModelNotFoundError, ConfigurationError, ModelError
+from mojo_toolbox.errors import BaseModelNotFoundError, ModelError
+from mojo_toolbox.errors.extras import needed_for
 from mojo_toolbox.generation.providers import Messages, Reply
 from mojo_toolbox.settings import load_settings
 
@@ -26,14 +27,9 @@ class LocalProvider:
             ConfigurationError: the `local` extra is not installed.
             BaseModelNotFoundError: there is no such model, or it has no chat template.
         """
-        try:
+        with needed_for("A model in this process", extra="local"):
             import torch
             from transformers import AutoModelForCausalLM, AutoTokenizer
-        except ImportError as error:
-            raise ConfigurationError(
-                "A model in this process needs torch and transformers. Install the local extra: pip install "
-                "'mojo-toolbox[local]'"
-            ) from error
         settings = load_settings()
         token = settings.hf_token.get_secret_value() if settings.hf_token else None
         place = resolve_base_model(model, cache_dir=settings.home / "base_models", token=token)

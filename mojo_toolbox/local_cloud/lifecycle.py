@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from mojo_toolbox.errors import LocalCloudError, PortInUseError
+from mojo_toolbox.errors.extras import require_local_cloud
 from mojo_toolbox.local_cloud import sigv4
 from mojo_toolbox.local_cloud.home import REGION, Credentials, Home, hold_serve_lock
 from mojo_toolbox.local_cloud.passed_on import server_environment
@@ -51,6 +52,7 @@ def up(home: Path, port: int | None = None) -> Connection:
     """Start the local cloud unless it runs, and return once it answers.
 
     Raises:
+        MissingExtraError: it does not run, and the `local` extra is not installed.
         PortInUseError: another program listens on `port`.
         LocalCloudError: it runs on another port than `port`, or it does not start; the message ends with its log.
     """
@@ -60,6 +62,7 @@ def up(home: Path, port: int | None = None) -> Connection:
         place.credentials()
         running = _running(place) or _settled(place)
         if running is None:
+            require_local_cloud()
             return _start(place, port)
     if port not in (None, running.port):
         raise LocalCloudError(

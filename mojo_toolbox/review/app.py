@@ -15,6 +15,7 @@ from mojo_toolbox.errors import (
     ReviewDatabaseError,
     ReviewError,
 )
+from mojo_toolbox.errors.extras import needed_for
 from mojo_toolbox.model import Model
 from mojo_toolbox.review.store import ReviewStore
 
@@ -55,18 +56,15 @@ def create_app(
     Raises:
         ConfigurationError: the `review` extra is missing.
     """
-    try:
+    with needed_for("The review page", extra="review"):
         from starlette.applications import Starlette
         from starlette.middleware import Middleware
         from starlette.routing import Mount, Route
         from starlette.staticfiles import StaticFiles
-    except ImportError as error:
-        raise ConfigurationError(
-            "The review page needs starlette and jinja2. Install the review extra: pip install 'mojo-toolbox[review]'"
-        ) from error
-    from mojo_toolbox.review.web import administering, exchanging, joining, playing, reviewing
-    from mojo_toolbox.review.web.guard import Guard
-    from mojo_toolbox.review.web.pages import STATIC, static_path
+
+        from mojo_toolbox.review.web import administering, exchanging, joining, playing, reviewing
+        from mojo_toolbox.review.web.guard import Guard
+        from mojo_toolbox.review.web.pages import STATIC, static_path
 
     application = Starlette(
         routes=[

@@ -20,6 +20,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, m
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError
 
 from mojo_toolbox.errors import ConfigurationError, ReviewDatabaseError
+from mojo_toolbox.errors.extras import needed_for
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 # Writers queue inside SQLite; a checkpoint of a large write-ahead log on a slow disk takes seconds.
@@ -181,11 +182,10 @@ def _engine(url: URL) -> Engine:
     if url.drivername != "sqlite":
         try:
             # Asked before use, so that a server that was started again is only noticed by the log.
-            return create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=40)
-        except (ImportError, NoSuchModuleError) as error:
-            raise ConfigurationError(
-                "PostgreSQL needs psycopg. Install the extra: pip install 'mojo-toolbox[review,postgres]'"
-            ) from error
+            with needed_for("A PostgreSQL database", extra="postgres"):
+                return create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=40)
+        except NoSuchModuleError as error:
+            raise ConfigurationError(f"SQLAlchemy knows no database {url.drivername!r}: {error}") from error
     Path(str(url.database)).parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(url, connect_args={"timeout": _BUSY_SECONDS}, pool_size=10, max_overflow=40)
     event.listen(engine, "connect", _prepare_sqlite)

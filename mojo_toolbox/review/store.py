@@ -11,6 +11,7 @@ from typing import Self
 
 from mojo_toolbox.data import Conversation
 from mojo_toolbox.errors import ConfigurationError
+from mojo_toolbox.errors.extras import needed_for
 from mojo_toolbox.progress import Progress as ProgressReport
 from mojo_toolbox.progress import silent
 from mojo_toolbox.review.records import (
@@ -26,16 +27,12 @@ from mojo_toolbox.review.records import (
     RouterDecision,
 )
 
-try:
+with needed_for("Reviewing", extra="review"):
     from mojo_toolbox.review import decisions, exchange, intake, overview, people, queue
     from mojo_toolbox.review.database import Database
     from mojo_toolbox.review.events import log
     from mojo_toolbox.review.items import load_item
     from mojo_toolbox.review.prepared import prepare_one
-except ImportError as error:
-    raise ConfigurationError(
-        f"Reviewing needs {error.name}. Install the review extra: pip install 'mojo-toolbox[review]'"
-    ) from error
 
 __all__ = [
     "LOCK_SECONDS",

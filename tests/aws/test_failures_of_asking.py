@@ -159,7 +159,11 @@ SSO = "sso_account_id=123456789012\nsso_role_name=r\nsso_region=eu-west-1\nsso_s
         (with_variables(AWS_ENDPOINT_URL="http://127.0.0.1:9"), PredictionError, "could not be reached"),
         (with_variables(HTTPS_PROXY="http://127.0.0.1:9"), PredictionError, "proxy"),
         (with_variables(HTTPS_PROXY="http://[nonsense"), PredictionError, "could not be reached"),
-        (with_variables(AWS_ACCESS_KEY_ID="two\nlines", AWS_ENDPOINT_URL="http://127.0.0.1:9"), PredictionError, "header"),
+        (
+            with_variables(AWS_ACCESS_KEY_ID="two\nlines", AWS_ENDPOINT_URL="http://127.0.0.1:9"),
+            PredictionError,
+            "header",
+        ),
     ],
 )
 def test_what_is_set_wrongly_is_a_prediction_error_of_its_kind(prepare, kind, words, tmp_path, monkeypatch):

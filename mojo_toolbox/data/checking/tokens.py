@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from mojo_toolbox.errors import ConfigurationError
+from mojo_toolbox.errors.extras import needed_for
 
 # English has about four characters a token; scripts that take more bytes a character take more tokens too.
 _BYTES_PER_TOKEN = 4
@@ -22,12 +23,8 @@ def token_counter(tokenizer: Path | str) -> Callable[[Sequence[str]], int]:
     Raises:
         ConfigurationError: transformers is not installed, or has no such tokenizer.
     """
-    try:
+    with needed_for("Counting tokens exactly", extra="local"):
         from transformers import AutoTokenizer
-    except ImportError as error:
-        raise ConfigurationError(
-            "Counting tokens exactly needs transformers. Install the local extra: pip install 'mojo-toolbox[local]'"
-        ) from error
     try:
         loaded = AutoTokenizer.from_pretrained(str(tokenizer))
     except Exception as error:

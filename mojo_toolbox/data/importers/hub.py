@@ -11,7 +11,8 @@ from mojo_toolbox.data.importers.chats import NoCall, conversations_of_chats
 from mojo_toolbox.data.importers.rows import NONE_LABELS, Labels, Row, conversations_of_rows
 from mojo_toolbox.data.importers.summary import ImportSummary
 from mojo_toolbox.data.importers.task_lists import TaskLists, describe_name
-from mojo_toolbox.errors import ConfigurationError, DataError
+from mojo_toolbox.errors import DataError
+from mojo_toolbox.errors.extras import needed_for
 from mojo_toolbox.progress import Progress, silent
 
 _BUILDERS = {
@@ -128,12 +129,8 @@ def _counted(
 
 
 def _open(name: str, *, split: str, subset: str | None, revision: str | None) -> Any:
-    try:
+    with needed_for("Reading data sets of the hub", extra="local"):
         import datasets
-    except ImportError as error:
-        raise ConfigurationError(
-            "Data sets of the hub need datasets. Install the local extra: pip install 'mojo-toolbox[local]'"
-        ) from error
     path = Path(name).expanduser()
     try:
         if (path / "dataset_dict.json").is_file():

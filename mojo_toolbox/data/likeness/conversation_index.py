@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from mojo_toolbox.data.conversations import Conversation
 from mojo_toolbox.data.likeness.near_duplicates import Groups, Signatures, join_similar, nearest
 from mojo_toolbox.data.likeness.shingles import shingles
-from mojo_toolbox.errors import ConfigurationError
+from mojo_toolbox.errors.extras import require
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -30,13 +30,7 @@ def require_packages() -> None:
     Raises:
         ConfigurationError: datasketch or numpy is not installed.
     """
-    try:
-        import datasketch  # noqa: F401 - is it there?
-        import numpy  # noqa: F401, ICN001
-    except ImportError as error:
-        raise ConfigurationError(
-            f"Comparing conversations needs {error.name}. Install the evaluation extra: pip install 'mojo-toolbox[evaluation]'"
-        ) from error
+    require("Comparing conversations", "datasketch", "numpy", extra="evaluation")
 
 
 class ConversationIndex:

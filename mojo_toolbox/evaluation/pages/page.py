@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mojo_toolbox.data import POINTS
-from mojo_toolbox.errors import ConfigurationError
+from mojo_toolbox.errors.extras import needed_for
 from mojo_toolbox.evaluation.pages import readable
 from mojo_toolbox.evaluation.pages.bubbles import Chat, chat
 from mojo_toolbox.evaluation.pages.confidence_pictures import (
@@ -173,12 +173,8 @@ def _breakable(text: str) -> Markup:
 
 @cache
 def _environment() -> Environment:
-    try:
+    with needed_for("A report's page", extra="evaluation"):
         from jinja2 import Environment, FileSystemLoader, StrictUndefined
-    except ImportError as error:
-        raise ConfigurationError(
-            "A report's page needs jinja2. Install the evaluation extra: pip install 'mojo-toolbox[evaluation]'"
-        ) from error
     environment = Environment(
         loader=FileSystemLoader(_TEMPLATES),
         autoescape=True,  # whatever a file is called: conversations are other people's texts

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from mojo_toolbox.base_models import MINILM
 from mojo_toolbox.errors import ConfigurationError
+from mojo_toolbox.errors.extras import needed_for
 from mojo_toolbox.evaluation.routers.question import Answer, FunctionRouter, Question, Record, Router
 
 if TYPE_CHECKING:
@@ -92,7 +93,8 @@ def _tfidf(messages: list[Record], tasks: list[Record], previous: str | None) ->
 @lru_cache(maxsize=256)
 def _fitted(listed: tuple[tuple[str, str], ...]) -> tuple[Any, Any]:
     """Return a vectoriser and the tasks' vectors; (None, None) where no task has a word that says anything."""
-    from sklearn.feature_extraction.text import TfidfVectorizer
+    with needed_for("The baseline tfidf", extra="evaluation"):
+        from sklearn.feature_extraction.text import TfidfVectorizer
 
     words = r"(?u)\w+"
     vectorizer = TfidfVectorizer(sublinear_tf=True, stop_words="english", token_pattern=words)

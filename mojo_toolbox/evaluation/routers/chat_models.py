@@ -21,6 +21,7 @@ from mojo_toolbox.errors import (
     PredictionError,
     PredictionTimeoutError,
 )
+from mojo_toolbox.errors.extras import needed_for
 from mojo_toolbox.evaluation.routers.chat_completions import (
     MOST_STOPS,
     Completion,
@@ -251,12 +252,8 @@ def _check_access(url: str, key: str) -> None:
 
 
 def _client(url: str, key: str, *, timeout: float, max_retries: int) -> OpenAI:
-    try:
+    with needed_for("Asking chat models", extra="evaluation"):
         from openai import DefaultHttpxClient, OpenAI
-    except ImportError as error:
-        raise ConfigurationError(
-            "Asking chat models needs openai. Install the evaluation extra: pip install 'mojo-toolbox[evaluation]'"
-        ) from error
     # A company's proxy does not lead to this machine's loopback.
     http = DefaultHttpxClient(trust_env=urlsplit(url).hostname not in _LOOPBACK)
     # The client reads the environment itself for a key that is empty.

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from mojo_toolbox.base_models import MINILM, resolve_base_model
 from mojo_toolbox.errors import ConfigurationError
+from mojo_toolbox.errors.extras import needed_for, require
 from mojo_toolbox.settings import load_settings
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ _BATCH = 32
 # Vectors of 1.5 kB and their texts: some megabytes.
 _MOST_KEPT = 4096
 
+_PURPOSE = "A sentence encoder"
+
 
 class SentenceEncoder:
     """A BERT-like model with mean pooling, on the CPU. Threads may share it."""
@@ -39,6 +42,8 @@ class SentenceEncoder:
             BaseModelNotFoundError: there is no such model.
             ConfigurationError: torch or transformers is missing, or the model is no encoder with a tokenizer.
         """
+        # Before a model is fetched.
+        require(_PURPOSE, "torch", "transformers", "numpy", extra="local")
         settings = load_settings(home=home)
         token = settings.hf_token.get_secret_value() if settings.hf_token else None
         source = resolve_base_model(model, cache_dir=settings.home / "base_models", token=token)
@@ -97,13 +102,9 @@ class SentenceEncoder:
 
 
 def _load(source: str, token: str | None) -> tuple[Any, Any]:
-    try:
+    with needed_for(_PURPOSE, extra="local"):
         import torch
         from transformers import AutoModel, AutoTokenizer
-    except ImportError as error:
-        raise ConfigurationError(
-            f"A sentence encoder needs {error.name}. Install the local extra: pip install 'mojo-toolbox[local]'"
-        ) from error
     try:
         # transformers draws a progress bar for what takes a second.
         with contextlib.redirect_stderr(io.StringIO()):

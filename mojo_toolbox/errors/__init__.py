@@ -4,6 +4,7 @@ Each says what went wrong, with which thing, and what to try; the facts are attr
 
     MojoError
      ├── ConfigurationError             a setting, an argument or an extra that is missing or contradicts another
+     │    └── MissingExtraError         a package is not installed             (.package, .extra)
      ├── InvalidNameError               a name that AWS or the prompt cannot carry
      ├── DataError                      conversations that cannot be read        (.path, .line)
      ├── HyperparameterError            unknown name or value out of range
@@ -51,6 +52,15 @@ class MojoError(Exception):
 
 class ConfigurationError(MojoError):
     """A setting, an argument or an optional dependency is missing, or contradicts another."""
+
+
+class MissingExtraError(ConfigurationError):
+    """A package that this work needs is not installed: `package` is its import name, `extra` brings it."""
+
+    def __init__(self, message: str, *, package: str, extra: str) -> None:
+        super().__init__(message)
+        self.package = package
+        self.extra = extra
 
 
 class InvalidNameError(MojoError, ValueError):
