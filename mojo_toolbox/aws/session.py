@@ -184,8 +184,8 @@ class Session:
     def _brief_config(self) -> Any:
         from botocore.config import Config
 
-        once = {"mode": "standard", "total_max_attempts": 1}
-        return Config(connect_timeout=_GLANCE, read_timeout=_GLANCE, retries=once, **self._proxies())
+        options: dict[str, Any] = {"retries": {"mode": "standard", "total_max_attempts": 1}, **self._proxies()}
+        return Config(connect_timeout=_GLANCE, read_timeout=_GLANCE, **options)
 
     def _proxies(self) -> dict[str, Any]:
         # A company's proxy does not lead to this machine's loopback.

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from mojo_toolbox.data.conversations import Task, describe
 from mojo_toolbox.data.jsonl import LONGEST_LINE, read_records
+from mojo_toolbox.data.keys import TASK
 from mojo_toolbox.errors import DataError
 
 _SHAPE = '{"task_name": [{"name": "…", "description": "…"}, …]}'
@@ -90,6 +91,8 @@ def _task_name(written: str, *, path: Path | str, line: int | None) -> str:
 
 
 def _wording(task_name: str, entry: object, *, path: Path | str, line: int | None) -> Wording:
+    if isinstance(entry, dict) and (problem := TASK.dropped(entry)):
+        raise DataError(f"{task_name!r}: {problem}.", path=path, line=line)
     if not isinstance(entry, dict) or (entry.get("name") is None and entry.get("description") is None):
         raise DataError(f"{task_name!r}: {entry!r:.80} is no wording: {_SHAPE}.", path=path, line=line)
     try:

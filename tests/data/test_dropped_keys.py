@@ -9,6 +9,7 @@ from mojo_toolbox.data.checks import check
 from mojo_toolbox.data.conversations import parse_listed_task
 from mojo_toolbox.data.importers.task_lists import read_tasks
 from mojo_toolbox.data.task_pool import read_tasks as read_pool_tasks
+from mojo_toolbox.data.wordings import read_alternatives
 from mojo_toolbox.errors import DataError
 from mojo_toolbox.routing import routing_prompt
 from mojo_toolbox.routing.dataset import prepare_training_data
@@ -97,6 +98,20 @@ def test_a_file_of_tasks_may_hold_examples_for_writing_conversations(tmp_path):
     path.write_text(json.dumps(given))
     assert [task.name for task in read_tasks(path)] == ["recap"]
     assert [task.name for task in read_pool_tasks(path)] == ["recap"]
+
+
+def test_a_task_without_its_name_is_no_list_of_names(tmp_path):
+    path = tmp_path / "tasks.jsonl"
+    path.write_text(json.dumps({"nmae": "recap", "description": "Sum up"}))
+    with pytest.raises(DataError, match="Did you mean 'name'"):
+        read_tasks(path)
+
+
+def test_a_misspelt_key_of_a_wording_is_refused(tmp_path):
+    path = tmp_path / "wordings.json"
+    path.write_text(json.dumps({"recap": [{"nmae": "summary", "description": "Sum up"}]}))
+    with pytest.raises(DataError, match="Did you mean 'name'"):
+        read_alternatives(path)
 
 
 def trained(tmp_path, record):

@@ -6,6 +6,8 @@ from mojo_toolbox.data import measuring_points, parse_conversation
 from mojo_toolbox.data.augmentation import augment
 from mojo_toolbox.data.checks import check
 from mojo_toolbox.data.content_hash import content_hash
+from mojo_toolbox.data.importers.rows import Labels
+from mojo_toolbox.data.importers.task_lists import TaskLists
 from mojo_toolbox.data.jsonl import write_records
 from mojo_toolbox.data.wordings import read_alternatives
 from mojo_toolbox.errors import DataError
@@ -71,6 +73,12 @@ def test_two_shares_for_no_task_are_refused():
     question = Question([], [Record(task) for task in TASKS], None)
     with pytest.raises(ValueError, match="two shares"):
         usable(Answer(None, probabilities={"none": 0.5, None: 0.5}), question)
+
+
+@pytest.mark.parametrize("spelt", SPELLINGS)
+def test_none_in_a_table_is_no_task_whatever_else_is_called_so(spelt):
+    tasks = parse_conversation(talk(None)).tasks
+    assert Labels(TaskLists(tasks), none_labels=["rien"]).means_none(spelt)
 
 
 @pytest.mark.parametrize("spelt", ["none", "NONE", "a\u200bb"])

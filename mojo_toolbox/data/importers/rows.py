@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, Literal
 
-from mojo_toolbox.data.conversations import Conversation
+from mojo_toolbox.data.conversations import Conversation, means_none
 from mojo_toolbox.data.importers.summary import ImportSummary, Note
 from mojo_toolbox.data.importers.task_lists import TaskLists
 from mojo_toolbox.errors import DataError
@@ -48,6 +48,8 @@ class Labels:
 
     def means_none(self, label: str) -> bool:
         """Whether a label says that there is no task."""
+        if means_none(label):
+            return True
         spelt = canonical(label)
         words = {canonical(word).casefold() for word in self.none_labels}
         return spelt not in self.lists.names and spelt.casefold() in words

@@ -47,7 +47,8 @@ def _entries(path: Path) -> list[Any]:
     _, first = next(values)
     if isinstance(first, dict) and isinstance(first.get("tasks"), list):
         return list(first["tasks"])
-    if isinstance(first, dict) and "name" not in first:
+    # An object with a description is a task whose name is missing or misspelt.
+    if isinstance(first, dict) and not {"name", "description"} & first.keys():
         return [{"name": name, "description": description} for name, description in first.items()]
     entries = [first, *(value for _, value in values)]
     return [{"name": e, "description": describe_name(e)} if isinstance(e, str) else e for e in entries]
