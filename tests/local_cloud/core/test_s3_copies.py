@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import os
+import random
 import zlib
 from typing import Any
 
@@ -13,7 +13,8 @@ from botocore.exceptions import ClientError
 from cloud_clients import Clients
 
 MB = 1024 * 1024
-DATA = os.urandom(5 * MB) + b"end"
+# The same in each process of the tests: pytest-xdist compares their parameters.
+DATA = random.Random(0).randbytes(5 * MB) + b"end"
 SUMS = ["ChecksumCRC32", "ChecksumCRC32C", "ChecksumCRC64NVME", "ChecksumSHA1", "ChecksumSHA256"]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+import random
 import zlib
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,8 @@ from cloud_clients import Clients
 from mojo_toolbox.local_cloud import checksums
 
 MB = 1024 * 1024
-BODIES = (os.urandom(5 * MB), b"end")
+# The same in each process of the tests: pytest-xdist compares their parameters.
+BODIES = (random.Random(0).randbytes(5 * MB), b"end")
 DATA = b"".join(BODIES)
 CRCS = ["CRC32", "CRC32C", "CRC64NVME"]
 OTHERS = ["SHA1", "SHA256", "SHA512", "XXHASH64", "XXHASH3", "XXHASH128"]
