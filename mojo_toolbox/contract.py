@@ -29,7 +29,42 @@ CHECKPOINT_DIR = "/opt/ml/checkpoints"
 # What an artifact holds: a language model (its adapter, or merged weights), or a sentence encoder that chooses.
 ModelKind = Literal["language_model", "encoder"]
 # What other tools call some hyperparameters.
-_SHORT_NAMES = {"lr": "learning_rate", "epochs": "num_train_epochs", "batch_size": "per_device_train_batch_size"}
+_SHORT_NAMES = {
+    "lr": "learning_rate",
+    "head_lr": "head_learning_rate",
+    "epochs": "num_train_epochs",
+    "batch_size": "per_device_train_batch_size",
+    "torch_dtype": "dtype",
+    "warmup": "warmup_steps",
+}
+# Of transformers' TrainingArguments, what a job cannot choose: where files go, when it evaluates, where it runs.
+_SET_BY_SCRIPTS = frozenset(
+    [
+        "output_dir",
+        "overwrite_output_dir",
+        "logging_dir",
+        "run_name",
+        "report_to",
+        "do_train",
+        "do_eval",
+        "eval_strategy",
+        "evaluation_strategy",
+        "eval_steps",
+        "save_strategy",
+        "logging_strategy",
+        "metric_for_best_model",
+        "push_to_hub",
+        "deepspeed",
+        "fsdp",
+        "load_in_8bit",
+        "data_seed",
+        "dataloader_num_workers",
+        "local_rank",
+        "ddp_backend",
+    ]
+)
+# Below it, names that look alike mean other things: "output_dir" is not "optim".
+_LIKENESS = 0.7
 # CloudWatch reads these from the training script's JSON lines.
 METRIC_DEFINITIONS = [
     {"Name": name, "Regex": rf'"{name}": ([-+0-9.eE]+)'}
@@ -228,11 +263,13 @@ def check_hyperparameters(
 
 def _hint(name: Any, known: Sequence[str], kind: ModelKind) -> str:
     """Say which known name may be meant, or that it is one of another kind of model."""
-    short = [_SHORT_NAMES[name]] if name in _SHORT_NAMES else []
+    short = [_SHORT_NAMES[name]] if _SHORT_NAMES.get(name) in known else []
     for other, model in _HYPERPARAMETERS.items():
         if other != kind and name in model.model_fields:
             return f"It is known to {_WORDS[other]}'s training, not to {_WORDS[kind]}'s. Known: {', '.join(known)}."
-    near = short or difflib.get_close_matches(str(name), known, n=1, cutoff=0.5)
+    if name in _SET_BY_SCRIPTS:
+        return f"The training script decides it. Known: {', '.join(known)}."
+    near = short or difflib.get_close_matches(str(name), known, n=1, cutoff=_LIKENESS)
     return f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(known)}."
 
 

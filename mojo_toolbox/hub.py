@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, overload
 
@@ -15,22 +17,25 @@ from mojo_toolbox.aws.endpoints import Deletion, DeploymentPlan, Endpoint, Endpo
 from mojo_toolbox.aws.jobs import JobSummary, TrainingJob, TrainingPlan
 from mojo_toolbox.aws.requests import Overrides, Request, require_instance_type
 from mojo_toolbox.aws.session import Session
-from mojo_toolbox.aws.storage import Storage, file_sha256, split_uri
+from mojo_toolbox.aws.storage import Storage, file_sha256, require_bucket_name, split_file_uri, split_uri
 from mojo_toolbox.data.augmentation import Augmentation
 from mojo_toolbox.data.task_pool import TaskPool
 from mojo_toolbox.errors import AlreadyExistsError, AWSError, ConfigurationError, NotFoundError
 from mojo_toolbox.naming import ModelKey
 from mojo_toolbox.packing import TrainedArtifact, pack
 from mojo_toolbox.routing import PROMPT_VERSION
-from mojo_toolbox.routing.dataset import DataSource, prepare_validation_data
-from mojo_toolbox.settings import CloudService, load_settings
+from mojo_toolbox.routing.dataset import DataSource, PreparedData, prepare_validation_data, require_readable
+from mojo_toolbox.routing.recipes import SERVING_INSTANCE_TYPES
+from mojo_toolbox.settings import CloudService, load_settings, require_names
 from mojo_toolbox.shipped import training_scripts_dir
-from mojo_toolbox.staging import BaseModel, find_base_model
+from mojo_toolbox.staging import BaseModel, find_base_model, require_base_model_name
 from mojo_toolbox.training_choices import ROUTING, TrainingChoices
 
 # What stands in a dry run's requests where AWS would have to be asked.
 _ACCOUNT = "<account>"
 _LOCAL_ROLE = "mojo-local"
+# A name, or an ARN as SageMaker's API takes it.
+_ROLE = re.compile(r"[\w+=,.@/-]{1,512}|arn:aws[a-z-]*:iam::\d{12}:role/?[\w+=,.@/-]+", re.ASCII)
 
 
 class Hub:
@@ -44,19 +49,37 @@ class Hub:
         role: str | None = None,
         bucket: str | None = None,
         home: Path | str | None = None,
+        allow_hashed_names: bool | None = None,
     ) -> None:
-        """Take settings; what is left out comes from the environment or `.env` (see `Settings`). Sends nothing yet.
+        """Take settings; what is left out comes from the environment, `.env` or `mojo.toml` (see `Settings`). Sends nothing yet.
+
+        With `allow_hashed_names`, names that AWS does not take as they are get a hash: "Dev_1!" becomes "dev-1---62303fbb19".
 
         Raises:
             ConfigurationError: a setting that cannot be used.
         """
         self._settings = load_settings(
-            cloud_service=cloud_service, region_name=region_name, role=role, bucket=bucket, home=home
+            cloud_service=cloud_service,
+            region_name=region_name,
+            role=role,
+            bucket=bucket,
+            home=home,
+            allow_hashed_names=allow_hashed_names,
         )
         self._session = Session(self._settings)
 
     def __repr__(self) -> str:
         return f"Hub(cloud_service={self._settings.cloud_service!r}, region_name={self._settings.region_name!r})"
+
+    def require_access(self) -> None:
+        """Raise unless region, role, credentials and bucket can be used; asks AWS, and changes nothing there.
+
+        Raises:
+            ConfigurationError: a setting that is missing or wrong.
+            AWSError: AWS refused a call, as for the lack of credentials.
+        """
+        self._role_arn(dry_run=True)
+        self._usable_storage()
 
     # ------------------------------------------------------------------------------------------------- training
 
@@ -68,10 +91,10 @@ class Hub:
         base_model: str | Path | None = None,
         train_data: DataSource,
         validation_data: DataSource | None = None,
-        product: str,
-        task: str,
-        model_id: str,
-        instance_type: str = ...,
+        product: str | None = None,
+        task: str | None = None,
+        model_id: str | None = None,
+        instance_type: str | None = None,
         instance_count: int = ...,
         hyperparameters: dict[str, Any] | None = None,
         augmentation: Augmentation | None = None,
@@ -80,7 +103,7 @@ class Hub:
         starter_conversations: int | None = None,
         resume: TrainingJob | str | None = None,
         job_name: str | None = None,
-        max_runtime_seconds: int = ...,
+        max_runtime_seconds: int | None = None,
         volume_size_gb: int = ...,
         image_uri: str | None = None,
         request_overrides: Overrides | None = None,
@@ -97,10 +120,10 @@ class Hub:
         base_model: str | Path | None = None,
         train_data: DataSource,
         validation_data: DataSource | None = None,
-        product: str,
-        task: str,
-        model_id: str,
-        instance_type: str = "ml.g5.2xlarge",
+        product: str | None = None,
+        task: str | None = None,
+        model_id: str | None = None,
+        instance_type: str | None = None,
         instance_count: int = 1,
         hyperparameters: dict[str, Any] | None = None,
         augmentation: Augmentation | None = None,
@@ -109,7 +132,7 @@ class Hub:
         starter_conversations: int | None = None,
         resume: TrainingJob | str | None = None,
         job_name: str | None = None,
-        max_runtime_seconds: int = 24 * 3600,
+        max_runtime_seconds: int | None = None,
         volume_size_gb: int = 100,
         image_uri: str | None = None,
         request_overrides: Overrides | None = None,
@@ -124,10 +147,12 @@ class Hub:
             base_model: a Hugging Face model id, a folder (staged in S3) or the `s3://` URI of one; left out, the recipe's.
             train_data: routing conversations or chat examples: a path, an `s3://` URI, a list or a `datasets.Dataset`.
             validation_data: the same, held out; the best epoch on it is kept.
-            product: the application; with `task` and `model_id` it names the model everywhere.
-            task: what the model is for, such as "routing".
-            model_id: the fine-tuned model's name.
-            instance_type: SageMaker's; the local cloud accepts any and uses this machine.
+            product: the application; with `task` and `model_id` it names the model everywhere. Left out, MOJO_PRODUCT or
+                `mojo.toml` says it.
+            task: what the model is for, such as "routing"; left out, as for `product`.
+            model_id: the fine-tuned model's name; left out, as for `product`.
+            instance_type: SageMaker's; left out, the recipe's, which for an encoder has no GPU. The local cloud accepts any and
+                uses this machine.
             instance_count: 1; several GPUs of one instance are used by themselves.
             hyperparameters: by transformers' and peft's names; see docs/hyperparameters.md for the defaults.
             augmentation: how routing conversations are varied, newly for each epoch; see `Augmentation` for what is done
@@ -139,7 +164,7 @@ class Hub:
             resume: a job that was stopped or failed, or its name: the new one goes on from its newest checkpoint, with
                 the same base model, data and hyperparameters (the training script refuses others).
             job_name: the job's name; when left out it is made of product, task, model_id and the time.
-            max_runtime_seconds: the job is stopped after this time.
+            max_runtime_seconds: the job is stopped after this time; left out, the recipe's: 24 hours, for an encoder 6.
             volume_size_gb: disk of the instance, in GB.
             image_uri: another training image than the pinned one.
             request_overrides: fields to merge into a request by operation, such as
@@ -154,7 +179,7 @@ class Hub:
             NotFoundError: there is no job to resume.
             AWSError: AWS refused a call.
         """
-        key = ModelKey(product=product, task=task, model_id=model_id)
+        key = self._key(product, task, model_id)
         choices = TrainingChoices.settle(
             recipe,
             base_model=base_model,
@@ -164,70 +189,84 @@ class Hub:
             copies=copies,
             starter_conversations=starter_conversations,
         )
+        if instance_type is None:
+            instance_type = choices.recipe.instance_type
         require_instance_type(instance_type, training=True)
-        if instance_count != 1:
-            raise ConfigurationError(
-                f"instance_count={instance_count!r} is not supported: the training script runs on one instance. Take an "
-                "instance type with more GPUs; all of them are used."
-            )
+        _require_one_instance(instance_count)
+        self._require_agreed_name(key, self._settings.stage)
         version = naming.new_version()
         name = naming.versioned(naming.job_base(key), version) if job_name is None else job_name
         naming.require_resource_name("job_name", name)
         prefix = f"{naming.s3_prefix(key)}/jobs/{name}"
+        sources = {"train": train_data, **({} if validation_data is None else {"validation": validation_data})}
+        # The version keeps apart what two processes upload for one job_name, of which AWS will refuse one.
+        folders = {channel: f"{prefix}/data/{version}/{channel}" for channel in sources}
+        storage = self._storage(dry_run=True)
+        plan = TrainingPlan(
+            job_name=name,
+            image_uri=image_uri or images.training_image(self._session.region_name),
+            role_arn=self._role_arn(dry_run=True),
+            instance_type=instance_type,
+            instance_count=instance_count,
+            volume_size_gb=volume_size_gb,
+            max_runtime_seconds=choices.recipe.max_runtime_seconds
+            if max_runtime_seconds is None
+            else max_runtime_seconds,
+            program=choices.program,
+            hyperparameters={},
+            channels={channel: storage.uri(f"{place}/") for channel, place in folders.items()},
+            source_uri=storage.uri("code/"),
+            # SageMaker adds the job's name and "output/model.tar.gz".
+            output_uri=storage.uri(f"{naming.s3_prefix(key)}/jobs"),
+            checkpoint_uri=storage.uri(f"{prefix}/checkpoints"),
+            environment={**self._hub_token_environment(), **choices.environment()},
+            region_name=self._session.region_name,
+            tags=naming.tags(key, version=version),
+        )
+        # Whatever is wrong so far costs nobody the minutes that data and base model take.
+        jobs.training_job_request(plan, request_overrides)
+        require_base_model_name(choices.base_model)
+        self._require_sources(sources.values())
+        if not dry_run:
+            storage = self._usable_storage()
+            self._require_no_job(name)
+        self._require_sources_in_s3(sources.values())
+        plan = replace(
+            plan,
+            role_arn=self._role_arn(dry_run=dry_run),
+            channels={channel: storage.uri(f"{place}/") for channel, place in folders.items()},
+            output_uri=storage.uri(f"{naming.s3_prefix(key)}/jobs"),
+            checkpoint_uri=storage.uri(f"{prefix}/checkpoints") if resume is None else self._checkpoints_of(resume),
+        )
         with tempfile.TemporaryDirectory() as scratch:
             folder = Path(scratch)
+            # The quick one first: what is wrong with it is said before the other one is varied for minutes.
+            held_out = self._held_out(validation_data, folder)
             train = choices.prepare(self._on_disk(train_data, folder), folder / "train.jsonl")
-            held_out = None
-            # The version keeps apart what two processes upload for one job_name, of which AWS will refuse one.
-            uploads = {f"{prefix}/data/{version}/train/train.jsonl": train.path}
-            if validation_data is not None:
-                held_out = prepare_validation_data(self._on_disk(validation_data, folder), folder / "validation.jsonl")
-                uploads[f"{prefix}/data/{version}/validation/validation.jsonl"] = held_out.path
-            storage = self._storage(dry_run=dry_run)
-            channels = {Path(object_key).stem: storage.uri(f"{Path(object_key).parent}/") for object_key in uploads}
             base = self._find_base(choices.base_model, storage)
-            if base.uri is not None:
-                channels[contract.BASE_MODEL_CHANNEL] = base.uri
             code = pack_folder(training_scripts_dir(), folder / "sourcedir.tar.gz")
             code_key = f"code/{file_sha256(code)[:16]}/sourcedir.tar.gz"
-            request = jobs.training_job_request(
-                TrainingPlan(
-                    job_name=name,
-                    image_uri=image_uri or images.training_image(self._session.region_name),
-                    role_arn=self._role_arn(dry_run=dry_run),
-                    instance_type=instance_type,
-                    instance_count=instance_count,
-                    volume_size_gb=volume_size_gb,
-                    max_runtime_seconds=max_runtime_seconds,
-                    program=choices.program,
-                    hyperparameters={
-                        **choices.told(task=task, train=train, held_out=held_out),
-                        "base_model": "" if base.uri else base.reference.id,
-                        "base_model_id": base.reference.id,
-                        "base_model_revision": base.reference.revision or "",
-                    },
-                    channels=channels,
-                    source_uri=storage.uri(code_key),
-                    # SageMaker adds the job's name and "output/model.tar.gz".
-                    output_uri=storage.uri(f"{naming.s3_prefix(key)}/jobs"),
-                    checkpoint_uri=storage.uri(f"{prefix}/checkpoints")
-                    if resume is None
-                    else self._checkpoints_of(resume),
-                    environment={**self._hub_token_environment(), **choices.environment()},
-                    region_name=self._session.region_name,
-                    tags=naming.tags(key, version=version),
-                ),
-                request_overrides,
+            plan = replace(
+                plan,
+                hyperparameters={
+                    **choices.told(task=key.task, train=train, held_out=held_out),
+                    "base_model": "" if base.uri else base.reference.id,
+                    "base_model_id": base.reference.id,
+                    "base_model_revision": base.reference.revision or "",
+                },
+                channels={**plan.channels, **({contract.BASE_MODEL_CHANNEL: base.uri} if base.uri else {})},
+                source_uri=storage.uri(code_key),
             )
+            request = jobs.training_job_request(plan, request_overrides)
             if dry_run:
                 return [request]
-            self._require_no_job(name)
             storage.ensure_bucket()
             base.stage(storage)
             if not storage.exists(code_key):
                 storage.upload(code, code_key)
-            for object_key, path in uploads.items():
-                storage.upload(path, object_key)
+            for prepared in (train, held_out):
+                if prepared is not None:
+                    storage.upload(prepared.path, f"{folders[prepared.path.stem]}/{prepared.path.name}")
         self._send(request)
         return TrainingJob(self._session, name)
 
@@ -257,11 +296,11 @@ class Hub:
     def deploy(
         self,
         *,
-        product: str,
-        task: str,
-        model_id: str,
-        stage: str = ...,
-        instance_type: str = ...,
+        product: str | None = None,
+        task: str | None = None,
+        model_id: str | None = None,
+        stage: str | None = None,
+        instance_type: str | None = None,
         instance_count: int = ...,
         job: TrainingJob | str | None = None,
         model_data: str | None = None,
@@ -279,11 +318,11 @@ class Hub:
     def deploy(  # type: ignore[misc]  # **options of the dry run stands for the arguments below
         self,
         *,
-        product: str,
-        task: str,
-        model_id: str,
-        stage: str = "dev",
-        instance_type: str = "ml.g5.xlarge",
+        product: str | None = None,
+        task: str | None = None,
+        model_id: str | None = None,
+        stage: str | None = None,
+        instance_type: str | None = None,
         instance_count: int = 1,
         job: TrainingJob | str | None = None,
         model_data: str | None = None,
@@ -304,8 +343,9 @@ class Hub:
             product: as in `train()`.
             task: as in `train()`.
             model_id: as in `train()`.
-            stage: "dev", "prod" or another; each has an endpoint of its own.
-            instance_type: SageMaker's; the local cloud accepts any and uses this machine.
+            stage: "dev", "prod" or another; each has an endpoint of its own. Left out, MOJO_STAGE or `mojo.toml`, else "dev".
+            instance_type: SageMaker's; left out, one without a GPU for an encoder (ml.c7i.xlarge), and with one for a language
+                model (ml.g5.xlarge). The local cloud accepts any and uses this machine.
             instance_count: how many instances answer.
             job: the training job, or its name, whose artifact is deployed.
             model_data: the `s3://` URI of an artifact.
@@ -324,16 +364,37 @@ class Hub:
             ConfigurationError: an argument or setting that is missing or wrong.
             AWSError: AWS refused a call.
         """
-        key = ModelKey(product=product, task=task, model_id=model_id)
-        require_instance_type(instance_type, training=False)
+        key = self._key(product, task, model_id)
+        stage = self._settings.stage if stage is None else stage
+        if instance_type is not None:
+            require_instance_type(instance_type, training=False)
         if environment is not None and not isinstance(environment, Mapping):
             raise ConfigurationError('environment must be a dictionary such as {"NAME": "value"}.')
+        _require_one_model(job=job, model_data=model_data, base_model=base_model, encoder=encoder)
         version = naming.new_version()
         version_base = naming.deployment_base(key, stage)
         version_name = naming.versioned(version_base, version)
         endpoint_name = naming.endpoint_name(key, stage)
-        storage = self._storage(dry_run=dry_run)
+        storage = self._storage(dry_run=True)
         artifact_key = f"{naming.s3_prefix(key)}/deployments/{version}/model.tar.gz"
+        any_type = instance_type or SERVING_INSTANCE_TYPES["language_model"]
+        plan = DeploymentPlan(
+            endpoint_name=endpoint_name,
+            version_name=version_name,
+            image_uri=image_uri or images.serving_image(self._session.region_name, any_type),
+            role_arn=self._role_arn(dry_run=True),
+            model_data_uri=storage.uri(artifact_key),
+            staged={},
+            environment=environment or {},
+            instance_type=any_type,
+            instance_count=instance_count,
+            tags=naming.tags(key, stage=stage, version=version),
+        )
+        # Whatever is wrong so far costs nobody the minutes that artifact and base model take.
+        aws_endpoints.deployment_requests(plan, update=False, overrides=request_overrides)
+        update = self._require_stage(key, stage, dry_run=dry_run)
+        if not dry_run:
+            storage = self._usable_storage()
         with tempfile.TemporaryDirectory() as scratch:
             artifact = Path(scratch) / "model.tar.gz"
             trained = self._trained_artifact(key, job=job, model_data=model_data, base_model=base_model)
@@ -345,13 +406,12 @@ class Hub:
                 encoder=beside,
                 base_model=base_model,
                 find_base=lambda name: self._find_base(name, storage),
-                prompt_version=PROMPT_VERSION if task == ROUTING else None,
+                prompt_version=PROMPT_VERSION if key.task == ROUTING else None,
             )
-            update = not dry_run and self._stage_exists(endpoint_name)
+            instance_type = instance_type or SERVING_INSTANCE_TYPES[packed.kind]
             requests = aws_endpoints.deployment_requests(
-                DeploymentPlan(
-                    endpoint_name=endpoint_name,
-                    version_name=version_name,
+                replace(
+                    plan,
                     image_uri=image_uri or images.serving_image(self._session.region_name, instance_type),
                     role_arn=self._role_arn(dry_run=dry_run),
                     model_data_uri=storage.uri(artifact_key),
@@ -362,8 +422,6 @@ class Hub:
                         **(environment or {}),
                     },
                     instance_type=instance_type,
-                    instance_count=instance_count,
-                    tags=naming.tags(key, stage=stage, version=version),
                 ),
                 update=update,
                 overrides=request_overrides,
@@ -373,6 +431,8 @@ class Hub:
             storage.ensure_bucket()
             packed.stage(storage)
             storage.upload(artifact, artifact_key)
+        if not update:
+            self._remove_failed(endpoint_name)
         endpoint = Endpoint(self._session, endpoint_name, version_base=version_base, expected_config=version_name)
         self._send_all(requests, endpoint)
         return endpoint
@@ -385,13 +445,28 @@ class Hub:
         """Return the deployed model versions that this library made, newest first."""
         return aws_endpoints.list_models(self._session)
 
-    def endpoint(self, *, product: str, task: str, model_id: str, stage: str = "dev") -> Endpoint:
-        """Return the handle on an endpoint, whether or not it exists."""
-        key = ModelKey(product=product, task=task, model_id=model_id)
+    def endpoint(
+        self,
+        *,
+        product: str | None = None,
+        task: str | None = None,
+        model_id: str | None = None,
+        stage: str | None = None,
+    ) -> Endpoint:
+        """Return the handle on an endpoint, whether or not it exists. Names that are left out: as in `deploy()`."""
+        key = self._key(product, task, model_id)
+        stage = self._settings.stage if stage is None else stage
         name = naming.endpoint_name(key, stage)
         return Endpoint(self._session, name, version_base=naming.deployment_base(key, stage))
 
-    def delete(self, *, product: str, task: str, model_id: str, stage: str = "dev") -> Deletion:
+    def delete(
+        self,
+        *,
+        product: str | None = None,
+        task: str | None = None,
+        model_id: str | None = None,
+        stage: str | None = None,
+    ) -> Deletion:
         """Remove a stage: its endpoint, configurations and models. Training jobs and artifacts in S3 stay.
 
         What could not be removed stands in the answer's `failed` with AWS's reason.
@@ -400,9 +475,14 @@ class Hub:
 
     # --------------------------------------------------------------------------------------------- what they share
 
+    def _key(self, product: str | None, task: str | None, model_id: str | None) -> ModelKey:
+        return ModelKey(**require_names(self._settings, product=product, task=task, model_id=model_id))
+
     def _storage(self, *, dry_run: bool) -> Storage:
         bucket = self._settings.bucket
-        if bucket is None:
+        if bucket is not None:
+            require_bucket_name(bucket)
+        else:
             account = _ACCOUNT if dry_run else self._session.account_id
             bucket = naming.default_bucket(self._session.region_name, account)
         return Storage(self._session, bucket)
@@ -413,6 +493,10 @@ class Hub:
             raise ConfigurationError(
                 "SageMaker needs an execution role. Pass role='…' (a name or an ARN), or set MOJO_ROLE or SAGEMAKER_ROLE."
             )
+        if not _ROLE.fullmatch(role):
+            raise ConfigurationError(
+                f"role={role!r} is neither a role's name nor its ARN, such as arn:aws:iam::111122223333:role/MojoSageMaker."
+            )
         if role.startswith("arn:"):
             return role
         return naming.role_arn(role, self._session.region_name, _ACCOUNT if dry_run else self._session.account_id)
@@ -422,6 +506,25 @@ class Hub:
         arn = self._settings.hf_token_secret_arn
         return {} if arn is None or self._session.is_local else {"MOJO_HF_TOKEN_SECRET_ARN": arn}
 
+    def _usable_storage(self) -> Storage:
+        """Return the bucket, once AWS has said that the credentials are good and that it can be used."""
+        storage = self._storage(dry_run=False)
+        storage.require_usable()
+        return storage
+
+    def _require_sources(self, sources: Iterable[DataSource]) -> None:
+        """Refuse data that is plainly not usable, without asking AWS."""
+        for source in sources:
+            if isinstance(source, str) and source.startswith("s3://"):
+                split_file_uri(source)
+            else:
+                require_readable(source)
+
+    def _require_sources_in_s3(self, sources: Iterable[DataSource]) -> None:
+        for source in sources:
+            if isinstance(source, str) and source.startswith("s3://"):
+                Storage(self._session, split_uri(source)[0]).require_object(source)
+
     def _on_disk(self, data: DataSource, folder: Path) -> DataSource:
         """Bring data that lies in S3 to this machine; leave the rest as it is."""
         if not isinstance(data, str) or not data.startswith("s3://"):
@@ -429,6 +532,11 @@ class Hub:
         path = folder / f"from-s3-{len(list(folder.iterdir()))}.jsonl"
         Storage(self._session, split_uri(data)[0]).download(data, path)
         return path
+
+    def _held_out(self, validation_data: DataSource | None, folder: Path) -> PreparedData | None:
+        if validation_data is None:
+            return None
+        return prepare_validation_data(self._on_disk(validation_data, folder), folder / "validation.jsonl")
 
     def _find_base(self, name: str, storage: Storage) -> BaseModel:
         token = self._settings.hf_token
@@ -463,8 +571,6 @@ class Hub:
     ) -> TrainedArtifact | None:
         """Find the artifact to deploy; None when a base model is to be deployed as it is."""
         if model_data is not None:
-            if job is not None:
-                raise ConfigurationError("Give either model_data or job: they name the same thing.")
             return TrainedArtifact(uri=model_data)
         if job is not None:
             return self._artifact_of(self._as_job(job))
@@ -497,25 +603,39 @@ class Hub:
         for newest in jobs.list_jobs(self._session, status="Completed", wanted=wanted, limit=1):
             return TrainingJob(self._session, newest.name)
         raise NotFoundError(
-            f"No completed training job of product {key.product!r}, task {key.task!r}, model_id {key.model_id!r}. "
+            f"No completed training job of {key.product}/{key.task}/{key.model_id}. "
             "Train one, or deploy an untrained model with base_model=…"
         )
 
-    def _stage_exists(self, endpoint_name: str) -> bool:
-        """Whether the endpoint can be updated; one that failed is removed, one that is on its way is refused."""
-        endpoint = Endpoint(self._session, endpoint_name, version_base="")
+    def _require_stage(self, key: ModelKey, stage: str, *, dry_run: bool) -> bool:
+        """Return whether the stage's endpoint is there to be updated; refuse one on its way, or a new name nobody agreed to."""
+        name = naming.endpoint_name(key, stage)
         try:
-            status = endpoint.status
+            status = None if dry_run else self._endpoint_status(name)
+        except (AWSError, ConfigurationError):
+            # What is wrong with the name is said first: it needs nobody's credentials.
+            self._require_agreed_name(key, stage)
+            raise
+        if status is None:
+            self._require_agreed_name(key, stage)
+        if status not in {None, "Failed", "OutOfService", "InService"}:
+            raise AlreadyExistsError(f"Endpoint {name!r} is {status}. Wait until it has settled, then deploy again.")
+        return status == "InService"
+
+    def _require_agreed_name(self, key: ModelKey, stage: str) -> None:
+        if not self._settings.allow_hashed_names:
+            naming.require_unhashed(key, stage)
+
+    def _endpoint_status(self, name: str) -> str | None:
+        try:
+            return Endpoint(self._session, name, version_base="").status
         except NotFoundError:
-            return False
-        if status in {"Failed", "OutOfService"}:
+            return None
+
+    def _remove_failed(self, endpoint_name: str) -> None:
+        """Remove an endpoint that failed: AWS cannot update it, and its name is wanted."""
+        if self._endpoint_status(endpoint_name) in {"Failed", "OutOfService"}:
             self._session.call("sagemaker", "delete_endpoint", EndpointName=endpoint_name)
-            return False
-        if status != "InService":
-            raise AlreadyExistsError(
-                f"Endpoint {endpoint_name!r} is {status}. Wait until it has settled, then deploy again."
-            )
-        return True
 
     def _send_all(self, requests: list[Request], endpoint: Endpoint) -> None:
         """Send the deployment's requests; when one is refused, take back the ones before it."""
@@ -537,3 +657,32 @@ class Hub:
 
     def _send(self, request: Request) -> None:
         self._session.call("sagemaker", request.method, **request.parameters)
+
+
+def _require_one_instance(count: object) -> None:
+    if count != 1:
+        raise ConfigurationError(
+            f"instance_count={count!r} is not supported: the training script runs on one instance. Take an instance type "
+            "with more GPUs; all of them are used."
+        )
+
+
+def _require_one_model(
+    *,
+    job: TrainingJob | str | None,
+    model_data: str | None,
+    base_model: str | Path | None,
+    encoder: TrainingJob | str | None,
+) -> None:
+    """Refuse what names two models to deploy, or none that can be."""
+    if model_data is not None and job is not None:
+        raise ConfigurationError("Give either model_data or job: they name the same thing.")
+    if model_data is not None:
+        split_file_uri(model_data)
+    if base_model is not None:
+        require_base_model_name(str(base_model))
+        if encoder is not None and job is model_data is None:
+            raise ConfigurationError(
+                "encoder stands beside a trained model, and base_model alone deploys one that nobody trained. Leave one of "
+                "them out, or name the trained model's job or model_data too."
+            )

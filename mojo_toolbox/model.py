@@ -21,7 +21,7 @@ from mojo_toolbox.errors import ConfigurationError, DataError, InvalidAnswerErro
 from mojo_toolbox.naming import ModelKey
 from mojo_toolbox.routing.prompt import UNKNOWN, Unknown, routing_prompt
 from mojo_toolbox.routing_session import RoutingSession
-from mojo_toolbox.settings import CloudService, load_settings
+from mojo_toolbox.settings import CloudService, load_settings, require_names
 
 # The sum of many probabilities in floating point may be a little more than 1.
 _MOST_LIKELY = 1 + 1e-6
@@ -231,10 +231,10 @@ class AWSModel(Model):
     def __init__(
         self,
         *,
-        product: str,
-        model_id: str,
-        task: str,
-        stage: str = "dev",
+        product: str | None = None,
+        model_id: str | None = None,
+        task: str | None = None,
+        stage: str | None = None,
         region_name: str | None = None,
         cloud_service: CloudService | None = None,
         adapter: str | None = None,
@@ -244,10 +244,10 @@ class AWSModel(Model):
         """Name the endpoint. Nothing is sent and nothing looked up: the endpoint's name follows from the arguments.
 
         Args:
-            product: the application that asks.
-            model_id: the fine-tuned model's name.
-            task: what the model is for, such as "routing".
-            stage: "dev", "prod" or another.
+            product: the application that asks; left out, MOJO_PRODUCT or `mojo.toml` says it.
+            model_id: the fine-tuned model's name; left out, as for `product`.
+            task: what the model is for, such as "routing"; left out, as for `product`.
+            stage: "dev" (the default), "prod" or another; left out, as for `product`.
             region_name: AWS region; when left out the environment decides.
             cloud_service: "aws" (the default) or "local".
             adapter: which adapter to ask, on an endpoint that has several.
@@ -265,7 +265,8 @@ class AWSModel(Model):
             )
         settings = load_settings(cloud_service=cloud_service, region_name=region_name, home=home)
         self._session = Session(settings)
-        self._name = naming.endpoint_name(ModelKey(product=product, task=task, model_id=model_id), stage)
+        key = ModelKey(**require_names(settings, product=product, task=task, model_id=model_id))
+        self._name = naming.endpoint_name(key, settings.stage if stage is None else stage)
         self._adapter_name = adapter
 
     def __repr__(self) -> str:

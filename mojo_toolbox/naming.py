@@ -76,6 +76,30 @@ def endpoint_name(key: ModelKey, stage: str) -> str:
     return _join([key.product, key.task, key.model_id, require_name("stage", stage)], limit=MAX_NAME_LENGTH)
 
 
+def require_unhashed(key: ModelKey, stage: str) -> None:
+    """Refuse names of which the endpoint's name keeps a hash only.
+
+    Raises:
+        InvalidNameError: a part that AWS does not take as it is, or a name that is too long; a clean one is proposed.
+    """
+    given = {"product": key.product, "task": key.task, "model_id": key.model_id, "stage": stage}
+    name = endpoint_name(key, stage)
+    agree = "or agree to that name with allow_hashed_names=True."
+    for field, part in given.items():
+        if (clean := _clean(part)) != part:
+            example = f", such as {clean!r}" if clean else ""
+            raise InvalidNameError(
+                f"{field} {part!r} does not fit into AWS's names: the endpoint would be called {name!r}. Use lower-case "
+                f"letters, digits and single dashes{example}, {agree}"
+            )
+    length = len("--".join(given.values()))
+    if length > MAX_NAME_LENGTH:
+        raise InvalidNameError(
+            f"The endpoint's name has {length} characters and AWS takes {MAX_NAME_LENGTH}: it would be called {name!r}. "
+            f"Shorten product, task, model_id or stage, {agree}"
+        )
+
+
 def job_base(key: ModelKey) -> str:
     """Return what the names of all training jobs of this model begin with."""
     return _join([key.product, key.task, key.model_id], limit=_BASE_LENGTH)

@@ -9,7 +9,7 @@ from pathlib import Path
 from mojo_toolbox import contract
 from mojo_toolbox.artifacts import Trained, base_only_artifact, deployable_artifact
 from mojo_toolbox.aws.storage import Storage
-from mojo_toolbox.contract import Manifest
+from mojo_toolbox.contract import Manifest, ModelKind
 from mojo_toolbox.errors import ArtifactError, ConfigurationError
 from mojo_toolbox.shipped import inference_code_dir
 from mojo_toolbox.staging import BaseModel
@@ -34,9 +34,10 @@ class TrainedArtifact:
 
 @dataclass(frozen=True)
 class Packed:
-    """The base models, by channel, that a packed artifact stands on."""
+    """The base models, by channel, that a packed artifact stands on, and the kind of what answers."""
 
     bases: Mapping[str, BaseModel]
+    kind: ModelKind = "language_model"
 
     @property
     def staged(self) -> dict[str, str]:
@@ -113,7 +114,7 @@ def pack(
             )
         _require_prompt(encoder_manifest, encoder.uri, prompt_version)
         bases[contract.ENCODER_BASE_MODEL_CHANNEL] = _base_of(encoder, encoder_manifest, None, find_base)
-    return Packed(bases)
+    return Packed(bases, kind=manifest.kind)
 
 
 def _downloaded(trained: TrainedArtifact, path: Path, storage: Storage) -> Trained:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from mojo_toolbox.aws.storage import Storage, file_sha256
+from mojo_toolbox.aws.storage import Storage, file_sha256, split_uri
 from mojo_toolbox.base_models import AT_HAND, resolve_base_model
 from mojo_toolbox.contract import BaseModelReference
+from mojo_toolbox.errors import BaseModelNotFoundError
+
+# As huggingface_hub checks ids; of a path, such as ./model, it is none.
+_HUB_ID = re.compile(r"(?!.*(--|\.\.))\w[\w.-]*(/\w[\w.-]*)?")
 
 
 @dataclass(frozen=True)
@@ -29,6 +34,25 @@ class BaseModel:
         if not storage.exists(complete):
             storage.upload_folder(self.folder, prefix)
             storage.put(complete, b"")
+
+
+def require_base_model_name(name: str) -> None:
+    """Refuse what cannot be a base model, without asking anybody: a folder without a model, or no name of one.
+
+    Raises:
+        BaseModelNotFoundError: neither a model's folder nor a Hugging Face id.
+        ConfigurationError: an `s3://` URI that is none.
+    """
+    folder = Path(name).expanduser()
+    if name.startswith("s3://"):
+        split_uri(name)
+    elif folder.is_dir():
+        if not (folder / "config.json").is_file():
+            raise BaseModelNotFoundError(f"The folder {folder} holds no config.json, so it is no model. Name another.")
+    elif not _HUB_ID.fullmatch(name):
+        raise BaseModelNotFoundError(
+            f"There is no base model {name!r}: no such folder, and no id of the Hugging Face hub (owner/name)."
+        )
 
 
 def find_base_model(name: str, storage: Storage, *, cache_dir: Path, token: str | None, look_up: bool) -> BaseModel:

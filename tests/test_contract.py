@@ -253,3 +253,27 @@ def test_the_channels_and_folders_have_the_names_that_both_sides_use(shipped, mo
     monkeypatch.setenv("SM_CHANNEL_TRAIN", str(tmp_path))
     monkeypatch.setenv(f"SM_CHANNEL_{contract.BASE_MODEL_CHANNEL.upper()}", str(tmp_path / "base"))
     assert shipped("job").read_environment().base_model == tmp_path / "base"
+
+
+@pytest.mark.parametrize(
+    "name", ["output_dir", "eval_steps", "report_to", "deepspeed", "logging_strategy", "load_in_8bit", "lora_bias"]
+)
+def test_a_hyperparameter_of_another_meaning_is_not_proposed(name):
+    with pytest.raises(HyperparameterError) as caught:
+        check_hyperparameters({name: 1})
+    assert "Did you mean" not in str(caught.value)
+    assert "Known: num_train_epochs" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("lora_rank", "lora_r"),
+        ("epochs", "num_train_epochs"),
+        ("learnin_rate", "learning_rate"),
+        ("max_len", "max_length"),
+    ],
+)
+def test_a_hyperparameter_that_is_misspelt_is_proposed(name, meant):
+    with pytest.raises(HyperparameterError, match=f"Did you mean '{meant}'"):
+        check_hyperparameters({name: 1})

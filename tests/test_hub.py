@@ -2,12 +2,14 @@
 
 import itertools
 import json
+import re
 import tarfile
 
 import pytest
 
 from mojo_toolbox import AWSModel, Hub
 from mojo_toolbox.errors import (
+    AccessDeniedError,
     AlreadyExistsError,
     ArtifactError,
     BaseModelNotFoundError,
@@ -22,7 +24,7 @@ from mojo_toolbox.errors import (
 
 TASKS = [{"name": "recap", "description": "Sum up a meeting"}, {"name": "email", "description": "Write an email"}]
 QUICK = {"max_steps": 1, "load_in_4bit": False, "dtype": "float32", "warmup_steps": 0, "lora_r": 2}
-KEY = {"product": "mojodex", "task": "routing", "model_id": "tiny.Router"}
+KEY = {"product": "mojodex", "task": "routing", "model_id": "tiny-router"}
 
 
 def conversation(request="sum it up", task="recap"):
@@ -221,13 +223,13 @@ def test_a_base_model_that_is_nowhere_is_named(hub):
         hub.train(base_model="/no/such/folder", train_data=[conversation()], **KEY)
 
 
-def test_nothing_to_deploy_is_said(hub, tmp_path):
-    with pytest.raises(NotFoundError, match="No completed training job of product 'ghost'"):
+def test_nothing_to_deploy_is_said(hub, trained):
+    with pytest.raises(NotFoundError, match="No completed training job of ghost/routing/x"):
         hub.deploy(product="ghost", task="routing", model_id="x")
     with pytest.raises(NotFoundError, match="no-such-job"):
         hub.deploy(**KEY, job="no-such-job")
     with pytest.raises(NotFoundError, match=r"encoder takes the name of a training job.* 'no-such-job'"):
-        hub.deploy(**KEY, base_model="org/any", encoder="no-such-job")
+        hub.deploy(**KEY, job=trained, encoder="no-such-job")
     with pytest.raises(NotFoundError, match="s3://"):
         hub.deploy(**KEY, model_data="s3://no-such-bucket/model.tar.gz")
 
@@ -288,3 +290,170 @@ def test_two_hubs_may_deploy_the_same_base_at_once(hub, tiny_base):
         assert endpoint.name != other.name
     for name in names:
         hub.delete(product="p", task="chat", model_id=name)
+
+
+# -------------------------------------------------------------------------------------------- what is looked at first
+
+
+@pytest.fixture
+def half_right(tmp_path):
+    """A file whose second line cannot be used: who complains of it has begun to prepare it."""
+    path = tmp_path / "half-right.jsonl"
+    path.write_text(json.dumps(conversation()) + "\nno JSON\n")
+    return path
+
+
+AWS = {"cloud_service": "aws", "region_name": "us-east-1", "role": "r"}
+
+
+@pytest.mark.parametrize(
+    ("setting", "change", "error", "words"),
+    [
+        ({"region_name": None}, {}, ConfigurationError, "No AWS region"),
+        ({"region_name": "mars-north-1"}, {}, ConfigurationError, "mars-north-1"),
+        ({"role": None}, {}, ConfigurationError, "execution role"),
+        ({"role": "my role"}, {}, ConfigurationError, "role='my role'"),
+        ({"role": "arn:aws:iam::1:role/x"}, {}, ConfigurationError, "neither a role's name nor its ARN"),
+        ({"bucket": "s3://my-bucket/x"}, {}, ConfigurationError, "Give the name alone: my-bucket"),
+        ({"bucket": "My_Bucket"}, {}, ConfigurationError, "no name of an S3 bucket"),
+        ({}, {}, AccessDeniedError, "no usable AWS credentials"),
+        ({"bucket": "my-bucket", "role": "arn:aws:iam::111122223333:role/x"}, {}, AccessDeniedError, "no usable AWS"),
+        ({}, {"request_overrides": {"CreateTrainingJob": {"Vpc": {}}}}, ConfigurationError, "Vpc"),
+        ({}, {"max_runtime_seconds": 0}, ConfigurationError, "MaxRuntimeInSeconds"),
+        ({}, {"volume_size_gb": "big"}, ConfigurationError, "VolumeSizeInGB"),
+        ({}, {"base_model": "./nowhere"}, BaseModelNotFoundError, "no such folder"),
+        ({}, {"base_model": "s3://"}, ConfigurationError, "'s3://' is not an S3 URI"),
+        ({}, {"validation_data": "nowhere.jsonl"}, DataError, "nowhere.jsonl: no such file"),
+        ({}, {"validation_data": []}, DataError, "nothing to train on"),
+        ({}, {"validation_data": "s3://bucket"}, ConfigurationError, "names a bucket, not a file"),
+        ({}, {"train_data": "s3://bucket/folder/"}, ConfigurationError, "names a folder, not a file"),
+        ({}, {"train_data": "s3://bucket"}, ConfigurationError, "Add the file's name: s3://bucket/FILE"),
+        ({}, {"train_data": None}, DataError, "NoneType"),
+    ],
+)
+def test_train_looks_at_what_is_cheap_before_it_prepares_data(tmp_path, half_right, setting, change, error, words):
+    hub = Hub(**{**AWS, "home": tmp_path, **setting})
+    with pytest.raises(error, match=re.escape(words)):
+        hub.train(**{"base_model": "some/model", "train_data": half_right, **KEY, **change})
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "words"),
+    [
+        ({"resume": "nobody"}, NotFoundError, "no training job 'nobody'"),
+        (
+            {"validation_data": "s3://no-such-bucket/dev.jsonl"},
+            NotFoundError,
+            "no object s3://no-such-bucket/dev.jsonl",
+        ),
+    ],
+)
+def test_train_asks_the_cloud_before_it_prepares_data(hub, half_right, tiny_base, change, error, words):
+    with pytest.raises(error, match=re.escape(words)):
+        hub.train(base_model=tiny_base, train_data=half_right, **KEY, **change)
+
+
+def test_a_taken_job_name_is_said_before_data_is_prepared(hub, trained, half_right, tiny_base):
+    with pytest.raises(AlreadyExistsError, match=trained.name):
+        hub.train(base_model=tiny_base, train_data=half_right, job_name=trained.name, **KEY)
+
+
+def test_data_is_read_before_a_base_model_is_looked_up(hub, half_right):
+    with pytest.raises(DataError, match=r"half-right\.jsonl:2"):
+        hub.train(base_model="nobody/has-this", train_data=half_right, **KEY)
+
+
+def test_a_stream_of_conversations_loses_none_to_the_early_look(tmp_path, tiny_base):
+    hub = Hub(cloud_service="local", home=tmp_path)
+    options = {"base_model": tiny_base, "dry_run": True, **KEY}
+    listed = [conversation(f"sum {number}") for number in range(3)]
+    (whole,) = hub.train(train_data=listed, **options)
+    (streamed,) = hub.train(train_data=iter(listed), **options)
+    digests = [request.parameters["HyperParameters"]["dataset_sha256"] for request in (whole, streamed)]
+    assert digests[0] == digests[1]
+
+
+@pytest.mark.parametrize(
+    ("setting", "change", "error", "words"),
+    [
+        ({"region_name": None}, {}, ConfigurationError, "No AWS region"),
+        ({"region_name": "mars-north-1"}, {}, ConfigurationError, "mars-north-1"),
+        ({"role": None}, {}, ConfigurationError, "execution role"),
+        ({"bucket": "a bucket"}, {}, ConfigurationError, "bucket='a bucket'"),
+        ({}, {}, AccessDeniedError, "no usable AWS credentials"),
+        ({}, {"instance_type": "ml.inf2.xlarge"}, ConfigurationError, "Neuron"),
+        ({}, {"instance_count": 0}, ConfigurationError, "InitialInstanceCount"),
+        ({}, {"environment": {"A": 1}}, ConfigurationError, "Environment"),
+        ({}, {"request_overrides": {"CreateModel": {"Vpc": {}}}}, ConfigurationError, "Vpc"),
+        ({}, {"job": "a", "model_data": "s3://b/c"}, ConfigurationError, "either model_data or job"),
+        ({}, {"model_data": "s3://bucket"}, ConfigurationError, "names a bucket, not a file"),
+        ({}, {"model_data": "/tmp/model.tar.gz"}, ConfigurationError, "is not an S3 URI"),
+        ({}, {"base_model": "/no/folder"}, BaseModelNotFoundError, "no such folder"),
+        ({}, {"base_model": "a/b", "encoder": "job"}, ConfigurationError, "encoder stands beside a trained model"),
+    ],
+)
+def test_deploy_looks_at_what_is_cheap_first(tmp_path, setting, change, error, words):
+    with pytest.raises(error, match=re.escape(words)):
+        Hub(**{**AWS, "home": tmp_path, **setting}).deploy(**KEY, **change)
+
+
+# ------------------------------------------------------------------------------------------------------------ names
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"stage": "Dev_1!"}, "would be called 'mojodex--routing--tiny-router--dev-1---"),
+        ({"stage": "Dev_1!"}, "such as 'dev-1', or agree to that name with allow_hashed_names=True."),
+        ({"product": "Mojodex"}, "product 'Mojodex' does not fit into AWS's names"),
+        ({"task": "route_it"}, "such as 'route-it'"),
+        ({"model_id": "tiny.Router"}, "such as 'tiny-router'"),
+        ({"model_id": "\u65e5\u672c"}, "single dashes, or agree"),
+        ({"product": "a--b"}, "such as 'a-b'"),
+        ({"product": "p" * 60}, "and AWS takes 63"),
+    ],
+)
+def test_a_new_name_that_needs_a_hash_is_refused(tmp_path, tiny_base, change, words):
+    hub = Hub(cloud_service="local", home=tmp_path)
+    with pytest.raises(InvalidNameError, match=re.escape(words)):
+        hub.deploy(**{**KEY, **change}, base_model=tiny_base, dry_run=True)
+    if "stage" not in change:
+        with pytest.raises(InvalidNameError, match=re.escape(words)):
+            hub.train(**{**KEY, **change}, base_model=tiny_base, train_data=[conversation()], dry_run=True)
+    assert not (tmp_path / "local_cloud").exists()
+
+
+def test_a_hashed_name_is_said_even_where_nobody_can_be_asked(tmp_path):
+    with pytest.raises(InvalidNameError, match="Dev_1!"):
+        Hub(**AWS, home=tmp_path).deploy(**KEY, stage="Dev_1!", base_model="a/b")
+
+
+def test_an_endpoint_with_a_hash_in_its_name_stays_reachable(hub, tiny_base, local_home):
+    names = {"product": "Acme Inc.", "task": "chat", "model_id": "tiny.Chat", "stage": "Dev_1!"}
+    with pytest.raises(InvalidNameError, match="Acme Inc"):
+        hub.deploy(**names, base_model=tiny_base)
+    agreed = Hub(cloud_service="local", home=local_home, allow_hashed_names=True)
+    agreed.deploy(**names, base_model=tiny_base).wait(progress=False)
+    model = AWSModel(**names, cloud_service="local", home=local_home)
+    assert "---" in model.name
+    assert model.predict([{"role": "user", "content": "hello"}], max_tokens=1).usage.completion_tokens <= 1
+    hub.deploy(**names, base_model=tiny_base).wait(progress=False)  # an update: agreed to before
+    assert hub.delete(**names).removed
+
+
+def test_names_come_from_the_project_where_they_are_left_out(tmp_path, monkeypatch, tiny_base):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mojo.toml").write_text('product = "acme"\ntask = "routing"\nmodel_id = "mine"\nstage = "prod"\n')
+    hub = Hub(cloud_service="local", home=tmp_path)
+    (request,) = hub.train(base_model=tiny_base, train_data=[conversation()], dry_run=True)
+    assert request.parameters["TrainingJobName"].startswith("acme--routing--mine--")
+    assert json.loads(request.parameters["HyperParameters"]["prompt_version"])
+    assert hub.deploy(base_model=tiny_base, dry_run=True)[-1].parameters["EndpointName"] == "acme--routing--mine--prod"
+    assert hub.endpoint(model_id="other").name == "acme--routing--other--prod"
+    assert AWSModel(cloud_service="local", home=tmp_path).name == "acme--routing--mine--prod"
+    assert AWSModel(stage="dev", cloud_service="local", home=tmp_path).name == "acme--routing--mine--dev"
+    monkeypatch.setenv("MOJO_STAGE", "test")
+    assert AWSModel(cloud_service="local", home=tmp_path).name == "acme--routing--mine--test"
+    (tmp_path / "mojo.toml").unlink()
+    with pytest.raises(ConfigurationError, match="Missing: product=…, task=…, model_id=…"):
+        AWSModel(cloud_service="local")

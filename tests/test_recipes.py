@@ -15,7 +15,7 @@ TASKS = [
     {"name": "book_table", "description": "book a table for dinner"},
     {"name": "get_weather", "description": "the weather forecast"},
 ]
-KEY = {"product": "mojodex", "task": "routing", "model_id": "tiny.Encoder"}
+KEY = {"product": "mojodex", "task": "routing", "model_id": "tiny-encoder"}
 CONVERSATION = {
     "tasks": TASKS,
     "messages": [
@@ -105,3 +105,20 @@ def test_what_is_given_beside_a_recipe_wins():
 def test_what_does_not_fit_is_refused_before_anything_is_sent(changes, error, words):
     with pytest.raises(error, match=words.replace(".", r"\.").replace("(", r"\(")):
         dry_run(**changes)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "instance_type", "hours"),
+    [
+        ("router", "ml.g5.2xlarge", 24),
+        ("encoder-router", "ml.c7i.2xlarge", 6),
+        ("encoder-router-small", "ml.c7i.xlarge", 6),
+    ],
+)
+def test_a_recipe_brings_the_instance_and_the_limit_that_fit_it(recipe, instance_type, hours):
+    parameters = dry_run(recipe=recipe).parameters
+    assert parameters["ResourceConfig"]["InstanceType"] == instance_type
+    assert parameters["StoppingCondition"]["MaxRuntimeInSeconds"] == hours * 3600
+    given = dry_run(recipe=recipe, instance_type="ml.m5.xlarge", max_runtime_seconds=60).parameters
+    assert given["ResourceConfig"]["InstanceType"] == "ml.m5.xlarge"
+    assert given["StoppingCondition"]["MaxRuntimeInSeconds"] == 60

@@ -6,10 +6,10 @@ import pytest
 from pydantic import ValidationError
 
 from mojo_toolbox.errors import ConfigurationError
-from mojo_toolbox.settings import load_settings
+from mojo_toolbox.settings import load_settings, require_names
 
 VARIABLES = ["CLOUD_SERVICE", "REGION_NAME", "ROLE", "BUCKET", "HOME", "HF_TOKEN", "HF_TOKEN_SECRET_ARN"]
-VARIABLES += ["OPENAI_BASE_URL", "OPENAI_API_KEY"]
+VARIABLES += ["OPENAI_BASE_URL", "OPENAI_API_KEY", "PRODUCT", "TASK", "MODEL_ID", "STAGE"]
 PLAIN_NAMES = ["ROLE_NAME", "SAGEMAKER_ROLE", "HF_TOKEN", "OPENAI_BASE_URL", "OPENAI_API_KEY"]
 
 
@@ -145,3 +145,84 @@ def test_a_misspelt_variable_is_refused(name, meant, place, tmp_path, monkeypatc
 def test_other_variables_are_left_alone(name, monkeypatch):
     monkeypatch.setenv(name, "x")
     load_settings()
+
+
+# ------------------------------------------------------------------------------------------------ the project file
+
+
+def test_the_project_file_is_found_upwards_and_beaten_by_environment_and_argument(tmp_path, monkeypatch):
+    (tmp_path / "mojo.toml").write_text('product = "acme"\ntask = "routing"\nrole = "of-project"\nstage = "prod"\n')
+    below = tmp_path / "a" / "b"
+    below.mkdir(parents=True)
+    monkeypatch.chdir(below)
+    settings = load_settings()
+    assert (settings.product, settings.task, settings.role, settings.stage) == ("acme", "routing", "of-project", "prod")
+    assert settings.model_id is None
+    (below / ".env").write_text("MOJO_PRODUCT=from-dotenv\n")
+    assert load_settings().product == "from-dotenv"
+    monkeypatch.setenv("MOJO_PRODUCT", "from-environment")
+    monkeypatch.setenv("SAGEMAKER_ROLE", "from-environment")
+    assert (load_settings().product, load_settings().role) == ("from-environment", "from-environment")
+    assert load_settings(product="given", role="given").product == "given"
+    assert load_settings(role="given").role == "given"
+
+
+def test_the_nearest_project_file_alone_counts(tmp_path, monkeypatch):
+    (tmp_path / "mojo.toml").write_text('product = "outer"\ntask = "routing"\n')
+    (tmp_path / "inner").mkdir()
+    (tmp_path / "inner" / "mojo.toml").write_text('product = "inner"\n')
+    monkeypatch.chdir(tmp_path / "inner")
+    assert (load_settings().product, load_settings().task) == ("inner", None)
+
+
+def test_a_home_in_the_project_file_is_below_its_folder(tmp_path, monkeypatch):
+    (tmp_path / "mojo.toml").write_text('home = "state"\n')
+    (tmp_path / "a").mkdir()
+    monkeypatch.chdir(tmp_path / "a")
+    assert load_settings().home == tmp_path / "state"
+    (tmp_path / "mojo.toml").write_text('home = "~/state"\n')
+    assert load_settings().home == Path.home() / "state"
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "words"),
+    [
+        ('# a comment\nprodukt = "acme"\n', 2, "no setting 'produkt'. Did you mean 'product'?"),
+        ('product = "acme"\n\nregion = "eu-west-1"\n', 3, "Did you mean 'region_name'?"),
+        ('cloud = "local"\n', 1, "Did you mean 'cloud_service'?"),
+        ('colour = "blue"\n', 1, "Known: 'product', 'task', 'model_id', 'stage',"),
+        ('product = "acme"\n[tool]\nx = 1\n', 2, "no setting 'tool'"),
+        ('product = "acme"\ncloud_service = "azure"\n', 2, "'cloud_service': Input should be 'aws' or 'local'."),
+        ('product = "acme"\ntask = 3\n', 2, "'task': Input should be a valid string."),
+        ('product = "acme"\nhf_token = "hf_secret"\n', 2, "'hf_token' is a secret"),
+        ('review_database = "postgresql://u:secret@h/n"\n', 1, "Set MOJO_REVIEW_DATABASE."),
+        ("product = acme\n", 1, "not TOML: Invalid value."),
+        ('product = "a"\nproduct = "b"\n', 2, "not TOML: Cannot overwrite a value."),
+    ],
+)
+def test_a_wrong_key_or_value_in_the_project_file_is_refused_with_its_line(tmp_path, text, line, words):
+    path = tmp_path / "mojo.toml"
+    path.write_text(text)
+    with pytest.raises(ConfigurationError) as caught:
+        load_settings()
+    assert str(caught.value).startswith(f"{path}:{line}: ")
+    assert words in str(caught.value)
+    assert "secret@" not in str(caught.value)
+    assert "hf_secret" not in str(caught.value)
+
+
+def test_a_wrong_project_file_is_refused_whatever_beats_it(tmp_path, monkeypatch):
+    (tmp_path / "mojo.toml").write_text('cloud_service = "azure"\n')
+    monkeypatch.setenv("MOJO_CLOUD_SERVICE", "local")
+    with pytest.raises(ConfigurationError, match=r"mojo\.toml:1"):
+        load_settings()
+
+
+def test_names_come_from_arguments_else_from_settings(monkeypatch):
+    monkeypatch.setenv("MOJO_PRODUCT", "acme")
+    monkeypatch.setenv("MOJO_TASK", "routing")
+    names = require_names(load_settings(), product=None, task="chat")
+    assert names == {"product": "acme", "task": "chat"}
+    with pytest.raises(ConfigurationError, match=r"Missing: model_id=…\. Give it, set MOJO_MODEL_ID"):
+        require_names(load_settings(), product=None, model_id=None)
+    assert require_names(load_settings(), product="") == {"product": ""}

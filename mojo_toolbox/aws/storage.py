@@ -3,26 +3,59 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from mojo_toolbox.aws.session import Session, connection_failure, refusal
-from mojo_toolbox.errors import AWSError, ConfigurationError, NotFoundError
+from mojo_toolbox.errors import AccessDeniedError, AWSError, ConfigurationError, NotFoundError
+
+_BUCKET_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+# Buckets from before 2018 may have these names; none can be made any more.
+_OLD_BUCKET_NAME = re.compile(r"[a-zA-Z0-9._-]{3,255}")
 
 
 def split_uri(uri: str) -> tuple[str, str]:
-    """Return (bucket, key) of an `s3://` URI.
+    """Return (bucket, key) of an `s3://` URI; the key may be empty or end with a slash.
 
     Raises:
         ConfigurationError: it is none.
     """
     scheme, _, rest = uri.partition("://")
     bucket, _, key = rest.partition("/")
-    if scheme != "s3" or not bucket:
+    if scheme != "s3" or not _OLD_BUCKET_NAME.fullmatch(bucket):
         raise ConfigurationError(f"{uri!r} is not an S3 URI such as s3://bucket/folder/file.")
     return bucket, key
+
+
+def split_file_uri(uri: str) -> tuple[str, str]:
+    """Return (bucket, key) of the `s3://` URI of one object.
+
+    Raises:
+        ConfigurationError: it is none, or names a bucket or a folder only.
+    """
+    bucket, key = split_uri(uri)
+    if not key or key.endswith("/"):
+        what = "a folder" if key else "a bucket"
+        raise ConfigurationError(f"{uri!r} names {what}, not a file. Add the file's name: {uri.rstrip('/')}/FILE")
+    return bucket, key
+
+
+def require_bucket_name(name: str) -> str:
+    """Return `name` if S3 takes it for a bucket.
+
+    Raises:
+        ConfigurationError: it does not; a URI in place of a name is the usual reason.
+    """
+    if not _BUCKET_NAME.fullmatch(name):
+        bucket = name.removeprefix("s3://").partition("/")[0]
+        hint = f"Give the name alone: {bucket}" if _BUCKET_NAME.fullmatch(bucket) else "An example: my-bucket"
+        raise ConfigurationError(
+            f"bucket={name!r} is no name of an S3 bucket: 3 to 63 lower-case letters, digits, dots and dashes. {hint}"
+        )
+    return name
 
 
 def file_sha256(path: Path) -> str:
@@ -41,6 +74,39 @@ class Storage:
     def uri(self, key: str) -> str:
         """Return the `s3://` URI of a key."""
         return f"s3://{self.bucket}/{key}"
+
+    def require_usable(self) -> None:
+        """Refuse a bucket that is there and lets nobody in; one that is missing is made when it is needed.
+
+        Raises:
+            AWSError: or one of its kinds, such as the bucket of somebody else.
+        """
+        try:
+            self._session.call("s3", "head_bucket", Bucket=self.bucket)
+        except NotFoundError:
+            return
+        except AccessDeniedError as error:
+            if not error.request_id:
+                raise  # not S3's answer: there are no credentials to ask with
+            raise AccessDeniedError(
+                f"The bucket {self.bucket!r} cannot be used: it is somebody else's, or s3:ListBucket is not allowed. "
+                "Name another with bucket=….",
+                code=error.code,
+                operation=error.operation,
+                request_id=error.request_id,
+            ) from error
+
+    def require_object(self, uri: str) -> None:
+        """Refuse the URI of an object (of any bucket) that is not there.
+
+        Raises:
+            NotFoundError: there is no such object.
+        """
+        bucket, key = split_file_uri(uri)
+        try:
+            self._session.call("s3", "head_object", Bucket=bucket, Key=key)
+        except NotFoundError as error:
+            raise NotFoundError(f"There is no object {uri}.", code=error.code, operation=error.operation) from error
 
     def ensure_bucket(self) -> None:
         """Create the bucket when it is missing: private, as S3's defaults make it."""
@@ -89,7 +155,7 @@ class Storage:
         Raises:
             NotFoundError: there is no such object.
         """
-        bucket, key = split_uri(uri)
+        bucket, key = split_file_uri(uri)
         with _translated("s3:download_file", uri):
             self._session.client("s3").download_file(bucket, key, str(target))
 

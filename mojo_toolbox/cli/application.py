@@ -18,6 +18,7 @@ from mojo_toolbox.cli import (
     data_starter,
     deploy,
     evaluate,
+    init,
     local,
     logs,
     ls,
@@ -28,8 +29,9 @@ from mojo_toolbox.cli import (
     rm,
     train,
 )
-from mojo_toolbox.cli.appearance import PlainCommand, PlainGroup, examples
+from mojo_toolbox.cli.appearance import PlainGroup, examples
 from mojo_toolbox.cli.endings import MojoGroup, show_library_log
+from mojo_toolbox.cli.wording import SpokenCommand
 
 application = typer.Typer(
     name="mojo",
@@ -78,6 +80,7 @@ _local = _group(application, "local", "Start, stop and use the local cloud on th
 
 # Where each command hangs, its name, what it runs, and the examples that end its help.
 _COMMANDS: tuple[tuple[typer.Typer, str, Callable[..., None], str], ...] = (
+    (application, "init", init.init, init.EXAMPLES),
     (application, "train", train.train, train.EXAMPLES),
     (application, "deploy", deploy.deploy, deploy.EXAMPLES),
     (application, "predict", predict.predict, predict.EXAMPLES),
@@ -96,6 +99,6 @@ _COMMANDS: tuple[tuple[typer.Typer, str, Callable[..., None], str], ...] = (
     *((_review, name, command, review.EXAMPLES[name]) for name, command in review.COMMANDS.items()),
     *((_local, name, command, local.EXAMPLES[name]) for name, command in local.COMMANDS.items()),
 )
-application.command("quickstart", cls=PlainCommand)(quickstart.quickstart)
+application.command("quickstart", cls=SpokenCommand)(quickstart.quickstart)
 for _parent, _name, _command, _examples in _COMMANDS:
-    _parent.command(_name, cls=PlainCommand, epilog=examples(_examples))(_command)
+    _parent.command(_name, cls=SpokenCommand, epilog=examples(_examples))(_command)

@@ -8,6 +8,7 @@ import typer
 
 from mojo_toolbox.cli.endings import UsageError, goes_on
 from mojo_toolbox.cli.options import (
+    AllowHashedNames,
     AsJson,
     Bucket,
     Cloud,
@@ -28,6 +29,7 @@ from mojo_toolbox.cli.options import (
     open_hub,
     pairs,
     require_consent,
+    require_model,
 )
 from mojo_toolbox.cli.output import data, data_as_json, note, print_requests
 
@@ -44,10 +46,10 @@ mojo deploy --cloud local --product mojodex --task chat --model-id plain \\
 
 def deploy(
     *,
-    product: Product,
-    task: TaskName,
-    model_id: ModelId,
-    stage: Stage = "dev",
+    product: Product = None,
+    task: TaskName = None,
+    model_id: ModelId = None,
+    stage: Stage = None,
     job: Annotated[
         str | None,
         typer.Option(
@@ -72,8 +74,14 @@ def deploy(
         ),
     ] = None,
     instance_type: Annotated[
-        str, typer.Option(help="SageMaker's; the local cloud uses this machine.", metavar="TYPE")
-    ] = "ml.g5.xlarge",
+        str | None,
+        typer.Option(
+            help="SageMaker's; unset: ml.c7i.xlarge for an encoder, ml.g5.xlarge for a language model. The local cloud uses "
+            "this machine.",
+            metavar="TYPE",
+            show_default=False,
+        ),
+    ] = None,
     instance_count: Annotated[int, typer.Option(min=1, help="Instances that answer.", metavar="N")] = 1,
     environment: Annotated[
         list[str] | None,
@@ -87,6 +95,7 @@ def deploy(
     region_name: Region = None,
     role: Role = None,
     bucket: Bucket = None,
+    allow_hashed_names: AllowHashedNames = None,
     wait: Wait = True,
     dry_run: DryRun = False,
     yes: Yes = False,
@@ -98,7 +107,9 @@ def deploy(
     """
     if job is not None and model_data is not None:
         raise UsageError("Give either --job or --model-data: they name the same thing.")
-    names = {"product": product, "task": task, "model_id": model_id, "stage": stage}
+    names = {"product": product, "task": task, "model_id": model_id}
+    require_model(**names)
+    names["stage"] = stage
     options: dict[str, Any] = {
         **names,
         "instance_type": instance_type,
@@ -111,14 +122,13 @@ def deploy(
         "environment": pairs(environment, option="--environment"),
         "request_overrides": json_file(request_overrides, option="--request-overrides"),
     }
-    hub = open_hub(cloud_service, region_name, role=role, bucket=bucket)
+    hub = open_hub(cloud_service, region_name, role=role, bucket=bucket, allow_hashed_names=allow_hashed_names)
     if dry_run:
         print_requests(hub.deploy(dry_run=True, **options), as_json=as_json)
         return
     if not is_local(cloud_service):
-        require_consent(
-            f"An endpoint on {instance_count} x {instance_type} is billed by AWS until it is removed.", yes=yes
-        )
+        where = instance_type or _default_instance_types()
+        require_consent(f"An endpoint on {instance_count} x {where} is billed by AWS until it is removed.", yes=yes)
     endpoint = hub.deploy(**options)
     place = {"cloud": cloud_service, "region_name": region_name}
     started = f"Endpoint {endpoint.name} is on its way."
@@ -135,3 +145,10 @@ def deploy(
         data(endpoint.name)
     if wait:
         note(f"Ask it: {command('predict', **names, **place)} --message '…' --tasks tasks.json")
+
+
+def _default_instance_types() -> str:
+    """Name them all: the model's kind is known once its artifact is read, which is too late to ask."""
+    from mojo_toolbox.routing.recipes import SERVING_INSTANCE_TYPES as DEFAULTS
+
+    return f"{DEFAULTS['encoder']} (an encoder) or {DEFAULTS['language_model']} (a language model)"

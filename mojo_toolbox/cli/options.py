@@ -12,6 +12,7 @@ import typer
 
 from mojo_toolbox.cli.endings import UsageError
 from mojo_toolbox.cli.output import note
+from mojo_toolbox.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from mojo_toolbox.hub import Hub
@@ -61,12 +62,52 @@ Bucket = Annotated[
         show_default=False,
     ),
 ]
-Product = Annotated[str, typer.Option(help="The application.", metavar="NAME", rich_help_panel=_MODEL)]
-TaskName = Annotated[
-    str, typer.Option("--task", help="What the model is for, such as routing.", metavar="NAME", rich_help_panel=_MODEL)
+Product = Annotated[
+    str | None,
+    typer.Option(
+        help="The application. Unset: MOJO_PRODUCT, else mojo.toml's.",
+        metavar="NAME",
+        rich_help_panel=_MODEL,
+        show_default=False,
+    ),
 ]
-ModelId = Annotated[str, typer.Option(help="The fine-tuned model's name.", metavar="NAME", rich_help_panel=_MODEL)]
-Stage = Annotated[str, typer.Option(help="dev, prod or another.", metavar="NAME", rich_help_panel=_MODEL)]
+TaskName = Annotated[
+    str | None,
+    typer.Option(
+        "--task",
+        help="What the model is for, such as routing. Unset: MOJO_TASK, else mojo.toml's.",
+        metavar="NAME",
+        rich_help_panel=_MODEL,
+        show_default=False,
+    ),
+]
+ModelId = Annotated[
+    str | None,
+    typer.Option(
+        help="The fine-tuned model's name. Unset: MOJO_MODEL_ID, else mojo.toml's.",
+        metavar="NAME",
+        rich_help_panel=_MODEL,
+        show_default=False,
+    ),
+]
+Stage = Annotated[
+    str | None,
+    typer.Option(
+        help="dev, prod or another. Unset: MOJO_STAGE, else mojo.toml's, else dev.",
+        metavar="NAME",
+        rich_help_panel=_MODEL,
+        show_default=False,
+    ),
+]
+AllowHashedNames = Annotated[
+    bool | None,
+    typer.Option(
+        "--allow-hashed-names",
+        help="Agree to names that end with a hash, where AWS does not take the given ones.",
+        rich_help_panel=_MODEL,
+        show_default=False,
+    ),
+]
 ImageUri = Annotated[
     str | None, typer.Option(help="Another container image than the pinned one.", metavar="URI", show_default=False)
 ]
@@ -110,6 +151,21 @@ def is_local(cloud: Literal["aws", "local"] | None) -> bool:
     from mojo_toolbox.settings import load_settings
 
     return load_settings(cloud_service=cloud).cloud_service == "local"
+
+
+def require_model(**names: str | None) -> dict[str, str]:
+    """Return product, task and model_id as the options, the environment or the project file name them.
+
+    Raises:
+        UsageError: none of these names one of them.
+    """
+    from mojo_toolbox.settings import load_settings, require_names
+
+    settings = load_settings()
+    try:
+        return require_names(settings, **names)
+    except ConfigurationError as error:
+        raise UsageError(str(error)) from None
 
 
 def require_consent(question: str, *, yes: bool) -> None:

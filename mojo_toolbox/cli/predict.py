@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mojo_toolbox.cli.endings import UsageError
-from mojo_toolbox.cli.options import AsJson, Cloud, ModelId, Product, Region, Stage, TaskName
+from mojo_toolbox.cli.options import AsJson, Cloud, ModelId, Product, Region, Stage, TaskName, require_model
 from mojo_toolbox.cli.output import data, data_as_json, note
 
 if TYPE_CHECKING:
@@ -24,16 +24,16 @@ mojo predict --cloud local --product mojodex --task routing \\
     --model-id router --message 'sum up my meeting' --tasks tasks.json
 mojo predict ... conversation.json --tasks tasks.json --previous meeting_recap --json
 mojo predict ... conversation.json --tasks tasks.json --abstain-below 0.83
-echo '{"messages": [{"role": "user", "content": "hi"}]}' | mojo predict ...
+echo '{"messages": [{"role": "user", "content": "hi"}]}' | mojo predict ... --chat
 """
 
 
 def predict(
     *,
-    product: Product,
-    task: TaskName,
-    model_id: ModelId,
-    stage: Stage = "dev",
+    product: Product = None,
+    task: TaskName = None,
+    model_id: ModelId = None,
+    stage: Stage = None,
     file: Annotated[
         str | None,
         typer.Argument(
@@ -70,13 +70,14 @@ def predict(
             show_default=False,
         ),
     ] = None,
+    chat: Annotated[bool, typer.Option("--chat", help="Ask for a chat reply: needs no tasks, and lists none.")] = False,
     max_tokens: Annotated[int, typer.Option(min=1, help="Longest chat reply, in tokens.", metavar="N")] = 128,
     temperature: Annotated[float, typer.Option(min=0, help="Of a chat reply.", metavar="T")] = 0.0,
     cloud_service: Cloud = None,
     region_name: Region = None,
     as_json: AsJson = False,
 ) -> None:
-    """Ask a deployed model: with tasks, which of them is in charge now; without, for a chat reply.
+    """Ask a deployed model: with tasks, which of them is in charge now; with --chat, for a chat reply.
 
     Prints the task's name (or none), or the reply. With --json also probabilities, latency and tokens.
 
@@ -84,19 +85,24 @@ def predict(
     """
     if previous is not None and previous.strip().lower() != _NO_TASK and message is not None:
         raise UsageError("--previous is the decision at an earlier user turn: give the conversation as a file.")
+    names = require_model(product=product, task=task, model_id=model_id)
+    routing = {"--tasks": tasks, "--previous": previous, "--abstain-below": abstain_below}
+    for option in (option for option, value in routing.items() if chat and value is not None):
+        raise UsageError(f"{option} belongs to routing, and --chat asks for a chat reply: leave one of them out.")
     messages, listed = _question(file, message)
     if tasks is not None:
         listed = _tasks(tasks)
-    for option, value in (("--previous", previous), ("--abstain-below", abstain_below)):
-        if value is not None and listed is None:
-            raise UsageError(f"{option} belongs to routing: give --tasks too.")
+    if chat:
+        listed = None
+    elif listed is None:
+        raise UsageError(
+            'There are no tasks to choose from: give --tasks FILE, or "tasks" in the document. For a chat reply: --chat'
+        )
 
     from mojo_toolbox.model import AWSModel
 
     model = AWSModel(
-        product=product,
-        task=task,
-        model_id=model_id,
+        **names,
         stage=stage,
         cloud_service=cloud_service,
         region_name=region_name,

@@ -1,7 +1,8 @@
 """How what writes conversations is spelt on the command line.
 
 openai:MODEL                          a model of any OpenAI-compatible server
-endpoint:PRODUCT/TASK/MODEL_ID/STAGE  a deployed model; /STAGE may be left out (dev)
+endpoint:PRODUCT/TASK/MODEL_ID/STAGE  a deployed model; /STAGE may be left out (MOJO_STAGE, else dev)
+endpoint                              the model that MOJO_PRODUCT, … or mojo.toml name
 local:FOLDER or local:HUB_ID          a model in this process
 replay:FILE                           recorded answers; replay alone: those that come along
 """
@@ -37,7 +38,7 @@ def provider(name: str, reached: Reached, *, option: str = "--provider") -> Prov
     Raises:
         UsageError: a name that is none of those above.
     """
-    kind, _, rest = name.partition(":")
+    kind, colon, rest = name.partition(":")
     if name == "replay" or (kind == "replay" and rest):
         from mojo_toolbox.generation.example import EXAMPLE_ANSWERS
         from mojo_toolbox.generation.replay import ReplayProvider
@@ -47,14 +48,14 @@ def provider(name: str, reached: Reached, *, option: str = "--provider") -> Prov
         from mojo_toolbox.generation.openai_provider import OpenAIProvider
 
         return OpenAIProvider(rest, base_url=reached.base_url, timeout=reached.timeout)
-    if kind == "endpoint" and rest:
+    if kind == "endpoint" and bool(colon) == bool(rest):
         from mojo_toolbox.cli.router_names import deployed_model
         from mojo_toolbox.generation.endpoint_provider import EndpointProvider
 
-        model = deployed_model(
+        model, called = deployed_model(
             rest, option=option, cloud_service=reached.cloud_service, region_name=reached.region_name
         )
-        return EndpointProvider(model, name=rest)
+        return EndpointProvider(model, name=called)
     if kind == "local" and rest:
         from mojo_toolbox.generation.local_provider import LocalProvider
 

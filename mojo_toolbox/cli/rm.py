@@ -7,7 +7,20 @@ from typing import Annotated, Any
 import typer
 
 from mojo_toolbox.cli.endings import UsageError
-from mojo_toolbox.cli.options import AsJson, Cloud, Region, Yes, command, open_hub, require_consent
+from mojo_toolbox.cli.options import (
+    AsJson,
+    Cloud,
+    ModelId,
+    Product,
+    Region,
+    Stage,
+    TaskName,
+    Yes,
+    command,
+    open_hub,
+    require_consent,
+    require_model,
+)
 from mojo_toolbox.cli.output import data, data_as_json, note
 from mojo_toolbox.errors import MojoError, NotFoundError
 
@@ -20,14 +33,10 @@ mojo rm --job mojodex--routing--router--20260131-235959-ab12
 
 def rm(
     *,
-    product: Annotated[str | None, typer.Option(help="The application.", metavar="NAME", show_default=False)] = None,
-    task: Annotated[
-        str | None, typer.Option(help="What the model is for, such as routing.", metavar="NAME", show_default=False)
-    ] = None,
-    model_id: Annotated[
-        str | None, typer.Option(help="The fine-tuned model's name.", metavar="NAME", show_default=False)
-    ] = None,
-    stage: Annotated[str, typer.Option(help="dev, prod or another.", metavar="NAME")] = "dev",
+    product: Product = None,
+    task: TaskName = None,
+    model_id: ModelId = None,
+    stage: Stage = None,
     job: Annotated[
         str | None,
         typer.Option(
@@ -44,17 +53,13 @@ def rm(
     Training jobs and what lies in S3 stay, so the model can be deployed again. Asks first, on every cloud.
     """
     names = {"product": product, "task": task, "model_id": model_id}
-    given = {name: value for name, value in names.items() if value is not None}
     if job is not None:
-        if given:
-            raise UsageError("Give either --job, or --product, --task and --model-id.")
+        if any(value is not None for value in (*names.values(), stage)):
+            raise UsageError("Give either --job, or --product, --task, --model-id and --stage.")
         _stop(job, cloud_service, region_name, yes=yes, as_json=as_json)
         return
-    if len(given) < len(names):
-        missing = ", ".join(f"--{name.replace('_', '-')}" for name in names if name not in given)
-        raise UsageError(f"Missing: {missing}.")
     hub = open_hub(cloud_service, region_name)
-    endpoint = hub.endpoint(**given, stage=stage)
+    endpoint = hub.endpoint(**require_model(**names), stage=stage)
     require_consent(f"This removes the endpoint {endpoint.name} with its configurations and models.", yes=yes)
     deletion = endpoint.delete()
     if as_json:

@@ -1,8 +1,9 @@
 """How routers are spelt on the command line.
 
 tfidf                                 a baseline
-endpoint:PRODUCT/TASK/MODEL_ID/STAGE  a deployed router; /STAGE may be left out (dev)
-chat:PRODUCT/TASK/MODEL_ID/STAGE      a deployed model, asked in free text with each prompt
+endpoint:PRODUCT/TASK/MODEL_ID/STAGE  a deployed router; /STAGE may be left out (MOJO_STAGE, else dev)
+endpoint                              the router that MOJO_PRODUCT, … or mojo.toml name
+chat:PRODUCT/TASK/MODEL_ID/STAGE      a deployed model, asked in free text with each prompt; chat alone as above
 openai:MODEL                          a model of any OpenAI-compatible server, with each prompt
 python:FILE.py:FUNCTION               a function (messages, tasks, previous) -> name or None; also python:MODULE:FUNCTION
 """
@@ -17,12 +18,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from mojo_toolbox.cli.endings import UsageError
+from mojo_toolbox.cli.options import require_model
 
 if TYPE_CHECKING:
     from mojo_toolbox.model import AWSModel
 
 _KINDS = ("endpoint", "chat", "openai", "python")
+# These may stand alone: settings name their model then.
+_OF_THE_PROJECT = ("endpoint", "chat")
 _KEY_PARTS = 3
+_DEFAULT_STAGE = "dev"
 
 
 @dataclass(frozen=True)
@@ -55,7 +60,7 @@ def _routers(name: str, asked: Asked) -> list[Any]:
     if name in BASELINES:
         return [baseline(name)]
     kind, colon, rest = name.partition(":")
-    if not colon or kind not in _KINDS or not rest:
+    if kind not in _KINDS or (bool(colon) != bool(rest)) or not (rest or kind in _OF_THE_PROJECT):
         raise UsageError(
             f"--routers: there is no router {name!r}. Baselines: {', '.join(BASELINES)}; or endpoint:PRODUCT/TASK/MODEL_ID, "
             "chat:PRODUCT/TASK/MODEL_ID, openai:MODEL, python:FILE.py:FUNCTION."
@@ -63,7 +68,8 @@ def _routers(name: str, asked: Asked) -> list[Any]:
     if kind == "endpoint":
         from mojo_toolbox.evaluation.routers.question import EndpointRouter
 
-        return [EndpointRouter(_model(rest, asked), name=rest)]
+        model, called = _model(rest, asked)
+        return [EndpointRouter(model, name=called)]
     if kind == "python":
         from mojo_toolbox.evaluation.routers.question import FunctionRouter
 
@@ -82,40 +88,41 @@ def _prompted(kind: str, rest: str, asked: Asked) -> list[Any]:
     prompts = [load_prompt(prompt) for prompt in asked.prompts]
     model: Any
     if kind == "chat":
-        model = EndpointChat(_model(rest, asked), name=rest)
+        deployed, called = _model(rest, asked)
+        model = EndpointChat(deployed, name=called)
     else:
         model = OpenAIChat(rest, base_url=asked.base_url, timeout=asked.timeout)
     return [PromptedRouter(model, prompt, structured=asked.structured) for prompt in prompts]
 
 
-def _model(key: str, asked: Asked) -> AWSModel:
+def _model(key: str, asked: Asked) -> tuple[AWSModel, str]:
     return deployed_model(key, option="--routers", cloud_service=asked.cloud_service, region_name=asked.region_name)
 
 
 def deployed_model(
     key: str, *, option: str, cloud_service: Literal["aws", "local"] | None, region_name: str | None
-) -> AWSModel:
-    """Return the model of PRODUCT/TASK/MODEL_ID or PRODUCT/TASK/MODEL_ID/STAGE.
+) -> tuple[AWSModel, str]:
+    """Return the model of PRODUCT/TASK/MODEL_ID or PRODUCT/TASK/MODEL_ID/STAGE, and the key that reports call it by.
+
+    Without a key it is the model that the environment or the project file names.
 
     Raises:
-        UsageError: `key`, which `option` gave, is neither.
+        UsageError: `key`, which `option` gave, is neither, or there is none and nothing names a model.
     """
     from mojo_toolbox.model import AWSModel
+    from mojo_toolbox.settings import load_settings
 
-    parts = key.split("/")
+    parts = key.split("/") if key else list(require_model(product=None, task=None, model_id=None).values())
+    stage = load_settings().stage
+    if len(parts) == _KEY_PARTS and stage != _DEFAULT_STAGE:
+        parts.append(stage)
+    called = "/".join(parts)
     if len(parts) == _KEY_PARTS:
-        parts.append("dev")
+        parts.append(_DEFAULT_STAGE)
     if len(parts) != _KEY_PARTS + 1 or not all(parts):
         raise UsageError(f"{option}: {key!r} is not PRODUCT/TASK/MODEL_ID or PRODUCT/TASK/MODEL_ID/STAGE.")
-    product, task, model_id, stage = parts
-    return AWSModel(
-        product=product,
-        task=task,
-        model_id=model_id,
-        stage=stage,
-        cloud_service=cloud_service,
-        region_name=region_name,
-    )
+    names = dict(zip(("product", "task", "model_id", "stage"), parts, strict=True))
+    return AWSModel(**names, cloud_service=cloud_service, region_name=region_name), called
 
 
 def _function(place: str) -> Callable[..., Any]:

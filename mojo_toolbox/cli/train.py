@@ -11,6 +11,7 @@ import typer
 
 from mojo_toolbox.cli.endings import UsageError, goes_on
 from mojo_toolbox.cli.options import (
+    AllowHashedNames,
     AsJson,
     Bucket,
     Cloud,
@@ -30,12 +31,15 @@ from mojo_toolbox.cli.options import (
     open_hub,
     pairs,
     require_consent,
+    require_model,
 )
 from mojo_toolbox.cli.output import data, data_as_json, note, print_requests
 
 if TYPE_CHECKING:
     from mojo_toolbox.aws.jobs import TrainingJob
     from mojo_toolbox.data.augmentation import Augmentation
+    from mojo_toolbox.data.task_pool import TaskPool
+    from mojo_toolbox.hub import Hub
 
 EXAMPLES = """
 mojo train --cloud local --recipe encoder-router \\
@@ -58,9 +62,9 @@ def train(
             "--train-data", "--data", help="JSON Lines of conversations: a path or s3:// URI.", metavar="FILE"
         ),
     ],
-    product: Product,
-    task: TaskName,
-    model_id: ModelId,
+    product: Product = None,
+    task: TaskName = None,
+    model_id: ModelId = None,
     recipe: Annotated[
         str,
         typer.Option(
@@ -137,8 +141,13 @@ def train(
         ),
     ] = None,
     instance_type: Annotated[
-        str, typer.Option(help="SageMaker's; the local cloud uses this machine.", metavar="TYPE")
-    ] = "ml.g5.2xlarge",
+        str | None,
+        typer.Option(
+            help="SageMaker's; unset: the recipe's, for encoders one without a GPU. The local cloud uses this machine.",
+            metavar="TYPE",
+            show_default=False,
+        ),
+    ] = None,
     instance_count: Annotated[
         int, typer.Option(min=1, help="Only 1: for more GPUs take a larger type.", metavar="N")
     ] = 1,
@@ -147,8 +156,14 @@ def train(
         typer.Option(help="Unset: made of the model's names and the time.", metavar="NAME", show_default=False),
     ] = None,
     max_runtime_seconds: Annotated[
-        int, typer.Option(min=1, help="The job is stopped after this time.", metavar="SECONDS")
-    ] = 24 * 3600,
+        int | None,
+        typer.Option(
+            min=1,
+            help="The job is stopped after this time; unset: the recipe's, 24 hours or for encoders 6.",
+            metavar="SECONDS",
+            show_default=False,
+        ),
+    ] = None,
     volume_size_gb: Annotated[int, typer.Option(min=1, help="Disk of an instance, in GB.", metavar="GB")] = 100,
     image_uri: ImageUri = None,
     request_overrides: RequestOverrides = None,
@@ -156,6 +171,7 @@ def train(
     region_name: Region = None,
     role: Role = None,
     bucket: Bucket = None,
+    allow_hashed_names: AllowHashedNames = None,
     wait: Wait = True,
     dry_run: DryRun = False,
     yes: Yes = False,
@@ -165,23 +181,26 @@ def train(
 
     Prints the job's name. On AWS the instance is billed while the job runs, so you are asked first.
     """
-    from mojo_toolbox.data.task_pool import read_pool
+    from mojo_toolbox.routing.recipes import find_recipe
 
-    if base_model is None and recipe == "plain":
+    chosen = find_recipe(recipe)
+    if base_model is None and chosen.base_model is None:
         raise UsageError("Give --base-model, or a --recipe that brings one, such as encoder-router.")
+    names = {"product": product, "task": task, "model_id": model_id}
+    require_model(**names)
+    for option, path in (("--pool", pool), ("--alternatives", alternatives)):
+        if path is not None and not path.exists():
+            raise UsageError(f"{option}: there is no file {path}.")
     options: dict[str, Any] = {
         "recipe": recipe,
         "base_model": base_model,
         "train_data": train_data,
         "validation_data": validation_data,
-        "product": product,
-        "task": task,
-        "model_id": model_id,
+        **names,
         "instance_type": instance_type,
         "instance_count": instance_count,
         "hyperparameters": _hyperparameters(hyperparameter),
         "augmentation": _augmentation(augmentation, as_it_stands=as_it_stands),
-        "pool": None if pool is alternatives is None else read_pool(pool, alternatives=alternatives),
         "copies": copies,
         "starter_conversations": starter_conversations,
         "resume": resume,
@@ -191,16 +210,19 @@ def train(
         "image_uri": image_uri,
         "request_overrides": json_file(request_overrides, option="--request-overrides"),
     }
-    hub = open_hub(cloud_service, region_name, role=role, bucket=bucket)
+    hub = open_hub(cloud_service, region_name, role=role, bucket=bucket, allow_hashed_names=allow_hashed_names)
+    if not (dry_run or is_local(cloud_service)):
+        hours = (chosen.max_runtime_seconds if max_runtime_seconds is None else max_runtime_seconds) / 3600
+        require_consent(
+            f"Training on {instance_count} x {instance_type or chosen.instance_type} is billed by AWS while it runs, "
+            f"{hours:g} h at most.",
+            yes=yes,
+        )
+    if pool is not None or alternatives is not None:
+        options["pool"] = _read_pool(pool, alternatives, None if dry_run else hub)
     if dry_run:
         print_requests(hub.train(dry_run=True, **options), as_json=as_json)
         return
-    if not is_local(cloud_service):
-        hours = max_runtime_seconds / 3600
-        require_consent(
-            f"Training on {instance_count} x {instance_type} is billed by AWS while it runs, {hours:g} h at most.",
-            yes=yes,
-        )
     job = hub.train(**options)
     place = {"cloud": cloud_service, "region_name": region_name}
     started = f"Training job {job.name} started."
@@ -213,8 +235,16 @@ def train(
         note(started)
     _print_job(job, as_json=as_json)
     if wait:
-        names = {"product": product, "task": task, "model_id": model_id}
         note(f"Deploy it: {command('deploy', **names, **place)}")
+
+
+def _read_pool(pool: Path | None, alternatives: Path | None, hub: Hub | None) -> TaskPool:
+    from mojo_toolbox.data.task_pool import read_pool
+
+    if hub is not None:
+        # A pool may be long: who lacks credentials need not wait for it.
+        hub.require_access()
+    return read_pool(pool, alternatives=alternatives)
 
 
 def _hyperparameters(given: list[str] | None) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -23,6 +24,7 @@ from mojo_toolbox.routing.training import training_example, training_examples, v
 DataSource = str | Path | Iterable[Conversation | Mapping[str, Any]]
 
 _ROUTING, _CHAT = "routing conversations", "chat examples"
+_NOTHING = "there is nothing to train on: no conversation with a labelled user turn."
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,33 @@ class _ChatExample(BaseModel):
     @classmethod
     def _nothing_dropped(cls, given: Any) -> Any:
         return without_loss(given, keys.CHAT_EXAMPLE)
+
+
+def require_readable(source: DataSource) -> None:
+    """Look at the first record of data that can be read again; a stream, which cannot, is left for later.
+
+    Raises:
+        DataError: no such file, nothing in it, or a first record that cannot be used.
+    """
+    if _is_stream(source):
+        return
+    found = False
+    for path, line, record in islice(_records(source), 1):
+        found = True
+        if isinstance(record, Conversation) or "tasks" in record:
+            parse_conversation(record, path=path, line=line)
+        else:
+            _chat_example(record, path=path, line=line)
+    if not found:
+        raise DataError(_NOTHING)
+
+
+def _is_stream(source: object) -> bool:
+    """Whether reading the first record would take it away from who reads next."""
+    if isinstance(source, str | Path):
+        path = Path(source)
+        return path.exists() and not path.is_file() and not path.is_dir()
+    return isinstance(source, Iterable) and not hasattr(source, "__len__")
 
 
 def prepare_training_data(
@@ -136,7 +165,7 @@ class _Preparation:
         if rows == 0:
             target.unlink()
             where = f"{self._source}: " if isinstance(self._source, str | Path) else ""
-            raise DataError(f"{where}there is nothing to train on: no conversation with a labelled user turn.")
+            raise DataError(f"{where}{_NOTHING}")
         return PreparedData(path=target, rows=rows, sha256=self._hash.hexdigest(), augmented=self._kind == _ROUTING)
 
     def _examples(self) -> Iterator[dict[str, Any]]:

@@ -1,18 +1,26 @@
-"""What the environment says: the only reader of environment variables and `.env`.
+"""What the environment and the project say: the only reader of environment variables, `.env` and `mojo.toml`.
 
-An argument beats the environment, the environment beats the default.
+An argument beats the environment, the environment beats `.env`, that beats the project file, and that the default.
 """
 
 from __future__ import annotations
 
 import difflib
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, DotEnvSettingsSource, EnvSettingsSource, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    DotEnvSettingsSource,
+    EnvSettingsSource,
+    InitSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 
 from mojo_toolbox.errors import ConfigurationError
+from mojo_toolbox.settings.project_file import FILE_NAME, find_project_file, read_project_file
 
 CloudService = Literal["aws", "local"]
 _PREFIX = "mojo_"
@@ -21,7 +29,7 @@ _ALIKE = 0.8
 
 
 class Settings(BaseSettings):
-    """Settings from `MOJO_…` variables, `.env`, and the plain names that other tools use."""
+    """Settings from `MOJO_…` variables, `.env`, the plain names that other tools use, and `mojo.toml`."""
 
     model_config = SettingsConfigDict(
         env_prefix="MOJO_",
@@ -34,6 +42,16 @@ class Settings(BaseSettings):
         populate_by_name=True,
     )
 
+    product: str | None = None
+    """The application that the model serves; with `task` and `model_id` it names the model."""
+    task: str | None = None
+    """What the model is for, such as "routing"."""
+    model_id: str | None = None
+    """The fine-tuned model's name."""
+    stage: str = "dev"
+    """Which endpoint of the model is meant: "dev", "prod" or another."""
+    allow_hashed_names: bool = False
+    """Whether a new endpoint may get a name that ends with a hash, because AWS does not take the given names."""
     cloud_service: CloudService = "aws"
     region_name: str | None = None
     """AWS region; when unset boto's own chain decides (AWS_DEFAULT_REGION, the profile)."""
@@ -63,6 +81,19 @@ class Settings(BaseSettings):
     def _in_the_home_folder(cls, home: Path) -> Path:
         # No shell expands what stands in `.env`.
         return home.expanduser()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - pydantic-settings passes it
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read the project file last: it says what neither an argument nor the environment does."""
+        project = InitSettingsSource(settings_cls, _project_values(settings_cls))
+        return init_settings, env_settings, dotenv_settings, project
 
 
 def load_settings(**overrides: object) -> Settings:
@@ -97,3 +128,38 @@ def _refuse_misspelt() -> None:
             raise ConfigurationError(
                 f"The variable {_PREFIX.upper()}{name.upper()} is not read. Did you mean {_PREFIX.upper()}{meant.upper()}?"
             )
+
+
+def require_names(settings: Settings, **given: str | None) -> dict[str, str]:
+    """Return the names that are `given` (such as `product`); one that is None comes from the settings.
+
+    Raises:
+        ConfigurationError: a name that is neither given nor set.
+    """
+    names = {name: getattr(settings, name) if value is None else value for name, value in given.items()}
+    missing = [name for name, value in names.items() if value is None]
+    if missing:
+        passed = ", ".join(f"{name}=…" for name in missing)
+        variables = ", ".join(f"MOJO_{name.upper()}" for name in missing)
+        raise ConfigurationError(
+            f"Missing: {passed}. Give it, set {variables}, or write it to {FILE_NAME} (mojo init)."
+        )
+    return names
+
+
+def _project_values(kind: type[BaseSettings]) -> dict[str, Any]:
+    """Return what the project file says, checked; nothing where there is none."""
+    try:
+        path = find_project_file(Path.cwd())
+    except FileNotFoundError:  # the folder that one worked in is gone
+        return {}
+    if path is None:
+        return {}
+    kinds = {name: field.annotation for name, field in kind.model_fields.items()}
+    secrets = [name for name, annotation in kinds.items() if "SecretStr" in str(annotation)]
+    allowed = {name: annotation for name, annotation in kinds.items() if name not in secrets}
+    values = read_project_file(path).checked(allowed, secrets=secrets)
+    if "home" in values:
+        # The file says it of its own folder, wherever below one works.
+        values["home"] = path.parent / Path(values["home"]).expanduser()
+    return values
