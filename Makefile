@@ -11,7 +11,9 @@ endif
 SHELL := /bin/bash
 VENV := .venv
 BIN := $(VENV)/bin
+# What the main job needs, and with it what developers and the tests do.
 STAMP := $(VENV)/.installed
+DEV_STAMP := $(VENV)/.installed-dev
 # The serving container's own server, in an environment of its own on top of VENV.
 SERVING := $(VENV)-serving
 SERVING_STAMP := $(SERVING).installed
@@ -27,7 +29,8 @@ export OMP_NUM_THREADS ?= 1
 
 help:
 	@echo 'make quickstart      install, train a router on this machine, deploy it, ask it'
-	@echo 'make test            everything that CI checks'
+	@echo 'make install         what the main job needs, into $(VENV); quickstart does it too'
+	@echo 'make test            everything that CI checks, after installing what only that needs'
 	@echo 'make quick           the same without what trains a real model, the docs and the wheel'
 	@echo 'make format          format the code and fix what the linter can'
 	@echo 'make docs            build the documentation into build/docs'
@@ -40,7 +43,11 @@ help:
 install: $(STAMP)
 
 $(STAMP): pyproject.toml constraints.txt scripts/install.sh
-	@scripts/install.sh '$(PYTHON)' $(VENV)
+	@scripts/install.sh '$(PYTHON)' $(VENV) local,review
+	@touch $@
+
+$(DEV_STAMP): $(STAMP)
+	@scripts/install.sh '$(PYTHON)' $(VENV) dev
 	@touch $@
 
 $(SERVING_STAMP): $(STAMP) scripts/serving_environment.sh
@@ -59,25 +66,25 @@ quick: lint
 	@echo '== tests, without the slow ones'
 	@$(PYTEST) -m 'not slow'
 
-lint: $(STAMP)
+lint: $(DEV_STAMP)
 	@echo '== format' && $(BIN)/ruff format --check .
 	@echo '== lint' && $(BIN)/ruff check .
 	@echo '== types' && $(BIN)/mypy
 
-format: $(STAMP)
+format: $(DEV_STAMP)
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-docs: $(STAMP)
+docs: $(DEV_STAMP)
 	@echo '== documentation'
 	@$(BIN)/sphinx-build -q -W --keep-going -n docs build/docs
 	@echo 'built: build/docs/index.html'
 
-wheel-test: $(STAMP)
+wheel-test: $(DEV_STAMP)
 	@echo '== wheel'
 	@scripts/wheel_test.sh $(BIN)/python
 
-sdk-test: $(STAMP)
+sdk-test: $(DEV_STAMP)
 	@echo '== SageMaker SDK'
 	@scripts/sdk_test.sh $(VENV) $(VENV)-sagemaker
 

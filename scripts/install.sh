@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Makes the environment of this checkout: install.sh PYTHON VENV
+# Makes the environment of this checkout, with some extras of pyproject.toml: install.sh PYTHON VENV EXTRAS
+# With the extra dev the tests of the review page get their browser, too.
 set -euo pipefail
-python=$1 venv=$2
+python=$1 venv=$2 extras=$3
 
 if [[ -z $python ]]; then
     echo "Python 3.11 or newer is needed, and there is $(python3 --version 2>&1 || echo none)." >&2
@@ -25,9 +26,13 @@ if ! "$venv/bin/python" -c '' 2>/dev/null; then
     rm -rf "$venv"
     "$python" -m venv "$venv"
 fi
-log=$venv/install.log
-echo "Installing into $venv with $("$venv/bin/python" --version): 2 to 10 minutes, torch is large. All of it: $log"
-if ! "$venv/bin/python" -m pip install --disable-pip-version-check -e '.[dev]' -c constraints.txt 2>&1 | tee "$log" | awk '
+log=$venv/install-${extras//,/-}.log
+duration="2 to 10 minutes, torch is large"
+if "$venv/bin/python" -c 'import importlib.util, sys; sys.exit(importlib.util.find_spec("torch") is None)'; then
+    duration="a minute or two"
+fi
+echo "Installing [$extras] into $venv with $("$venv/bin/python" --version): $duration. All of it: $log"
+if ! "$venv/bin/python" -m pip install --disable-pip-version-check -e ".[$extras]" -c constraints.txt 2>&1 | tee "$log" | awk '
     # The large ones by name, so that one sees it moving.
     /^ *Downloading .*\([0-9][0-9]+(\.[0-9]+)? MB\)$/ || /^ *Downloading .*GB\)$/ { print "  " $2, $3, $4; fflush() }
     /^Installing collected packages/ { print "  unpacking"; fflush() }'; then
@@ -36,6 +41,7 @@ if ! "$venv/bin/python" -m pip install --disable-pip-version-check -e '.[dev]' -
     exit 1
 fi
 
+[[ $extras == dev ]] || exit 0
 # The review page's tests drive a real browser; where there is none, they are skipped and say so.
 if ! command -v chromium chromium-browser google-chrome >/dev/null; then
     if [[ $(id -u) == 0 ]] && command -v apt-get >/dev/null; then

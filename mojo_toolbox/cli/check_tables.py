@@ -44,6 +44,9 @@ def print_report(report: CheckReport, *, show: int) -> None:
     )
     _errors(console, report, show)
     _warnings(console, report)
+    if not report.statistics.conversations:
+        _heading(console, "No line is a conversation: there is nothing to count.")
+        return
     _statistics(console, report.statistics)
     _duplicates(console, report.duplicates)
     if report.contamination is not None:
@@ -156,6 +159,9 @@ def _duplicates(console: Console, found: Duplicates) -> None:
 
 def _contamination(console: Console, found: Contamination) -> None:
     _heading(console, f"Contamination of {found.path}", style="red" if found.share else "")
+    if not found.conversations:
+        console.print("No line of it is a conversation: whether the files are apart is unknown.")
+        return
     console.print(
         f"{found.exact + found.near:,} of {found.conversations:,} test conversations ({found.share:.1%}) are in the training "
         f"file: {found.exact:,} with the same messages, {found.near:,} with similar ones."

@@ -34,11 +34,11 @@ from mojo_toolbox.cli.options import (
 from mojo_toolbox.cli.output import data, data_as_json, note, print_requests
 
 EXAMPLES = """
-mojo deploy --cloud local --product mojodex --task routing --model-id router
-mojo deploy --product mojodex --task routing --model-id router --stage prod \\
-    --instance-type ml.g5.xlarge --yes
-mojo deploy --cloud local --product mojodex --task routing --model-id router \\
-    --encoder JOB_OF_AN_ENCODER_ROUTER
+mojo deploy --cloud local \\
+    --product mojodex --task routing --model-id smollm2-router
+mojo deploy --product mojodex --task routing --model-id smollm2-router \\
+    --stage prod --instance-type ml.g5.xlarge --yes
+mojo deploy --cloud local --encoder JOB_OF_AN_ENCODER_ROUTER   # names from mojo.toml
 mojo deploy --cloud local --product mojodex --task chat --model-id plain \\
     --base-model HuggingFaceTB/SmolLM2-135M-Instruct
 """

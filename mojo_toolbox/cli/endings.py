@@ -103,12 +103,19 @@ def _report(error: BaseException) -> int:
     if isinstance(error, _ParsingError):
         return _report_parsing(error)
     if isinstance(error, MojoError | OSError):
-        _error(str(error))
+        _error(_what_happened(error))
         if any(sign in str(error) for sign in _NO_ACCOUNT):
             note("On this machine instead, without an account: --cloud local")
         return 2 if isinstance(error, UsageError) else 1
     _error(f"unexpected {type(error).__name__}: {error} (a fault of mojo itself; --debug shows where)")
     return 1
+
+
+def _what_happened(error: MojoError | OSError) -> str:
+    # Python's own text of an OSError begins with "[Errno 21]".
+    if isinstance(error, OSError) and error.strerror and error.filename:
+        return f"{error.filename}: {error.strerror}."
+    return str(error)
 
 
 def _report_parsing(error: Any) -> int:

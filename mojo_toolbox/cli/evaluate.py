@@ -24,7 +24,7 @@ _COUNT = "What to count"
 EXAMPLES = """
 mojo evaluate test.jsonl --routers stay,tfidf,encoder-previous
 mojo evaluate test.jsonl --cloud local --previous own --shuffles 4 \\
-    --routers tfidf,endpoint:mojodex/routing/router --output reports/router
+    --routers tfidf,endpoint:mojodex/routing/smollm2-router
 mojo evaluate test.jsonl --routers openai:gpt-4.1-mini --concurrency 8 \\
     --prompts zero-shot,few-shot,react
 mojo evaluate test.jsonl --base-url http://127.0.0.1:8000/v1 \\
@@ -43,7 +43,8 @@ def evaluate(
         typer.Option(
             "--routers",
             help="What to ask, separated by commas: always-none, stay, tfidf, encoder, encoder-previous; "
-            "endpoint:PRODUCT/TASK/MODEL_ID, with /STAGE if not dev; chat:(the same); openai:MODEL; python:FILE.py:FUNCTION.",
+            "endpoint:PRODUCT/TASK/MODEL_ID, with /STAGE if not dev, or endpoint alone for the one in mojo.toml; chat:(the same); "
+            "openai:MODEL; python:FILE.py:FUNCTION.",
             metavar="NAMES",
         ),
     ],

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from mojo_toolbox.aws.endpoints import Endpoint
 
 EXAMPLES = """
-mojo logs mojodex--routing--router--20260131-235959-ab12 --follow
-mojo logs --cloud local mojodex--routing--router--dev
+mojo logs mojodex--routing--smollm2-router--20260131-235959-ab12 --follow
+mojo logs --cloud local mojodex--routing--smollm2-router--dev
 """
 
 

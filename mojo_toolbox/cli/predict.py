@@ -21,8 +21,9 @@ _NO_TASK = "none"
 
 EXAMPLES = """
 mojo predict --cloud local --product mojodex --task routing \\
-    --model-id router --message 'sum up my meeting' --tasks tasks.json
-mojo predict ... conversation.json --tasks tasks.json --previous meeting_recap --json
+    --model-id smollm2-router --message 'help me sum up my meeting' \\
+    --tasks examples/data/test.jsonl
+mojo predict ... conversation.json --tasks tasks.json --previous meeting_recap
 mojo predict ... conversation.json --tasks tasks.json --abstain-below 0.83
 echo '{"messages": [{"role": "user", "content": "hi"}]}' | mojo predict ... --chat
 """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import random
 import time
@@ -15,14 +16,18 @@ from mojo_toolbox.cli.output import note
 from mojo_toolbox.data import POINTS, Conversation, read_conversations
 from mojo_toolbox.data.augmentation import Augmentation
 from mojo_toolbox.data.splits import labels_of, split
+from mojo_toolbox.errors import ConfigurationError
 from mojo_toolbox.progress import progress_bar
 from mojo_toolbox.shipped import example_data_dir
 
 if TYPE_CHECKING:
     from mojo_toolbox.evaluation import Interval, Report
 
+# Of the `local` extra: what serving, training and measuring import first.
+_PACKAGES = ("moto", "starlette", "uvicorn", "torch", "transformers", "peft", "sagemaker_training", "sklearn")
 _BASE_MODEL = "HuggingFaceTB/SmolLM2-135M-Instruct"
-_PRODUCT, _TASK, _MODEL_ID, _STAGE = "quickstart", "routing", "smollm2-router", "dev"
+# The names of README, docs and notebooks: what is left running is what their lines ask.
+_PRODUCT, _TASK, _MODEL_ID, _STAGE = "mojodex", "routing", "smollm2-router", "dev"
 # What fits ten minutes on two cores: 0.4 tokens a character, 360 tokens of training and 6 decisions a second.
 _TRAIN_CHARACTERS = 320_000
 _TEST_DECISIONS = 320
@@ -66,6 +71,7 @@ def quickstart(
 
     For example `mojo quickstart --data my-conversations.jsonl --json`.
     """
+    _require_packages()
     train, test = _load(data)
     result = _run(train, test)
     for when, report in (("before", result.before), ("after", result.after)):
@@ -78,6 +84,15 @@ def quickstart(
         print(json.dumps(_as_json(result), indent=2, ensure_ascii=False))
     else:
         _show(result)
+
+
+def _require_packages() -> None:
+    """Refuse an installation that would fail at the third of six steps."""
+    missing = [name for name in _PACKAGES if importlib.util.find_spec(name) is None]
+    if missing:
+        raise ConfigurationError(
+            f"The quickstart needs {missing[0]}. In the checkout: make quickstart, or pip install '.[local]'"
+        )
 
 
 def _load(data: Path | None) -> tuple[list[Conversation], list[Conversation]]:

@@ -14,7 +14,7 @@ from mojo_toolbox.cli.application import application
 _INTRODUCTION = """\
 # The command line
 
-`mojo` comes with `pip install 'mojo-toolbox[admin]'`; `python -m mojo_toolbox.cli` is the same. Data goes to standard
+`mojo` comes with `pip install '.[admin]'` in the checkout, and `make quickstart` installs it as `.venv/bin/mojo`; `python -m mojo_toolbox.cli` is the same. Data goes to standard
 output, progress and notes to standard error. `--debug`, anywhere on the line, shows the traceback of an error.
 
 | exit status | |

@@ -28,12 +28,13 @@ EXAMPLES = {
 mojo review import generated.jsonl
 mojo review import generated.jsonl --overlap 0.1 \\
     --predictions evaluation-generated/predictions.jsonl
-mojo review import generated.jsonl --router endpoint:mojodex/routing/router
+mojo review import generated.jsonl \\
+    --router endpoint:mojodex/routing/smollm2-router
 """,
     "serve": """
 mojo review serve
 mojo review serve --host 0.0.0.0 --port 8443 --lock-minutes 10
-mojo review serve --cloud local --router mojodex/routing/router
+mojo review serve --cloud local --router mojodex/routing/smollm2-router
 """,
     "invite": """
 mojo review invite Ann

@@ -25,9 +25,10 @@ from mojo_toolbox.cli.output import data, data_as_json, note
 from mojo_toolbox.errors import MojoError, NotFoundError
 
 EXAMPLES = """
-mojo rm --cloud local --product mojodex --task routing --model-id router --stage dev
-mojo rm --product mojodex --task routing --model-id router --stage prod --yes
-mojo rm --job mojodex--routing--router--20260131-235959-ab12
+mojo rm --cloud local --product mojodex --task routing \\
+    --model-id smollm2-router --stage dev
+mojo rm --stage prod --yes   # names from mojo.toml
+mojo rm --job mojodex--routing--smollm2-router--20260131-235959-ab12
 """
 
 

@@ -45,7 +45,8 @@ EXAMPLES = """
 mojo train --cloud local --recipe encoder-router \\
     --product mojodex --task routing --model-id encoder \\
     --train-data train.jsonl --validation-data dev.jsonl
-mojo train --cloud local --product mojodex --task routing --model-id router \\
+mojo train --cloud local \\
+    --product mojodex --task routing --model-id smollm2-router \\
     --base-model HuggingFaceTB/SmolLM2-135M-Instruct \\
     --train-data train.jsonl --validation-data dev.jsonl -H num_train_epochs=2
 mojo train ... --alternatives wordings.json -A withheld_task=0.2

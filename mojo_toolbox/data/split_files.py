@@ -17,6 +17,7 @@ from mojo_toolbox.data.likeness.conversation_index import require_packages
 from mojo_toolbox.data.splits import By, Division, Facts, divide, fit
 from mojo_toolbox.errors import DataError
 from mojo_toolbox.progress import Progress, reporting_to
+from mojo_toolbox.whole_files import require_writable
 
 
 @dataclass(frozen=True)
@@ -104,6 +105,8 @@ def _check_places(source: Path, train: Path, test: Path) -> None:
     if len(set(places)) < len(places):
         raise DataError(f"{source}, {train} and {test} must be three files.")
     require_file_on_disk(source)
+    for place in (train, test):
+        require_writable(place)
 
 
 def _facts(source: Path, report: Progress) -> tuple[Facts, array[int]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,9 @@ from mojo_toolbox.errors import EvaluationError
 from mojo_toolbox.evaluation.comparison import Comparison, against_runner_up
 from mojo_toolbox.evaluation.report import REPORT_FILE, SUMMARY_FILE, Report, render
 from mojo_toolbox.evaluation.routers.question import Router, RouterFunction, as_router
-from mojo_toolbox.evaluation.runner import evaluate
-from mojo_toolbox.evaluation.runs.source import Conversations
+from mojo_toolbox.evaluation.runner import evaluate, require_askable, run_of
+from mojo_toolbox.evaluation.runs.run_folder import require_free
+from mojo_toolbox.evaluation.runs.source import Conversations, Source
 from mojo_toolbox.model import Model
 from mojo_toolbox.whole_files import whole_file
 
@@ -51,14 +52,15 @@ def evaluate_all(
     if (Path(output) / REPORT_FILE).exists():
         raise EvaluationError(f"{output} holds the report of a single router. Give another output folder.")
     summary = Path(output) / SUMMARY_FILE
-    if options.get("overwrite"):
-        summary.unlink(missing_ok=True)
-    elif summary.exists() and not options.get("retry_errors"):
+    if summary.exists() and not (options.get("overwrite") or options.get("retry_errors")):
         raise EvaluationError(
             f"{output} holds a finished summary. Give another output folder, or overwrite it (overwrite=True, --overwrite)."
         )
     if not isinstance(conversations, str | Path):
         conversations = list(conversations)
+    _look_first(asked, folders, conversations, options)
+    if options.get("overwrite"):
+        summary.unlink(missing_ok=True)
     # Without a summary, what is finished in there was finished by a run that was killed later.
     reports = [
         evaluate(router, conversations, output=folder, reuse=True, **options)
@@ -66,6 +68,22 @@ def evaluate_all(
     ]
     write_summary(reports, Path(output), comparisons=against_runner_up(reports, folders))
     return reports
+
+
+def _look_first(
+    routers: Sequence[Router], folders: Sequence[Path], conversations: Conversations, options: Mapping[str, Any]
+) -> None:
+    """Refuse what would stop a later router, before the first one is asked (and paid) for hours."""
+    again = bool(options.get("overwrite"))
+    source = Source(conversations, limit=options.get("limit"))
+    source.look_at_first()
+    for router, folder in zip(routers, folders, strict=True):
+        require_askable(router, folder, again=again or bool(options.get("retry_errors")))
+    if not again and any(folder.exists() for folder in folders):
+        told = {"previous": options.get("previous", "labelled"), "seed": options.get("seed", 0)}
+        survey = source.survey()
+        for router, folder in zip(routers, folders, strict=True):
+            require_free(folder, run_of(router, survey, **told))
 
 
 def write_summary(reports: Sequence[Report], output: Path, *, comparisons: Sequence[Comparison] = ()) -> None:

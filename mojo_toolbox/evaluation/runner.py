@@ -24,12 +24,12 @@ from mojo_toolbox.evaluation.counting.figures import Cost, Data, PositionBias, S
 from mojo_toolbox.evaluation.counting.mistakes import with_conversations, worst
 from mojo_toolbox.evaluation.counting.position_bias import position_bias
 from mojo_toolbox.evaluation.counting.tally import Tally
-from mojo_toolbox.evaluation.report import Report
+from mojo_toolbox.evaluation.report import PREDICTIONS_FILE, Report
 from mojo_toolbox.evaluation.routers.question import Router, RouterFunction, as_router
 from mojo_toolbox.evaluation.runs.asking import Asking, Previous, ask_all
 from mojo_toolbox.evaluation.runs.journal import Journal
 from mojo_toolbox.evaluation.runs.predictions import Prediction, is_right
-from mojo_toolbox.evaluation.runs.run_folder import RunFolder, open_run
+from mojo_toolbox.evaluation.runs.run_folder import RunFolder, open_run, require_usable
 from mojo_toolbox.evaluation.runs.source import Conversations, Source, Survey
 from mojo_toolbox.model import Model
 from mojo_toolbox.progress import Progress, reporting_to
@@ -114,19 +114,15 @@ def evaluate(
     counting = _Counting(latency_limit_ms, price, resamples)
     _check(asking, counting, limit)
     asked = as_router(router, name=name)
+    if output is not None:
+        require_usable(Path(output))
     source = Source(conversations, limit=limit)
+    source.look_at_first()
+    require_askable(asked, output, again=overwrite or retry_errors)
     with reporting_to(progress, f"Ask {asked.name}") as shown:
         shown(text="reading")
         survey = source.survey()
-        run = {
-            "router": asked.name,
-            # A prompt's file may change under its name.
-            "fingerprint": getattr(asked, "fingerprint", None),
-            "source": getattr(asked, "source", None),
-            "previous": previous,
-            "data": survey.sha256,
-            "seed": seed,
-        }
+        run = run_of(asked, survey, previous=previous, seed=seed)
         with _folder(output, run, overwrite=overwrite, retry_errors=retry_errors, reuse=reuse) as (folder, journal):
             measurement = _Measurement(asked, source, survey, journal, asking, counting)
             seconds = measurement.ask(shown)
@@ -137,6 +133,31 @@ def evaluate(
                 report.save(folder.path)
                 folder.clear()
     return report
+
+
+def require_askable(router: Router, output: Path | str | None, *, again: bool) -> None:
+    """Refuse a router that says by itself that it cannot be asked, unless its answers are all there and not wanted `again`.
+
+    Raises:
+        MojoError: there is no such endpoint, no server, or there are no credentials.
+    """
+    finished = output is not None and not again and (Path(output) / PREDICTIONS_FILE).exists()
+    require_reachable = getattr(router, "require_reachable", None)
+    if require_reachable is not None and not finished:
+        require_reachable()
+
+
+def run_of(router: Router, survey: Survey, *, previous: Previous, seed: int) -> dict[str, object]:
+    """Return what makes a run this one."""
+    return {
+        "router": router.name,
+        # A prompt's file may change under its name.
+        "fingerprint": getattr(router, "fingerprint", None),
+        "source": getattr(router, "source", None),
+        "previous": previous,
+        "data": survey.sha256,
+        "seed": seed,
+    }
 
 
 def _check(asking: Asking, counting: _Counting, limit: int | None) -> None:

@@ -113,7 +113,7 @@ class Database:
         if there is not None and there not in known:
             raise ReviewDatabaseError(
                 f"{self.name} was written by a newer version of mojo-toolbox (database version {there}, this one knows up to "
-                f"{versions.get_current_head()}). Update: pip install -U mojo-toolbox"
+                f"{versions.get_current_head()}). Update the checkout, then: pip install '.[review]'"
             )
         return there != versions.get_current_head()
 

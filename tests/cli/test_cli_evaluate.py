@@ -126,7 +126,7 @@ def test_a_threshold_is_found_for_a_precision(with_test):
     assert json.loads(out_of_reach.stdout)["threshold"] is None
     wrong = with_test("report", "threshold", "out", "--precision", "95")
     assert wrong.returncode == 1
-    assert wrong.stderr.startswith("error: precision=95")
+    assert wrong.stderr.startswith("error: --precision 95")
     assert wrong.stderr.count("\n") == 1
 
 

@@ -63,7 +63,7 @@ def test_base_install_is_told_which_extra_the_command_line_needs(mojo):
     code = "import sys; sys.modules['typer'] = None\nfrom mojo_toolbox.cli import main\nmain()"
     done = run_python(code, mojo)
     assert done.returncode == 1
-    assert done.stderr == "error: the command line needs typer: pip install 'mojo-toolbox[admin]'\n"
+    assert done.stderr == "error: the command line needs typer. In the checkout: pip install '.[admin]'\n"
 
 
 @pytest.mark.parametrize("command", ["train", "deploy"])

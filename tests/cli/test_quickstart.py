@@ -44,7 +44,7 @@ def test_the_quickstart_trains_deploys_asks_and_leaves_the_endpoint_running(tiny
     assert 0 < sum(counts[0].values()) <= 20
     assert len(told["unseen_tasks"]) >= 2
     assert told["train_conversations"] > 0
-    key = {"product": "quickstart", "task": "routing", "model_id": "smollm2-router", "stage": "dev"}
+    key = {"product": "mojodex", "task": "routing", "model_id": "smollm2-router", "stage": "dev"}
     model = AWSModel(**key, cloud_service="local", home=local_home)
     assert model.name == told["endpoint"]
     tasks = [{"name": name} for name in NAMES]

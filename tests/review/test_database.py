@@ -116,7 +116,7 @@ def test_a_database_of_the_second_version_gets_room_for_reasons(url, tmp_path):
 def test_a_newer_database_is_refused_and_left_alone(url, newer):
     Database(url, migrations=newer).close()
     with pytest.raises(
-        ReviewDatabaseError, match=r"newer version of mojo-toolbox \(database version 9.*pip install -U"
+        ReviewDatabaseError, match=r"newer version of mojo-toolbox \(database version 9.*Update the checkout"
     ):
         ReviewStore.open(url)
     Database(url, migrations=newer).close()

@@ -35,6 +35,7 @@ from mojo_toolbox.evaluation.routers.chat_completions import (
     restriction,
     until,
 )
+from mojo_toolbox.evaluation.routers.question import require_endpoint
 from mojo_toolbox.model import Model
 from mojo_toolbox.settings import load_settings
 
@@ -71,6 +72,10 @@ class EndpointChat:
         """Ask `model`; `name` is for reports, the model's own when left out."""
         self._model = model
         self.name = model.name if name is None else name
+
+    def require_reachable(self) -> None:
+        """Raise when there is no such endpoint, or nobody may ask it; the model computes nothing."""
+        require_endpoint(self._model)
 
     def chat(
         self,
@@ -155,6 +160,23 @@ class OpenAIChat:
         self._learning = threading.Lock()
         self._left_out: frozenset[str] = frozenset()
         self._answered = False
+
+    def require_reachable(self) -> None:
+        """Raise when there is no server, or it refuses the key; the model is asked nothing.
+
+        Raises:
+            EvaluationError: as in `chat()`.
+        """
+        import openai
+
+        try:
+            self._client.with_options(max_retries=0).models.with_raw_response.list()
+        except openai.AuthenticationError as error:
+            raise refusal(error, {}, name=self.name, where=self._where, secret=self._key) from error
+        except (openai.APIStatusError, openai.APITimeoutError):
+            return  # somebody is there: not every server lists its models
+        except openai.APIConnectionError as error:
+            raise self._failure(error) from error
 
     def chat(
         self,

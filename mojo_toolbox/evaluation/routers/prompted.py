@@ -50,6 +50,12 @@ class PromptedRouter:
         self._prompt = prompt
         self._structured = structured
 
+    def require_reachable(self) -> None:
+        """Raise when the model says by itself that it cannot be asked."""
+        check = getattr(self._model, "require_reachable", None)
+        if check is not None:
+            check()
+
     def ask(self, question: Question) -> Answer:
         """Ask; what was written is kept where it is more than a name."""
         if self._prompt.reading == "actions":

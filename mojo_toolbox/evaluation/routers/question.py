@@ -10,8 +10,14 @@ from typing import Any, Protocol, runtime_checkable
 
 from mojo_toolbox.contract import Usage
 from mojo_toolbox.data.conversations import means_none
-from mojo_toolbox.errors import EvaluationError, InvalidAnswerError
-from mojo_toolbox.model import Model
+from mojo_toolbox.errors import (
+    EndpointNotReadyError,
+    EvaluationError,
+    InvalidAnswerError,
+    ModelError,
+    PredictionTimeoutError,
+)
+from mojo_toolbox.model import AWSModel, Model
 from mojo_toolbox.spelling import canonical
 
 # Of a distribution over a thousand tasks that was rounded on its way.
@@ -101,6 +107,10 @@ class EndpointRouter:
         self._model = model
         self.name = name or model.name
 
+    def require_reachable(self) -> None:
+        """Raise when there is no such endpoint, or nobody may ask it; the model computes nothing."""
+        require_endpoint(self._model)
+
     def ask(self, question: Question) -> Answer:
         """Ask once. The messages bear the earlier decisions."""
         try:
@@ -113,6 +123,21 @@ class EndpointRouter:
             probabilities=decision.probabilities,
             usage=decision.usage,
         )
+
+
+def require_endpoint(model: Model) -> None:
+    """Refuse an endpoint that is not there, by a request that its container refuses.
+
+    Raises:
+        PredictionError: or one of its kinds.
+        AWSError: credentials, or the permission to ask.
+    """
+    if not isinstance(model, AWSModel):
+        return  # what others make of such a request is theirs
+    try:
+        model._ask(b"{}")  # noqa: SLF001 - the same door, without a question
+    except (ModelError, EndpointNotReadyError, PredictionTimeoutError):
+        return  # it is there
 
 
 def _source_hash(function: object) -> str | None:

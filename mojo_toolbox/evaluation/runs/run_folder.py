@@ -24,7 +24,7 @@ from mojo_toolbox.evaluation.report import (
     SUMMARY_FILE,
 )
 from mojo_toolbox.evaluation.runs.journal import Journal
-from mojo_toolbox.whole_files import whole_file
+from mojo_toolbox.whole_files import require_writable_folder, whole_file
 
 _log = logging.getLogger(__name__)
 
@@ -51,6 +51,40 @@ class RunFolder:
         self.journal.remove()
 
 
+def require_usable(path: Path) -> None:
+    """Refuse a folder that cannot hold a run, whichever.
+
+    Raises:
+        EvaluationError: it is a file, holds a summary, or cannot be written to.
+    """
+    if path.exists() and not path.is_dir():
+        raise EvaluationError(f"{path} is a file; output is a folder.")
+    if (path / SUMMARY_FILE).exists():
+        raise EvaluationError(f"{path} holds a summary of several routers. Give another output folder.")
+    try:
+        require_writable_folder(path)
+    except OSError as error:
+        raise EvaluationError(f"{error.filename} {error.strerror}. Give another output folder.") from error
+
+
+def require_free(path: Path, run: Mapping[str, Any]) -> None:
+    """Refuse a folder with answers of another run than `run`, before anything is asked.
+
+    Raises:
+        EvaluationError: it holds another run, or another process writes into it.
+    """
+    require_usable(path)
+    if not (path / _RUN_FILE).exists():
+        return
+    answered = (path / PREDICTIONS_FILE).exists()
+    if (path / _JOURNAL_FILE).exists():
+        journal = Journal(path / _JOURNAL_FILE)
+        answered = answered or len(journal) > 0
+        journal.close()
+    if answered:
+        _claim(path, run, finished=False)
+
+
 @contextmanager
 def open_run(
     path: Path, run: Mapping[str, Any], *, overwrite: bool = False, retry_errors: bool = False, reuse: bool = False
@@ -60,10 +94,7 @@ def open_run(
     Raises:
         EvaluationError: it holds another run, or this one finished, or another process writes into it.
     """
-    if path.exists() and not path.is_dir():
-        raise EvaluationError(f"{path} is a file; output is a folder.")
-    if (path / SUMMARY_FILE).exists():
-        raise EvaluationError(f"{path} holds a summary of several routers. Give another output folder.")
+    require_usable(path)
     path.mkdir(parents=True, exist_ok=True)
     journal = Journal(path / _JOURNAL_FILE)
     try:

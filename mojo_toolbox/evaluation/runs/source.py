@@ -51,6 +51,14 @@ class Source:
         """Yield the conversations, from the first."""
         return islice(self._given if self.path is None else read_conversations(self.path), self._limit)
 
+    def look_at_first(self) -> None:
+        """Read the first conversation only: a file of another kind is said at once.
+
+        Raises:
+            DataError: there is no such file, or its first line is no conversation.
+        """
+        next(iter(self), None)
+
     def survey(self) -> Survey:
         """Read everything once: what cannot be read is said before a router is asked (and paid).
 
