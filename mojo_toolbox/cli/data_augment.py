@@ -17,6 +17,7 @@ from mojo_toolbox.data.content_hash import ContentHash
 from mojo_toolbox.data.jsonl import read_conversations, write_records
 from mojo_toolbox.data.task_pool import POOL_LIMIT, TaskPool, read_pool
 from mojo_toolbox.progress import progress_bar
+from mojo_toolbox.whole_files import require_writable
 
 if TYPE_CHECKING:
     from mojo_toolbox.data import Conversation
@@ -149,6 +150,7 @@ def augment_file(
 def _require_usable(file: Path, output: Path, *, reads_twice: bool) -> None:
     if output.is_dir():
         raise UsageError(f"--output: {output} is a folder; name a file.")
+    require_writable(output)
     if output.exists() and file.exists() and output.samefile(file):
         raise UsageError(f"--output: {output} is the file that is read; name another.")
     if reads_twice and file.exists() and not file.is_file() and not file.is_dir():

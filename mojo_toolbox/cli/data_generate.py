@@ -16,6 +16,7 @@ from mojo_toolbox.cli.provider_names import Reached, provider, router_judge
 
 if TYPE_CHECKING:
     from mojo_toolbox.generation.judging import Judge
+    from mojo_toolbox.generation.prices import TokenPrices
     from mojo_toolbox.generation.providers import Provider
     from mojo_toolbox.generation.runner import Outcome
     from mojo_toolbox.generation.task_file import TaskFile
@@ -204,11 +205,13 @@ def generate_file(
     if dry_run:
         _show_plan(what, prices, judged=_asks_for_judging(judge), as_json=as_json)
         return
+    _require_ready(what, output, record, prices, max_cost)
     reached = Reached(base_url, timeout, cloud_service, region_name)
+    # Who judges is looked at before a model is loaded that writes.
+    judges, judge_provider = _judges(judge, reached)
     writes = provider(provider_name, reached)
     if record is not None:
         writes = RecordingProvider(writes, record)
-    judges, judge_provider = _judges(judge, reached)
     outcome = generate(
         spec,
         output,
@@ -249,6 +252,22 @@ class _What:
     def options(self) -> dict[str, Any]:
         """Return it as `generate()` takes it."""
         return {name: value for name, value in vars(self).items() if name != "spec"}
+
+
+def _require_ready(what: _What, output: Path, record: Path | None, prices: TokenPrices, max_cost: float | None) -> None:
+    """Refuse what would only come out once a model is loaded."""
+    from mojo_toolbox.generation.plan import plan
+    from mojo_toolbox.generation.runner import writer_for
+    from mojo_toolbox.generation.templates import load_template
+    from mojo_toolbox.whole_files import require_writable
+
+    if max_cost is not None and not (prices.read or prices.written):
+        raise UsageError("--max-cost needs --price-per-million-input or --price-per-million-output.")
+    for path in (output, record):
+        if path is not None:
+            require_writable(path)
+    plan(0, what.spec, seed=what.seed, shares=what.shares, languages=what.languages)
+    writer_for([load_template(name) for name in what.templates], two_sided=what.two_sided)
 
 
 def _tasks(path: Path | None, provider_name: str) -> TaskFile:

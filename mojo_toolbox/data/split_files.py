@@ -106,7 +106,10 @@ def _check_places(source: Path, train: Path, test: Path) -> None:
         raise DataError(f"{source}, {train} and {test} must be three files.")
     require_file_on_disk(source)
     for place in (train, test):
-        require_writable(place)
+        try:
+            require_writable(place)
+        except OSError as error:
+            raise DataError(f"{error.strerror}.", path=error.filename) from error
 
 
 def _facts(source: Path, report: Progress) -> tuple[Facts, array[int]]:
