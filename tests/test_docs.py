@@ -302,3 +302,24 @@ def conversation(number):
         "tasks": [{"name": name, "description": name.replace("_", " ")} for name in listed],
         "messages": [{"role": "user", "content": text, "task": task} for text, task in turns],
     }
+
+
+def test_nobody_is_sent_to_an_index_that_has_not_got_the_library():
+    pages = [*PAGES, *(ROOT / "mojo_toolbox").rglob("*.py"), *(ROOT / "examples").glob("*.ipynb")]
+    told = {path.name: re.findall(r"pip install [^\n`]*", path.read_text(encoding="utf-8")) for path in pages}
+    assert any("pip install '.[local]'" in line for lines in told.values() for line in lines)
+    assert {name: lines for name, lines in told.items() if any("mojo-toolbox" in line for line in lines)} == {}
+
+
+def test_the_quickstart_leaves_the_endpoint_that_readme_docs_and_notebooks_ask():
+    from mojo_toolbox.cli import quickstart
+
+    left = {"product": quickstart._PRODUCT, "task": quickstart._TASK, "model_id": quickstart._MODEL_ID}
+    assert left == KEY
+    asking = [PAGES_BY_NAME[name] for name in ("README.md", "tutorial.md", "programmers-guide.md")]
+    for path in [*asking, *sorted((ROOT / "examples").glob("*.ipynb"))]:
+        text = path.read_text(encoding="utf-8").replace('\\"', '"')
+        names = re.findall(r'"?(product|task|model_id)"?(?:=|: )"([\w-]+)"', text)
+        named = [(name, value) for name, value in names if name != "task" or value in {"routing", "chat"}]
+        assert dict(named) == KEY, path.name
+        assert {value for name, value in named if name == "model_id"} == {KEY["model_id"]}, path.name
