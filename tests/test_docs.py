@@ -320,6 +320,7 @@ def test_the_quickstart_leaves_the_endpoint_that_readme_docs_and_notebooks_ask()
     for path in [*asking, *sorted((ROOT / "examples").glob("*.ipynb"))]:
         text = path.read_text(encoding="utf-8").replace('\\"', '"')
         names = re.findall(r'"?(product|task|model_id)"?(?:=|: )"([\w-]+)"', text)
-        named = [(name, value) for name, value in names if name != "task" or value in {"routing", "chat"}]
-        assert dict(named) == KEY, path.name
-        assert {value for name, value in named if name == "model_id"} == {KEY["model_id"]}, path.name
+        # A decision has a task too, and a notebook shows a model that nobody deployed.
+        assert {value for name, value in names if name == "product"} == {KEY["product"]}, path.name
+        assert {value for name, value in names if name == "model_id"} <= {KEY["model_id"], "not-deployed"}, path.name
+        assert ("task", KEY["task"]) in names, path.name

@@ -53,6 +53,9 @@ def test_an_encoder_router_is_trained_deployed_and_asked(local_home, tiny_encode
     ).wait(progress=False)
     assert 0 <= job.metrics["eval_decision_accuracy"] <= 1
 
+    _, config, *_ = hub.deploy(**KEY, dry_run=True)
+    assert config.parameters["ProductionVariants"][0]["InstanceType"] == "ml.c7i.xlarge"
+    assert "-cpu-" in hub.deploy(**KEY, dry_run=True)[0].parameters["PrimaryContainer"]["Image"]
     hub.deploy(**KEY).wait(progress=False)
     model = AWSModel(**KEY, cloud_service="local", home=local_home)
     decision = model.predict([{"role": "user", "content": "a table"}], tasks=TASKS)

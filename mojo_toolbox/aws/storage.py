@@ -14,7 +14,7 @@ from mojo_toolbox.errors import AccessDeniedError, AWSError, ConfigurationError,
 
 _BUCKET_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 # Buckets from before 2018 may have these names; none can be made any more.
-_OLD_BUCKET_NAME = re.compile(r"[a-zA-Z0-9._-]{3,255}")
+_OLD_BUCKET_NAME = re.compile(r"[a-zA-Z0-9._-]{1,255}")
 
 
 def split_uri(uri: str) -> tuple[str, str]:

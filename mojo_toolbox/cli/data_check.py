@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -11,6 +11,10 @@ from mojo_toolbox.cli.endings import UsageError
 from mojo_toolbox.cli.options import AsJson
 from mojo_toolbox.cli.output import data_as_json, note
 from mojo_toolbox.data.likeness.near_duplicates import SIMILAR
+from mojo_toolbox.errors import DataError
+
+if TYPE_CHECKING:
+    from mojo_toolbox.data.checks import CheckReport
 
 _LIMITS = "Exit with 1 when there are more than"
 
@@ -112,8 +116,24 @@ def check_file(
     else:
         from mojo_toolbox.cli.check_tables import print_report
 
+        _require_json_lines(report)
         print_report(report, show=show)
     for sentence in exceeded:
         note(typer.style("error:", fg=typer.colors.RED) + f" {sentence}")
     if exceeded:
         raise typer.Exit(1)
+
+
+def _require_json_lines(report: CheckReport) -> None:
+    """Refuse a file of another kind: to say it of each of its lines is of no use to a reader."""
+    counts = {report.path: report.statistics.conversations}
+    if report.contamination is not None:
+        counts[report.contamination.path] = report.contamination.conversations
+    for path, conversations in counts.items():
+        errors = [problem for problem in report.problems if problem.severity == "error" and problem.path == path]
+        if errors and not conversations and {problem.kind for problem in errors} == {"line"}:
+            raise DataError(
+                f"no line is a JSON object, so this is no JSON Lines file. Line {errors[0].line}: {errors[0].message} "
+                "For other formats: mojo data import.",
+                path=path,
+            )

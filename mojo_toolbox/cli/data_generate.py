@@ -13,6 +13,7 @@ from mojo_toolbox.cli.endings import Interrupted, UsageError
 from mojo_toolbox.cli.options import ASKING, AsJson, BaseUrl, Cloud, Region, pairs
 from mojo_toolbox.cli.output import data, data_as_json, note
 from mojo_toolbox.cli.provider_names import Reached, provider, router_judge
+from mojo_toolbox.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from mojo_toolbox.generation.judging import Judge
@@ -262,7 +263,9 @@ def _require_ready(what: _What, output: Path, record: Path | None, prices: Token
     from mojo_toolbox.whole_files import require_writable
 
     if max_cost is not None and not (prices.read or prices.written):
-        raise UsageError("--max-cost needs --price-per-million-input or --price-per-million-output.")
+        raise ConfigurationError(
+            "--max-cost needs prices: give --price-per-million-input, --price-per-million-output, or both."
+        )
     for path in (output, record):
         if path is not None:
             require_writable(path)

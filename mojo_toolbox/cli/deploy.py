@@ -38,7 +38,7 @@ mojo deploy --cloud local \\
     --product mojodex --task routing --model-id smollm2-router
 mojo deploy --product mojodex --task routing --model-id smollm2-router \\
     --stage prod --instance-type ml.g5.xlarge --yes
-mojo deploy --cloud local --encoder JOB_OF_AN_ENCODER_ROUTER   # names from mojo.toml
+mojo deploy --cloud local --encoder JOB_OF_AN_ENCODER_ROUTER
 mojo deploy --cloud local --product mojodex --task chat --model-id plain \\
     --base-model HuggingFaceTB/SmolLM2-135M-Instruct
 """

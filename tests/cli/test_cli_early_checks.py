@@ -97,7 +97,7 @@ def test_a_place_that_takes_no_file_is_said_before_anything_is_read_or_loaded(fo
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("--max-cost", "1"), "--max-cost needs --price-per-million-input"),
+        (("--max-cost", "1"), "--max-cost needs prices: give --price-per-million-input"),
         (("--template", "nowhere.md"), "nowhere.md"),
         (("--scenario-shares", "swich=1"), "swich"),
         (("--judge", "nobody:x"), "nobody:x"),

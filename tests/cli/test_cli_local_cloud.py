@@ -50,13 +50,16 @@ def test_predict_takes_a_conversation_with_its_tasks(source, local, endpoint):
     assert decision["usage"]["prompt_tokens"] > 0
 
 
-def test_predict_without_tasks_gives_a_chat_reply(local, endpoint):
+def test_predict_gives_a_chat_reply_to_who_asks_for_one(local, endpoint):
     question = json.dumps({"messages": [{"role": "user", "content": "hi"}]})
-    assert "content" in local.json("predict", *NAMES, "--max-tokens", "2", "-", text=question)
+    assert "content" in local.json("predict", *NAMES, "--chat", "--max-tokens", "2", "-", text=question)
+    done = local("predict", *NAMES, "-", text=question)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "For a chat reply: --chat" in done.stderr
 
 
 def test_predict_on_a_stage_that_nobody_deployed_says_so(local):
-    done = local("predict", *NAMES, "--stage", "prod", "-m", "hi")
+    done = local("predict", *NAMES, "--stage", "prod", "--chat", "-m", "hi")
     assert done.returncode == 1
     assert done.stderr.startswith("error: There is no endpoint 'acme--routing--tiny--prod'")
 

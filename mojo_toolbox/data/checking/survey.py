@@ -23,8 +23,6 @@ from mojo_toolbox.progress import Progress
 from mojo_toolbox.spelling import on_one_line
 
 _LONGEST_TEXT = 200
-# Lines after which a file of another kind is known as one, however long it is.
-_TELLING = 1000
 
 
 @dataclass(frozen=True)
@@ -61,29 +59,12 @@ class Survey:
         self._ids, self._labels = array("Q"), array("Q")
 
     def read(self, report: Progress) -> None:
-        """Read the file, then look at it as a whole.
-
-        Raises:
-            DataError: it is no JSON Lines file: nothing on its lines, or on the first so many, is a JSON object.
-        """
-        taken = 0
-        for taken, line in enumerate(read_lines(self.path, report=report), start=1):
+        """Read the file, then look at it as a whole."""
+        for line in read_lines(self.path, report=report):
             self._take(line)
-            if taken == _TELLING:
-                self._require_objects(taken)
-        self._require_objects(taken)
         self._note_repetitions()
         for kind, message in self._doubts.doubts(dict(self._statistics.points)):
             self.problems.add_warning(kind, message)
-
-    def _require_objects(self, taken: int) -> None:
-        if self.problems.counts["error"]["line"] == taken:
-            first = self.problems.kept[0]
-            raise DataError(
-                f"no line is a JSON object, so this is no JSON Lines file. Line {first.line}: {first.message} For other "
-                "formats: mojo data import.",
-                path=self.path,
-            )
 
     def _take(self, line: RawLine) -> None:
         try:
