@@ -88,7 +88,7 @@ sdk-test: $(DEV_STAMP)
 	@echo '== SageMaker SDK'
 	@scripts/sdk_test.sh $(VENV) $(VENV)-sagemaker
 
-container-test: $(STAMP)
+container-test: $(DEV_STAMP)
 	@echo '== containers'
 	@scripts/container_test.sh $(VENV) $(VENV)-container
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from tiny_base import save_tiny_base
 
+_ROOT = Path(__file__).parents[1]
 _SETTINGS = ("AWS_", "MOJO_", "OPENAI_", "SAGEMAKER_", "SM_")
 _PLAIN_NAMES = ("ROLE_NAME", "HF_TOKEN")
 # What is said to the tests themselves, such as a database to use.
@@ -23,6 +24,7 @@ def pytest_configure() -> None:
             del os.environ[name]
     os.environ["AWS_CONFIG_FILE"] = os.environ["AWS_SHARED_CREDENTIALS_FILE"] = os.devnull
     os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
+    _forget_project_file()
     # What a job's or an endpoint's computation needs most on a busy machine is not to be split in two.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     # A local cloud that a test starts ends with this process, also when that is killed.
@@ -36,6 +38,19 @@ def pytest_configure() -> None:
 
 def _interrupt(number: int, frame: object) -> None:
     raise KeyboardInterrupt(f"signal {number}")
+
+
+def _forget_project_file() -> None:
+    """Read no `mojo.toml` of the checkout or above it, such as the one that the README has people write."""
+    from mojo_toolbox import settings
+
+    find = settings.find_project_file
+
+    def find_of_tests(folder: Path) -> Path | None:
+        path = find(folder)
+        return None if path is None or _ROOT.is_relative_to(path.parent) else path
+
+    settings.find_project_file = find_of_tests
 
 
 @pytest.fixture(scope="session", autouse=True)

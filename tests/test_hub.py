@@ -457,3 +457,14 @@ def test_names_come_from_the_project_where_they_are_left_out(tmp_path, monkeypat
     (tmp_path / "mojo.toml").unlink()
     with pytest.raises(ConfigurationError, match="Missing: product=…, task=…, model_id=…"):
         AWSModel(cloud_service="local")
+
+
+def test_access_is_looked_at_without_changing_anything(hub, tmp_path):
+    before = hub._session.call("s3", "list_buckets")["Buckets"]
+    hub.require_access()
+    assert hub._session.call("s3", "list_buckets")["Buckets"] == before
+    for wrong, words in (({"role": None}, "execution role"), ({"bucket": "a b"}, "no name of an S3 bucket")):
+        with pytest.raises(ConfigurationError, match=words):
+            Hub(**{**AWS, "home": tmp_path, **wrong}).require_access()
+    with pytest.raises(AccessDeniedError, match="no usable AWS credentials"):
+        Hub(**AWS, home=tmp_path).require_access()

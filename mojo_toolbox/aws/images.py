@@ -53,6 +53,7 @@ _OTHER_REGISTRIES = {
 }
 # Instance families without a GPU, which take the CPU image; everything else takes the GPU image.
 _CPU_FAMILIES = re.compile(r"ml\.[tmcr]\d")
+_ARM_FAMILIES = re.compile(r"ml\.[tmcrx]\d+g")
 _NEURON_FAMILIES = ("ml.inf", "ml.trn")
 
 
@@ -80,12 +81,17 @@ def serving_image(region_name: str, instance_type: str) -> str:
     """Return the URI of the image that endpoints on `instance_type` run in.
 
     Raises:
-        ConfigurationError: AWS publishes none in this region, or the instance type needs models compiled for it.
+        ConfigurationError: AWS publishes none in this region or for these processors, or they need compiled models.
     """
     if instance_type.startswith(_NEURON_FAMILIES):
         raise ConfigurationError(
             f"{instance_type} runs models compiled for Neuron only. Take a GPU such as ml.g5.xlarge, or name an image: "
             "image_uri='…'."
+        )
+    if _ARM_FAMILIES.match(instance_type):
+        raise ConfigurationError(
+            f"{instance_type} has ARM processors, for which AWS publishes no such image. Take one with Intel's or AMD's, such as "
+            "ml.c7i.xlarge, or name an image: image_uri='…'."
         )
     cpu = _CPU_FAMILIES.match(instance_type) is not None
     return _uri(SERVING_IMAGE_CPU if cpu else SERVING_IMAGE_GPU, region_name)

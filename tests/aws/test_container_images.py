@@ -42,6 +42,12 @@ def test_hardware_that_our_images_cannot_use_is_refused(instance_type):
         images.serving_image("us-east-1", instance_type)
 
 
+@pytest.mark.parametrize("instance_type", ["ml.c7g.xlarge", "ml.c8g.large", "ml.m6gd.xlarge", "ml.r6g.large"])
+def test_processors_without_an_image_are_refused(instance_type):
+    with pytest.raises(ConfigurationError, match=r"ARM.*ml\.c7i\.xlarge.*image_uri"):
+        images.serving_image("us-east-1", instance_type)
+
+
 def published(scope, image):
     """Return what sagemaker-core says of the image's release: repository and tag ends, registries by region."""
     try:

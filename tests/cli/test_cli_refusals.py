@@ -129,6 +129,27 @@ def test_what_costs_is_refused_in_a_script_without_yes(command, with_data):
     assert "add --yes" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (
+            ("train", *NAMES, "--recipe", "encoder-router", "--train-data", "train.jsonl"),
+            "1 x ml.c7i.2xlarge is billed by AWS while it runs, 6 h",
+        ),
+        (
+            ("train", *NAMES, "--recipe", "router", "--train-data", "train.jsonl"),
+            "1 x ml.g5.2xlarge is billed by AWS while it runs, 24 h",
+        ),
+        (("deploy", *NAMES), "1 x ml.c7i.xlarge (an encoder) or ml.g5.xlarge (a language model) is billed"),
+        (("deploy", *NAMES, "--instance-type", "ml.m5.xlarge"), "1 x ml.m5.xlarge is billed"),
+    ],
+)
+def test_the_question_names_the_instance_that_fits(arguments, words, with_data):
+    done = with_data(*arguments, "--region", "eu-west-1")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert words in done.stderr
+
+
 def test_removal_is_refused_in_a_script_without_yes(mojo):
     done = mojo("rm", *NAMES, "--cloud", "local")
     assert done.returncode == 2
