@@ -86,6 +86,9 @@ class FormUpload:
     def _call(self) -> Call:
         fields = self._reader.fields
         headers = {name: value for name, value in fields.items() if not name.startswith("x-amz-security")}
+        if "tagging" in fields:
+            # A form has a document where other uploads have a header.
+            headers["x-amz-tagging"] = urlencode(s3_call.body_tags(fields["tagging"].encode()))
         request = replace(self._request, headers=headers)
         return Call(request, self._bucket, fields["key"], {}, s3_call.effective_headers(request), region="")
 

@@ -117,3 +117,10 @@ def test_a_form_cannot_ask_for_anything_but_an_upload(clients: Clients, bucket):
 def test_a_field_that_is_called_like_a_header_breaks_nothing(clients: Clients, bucket, field):
     reply = post(clients, bucket, granted(clients, bucket, "k", **{field: "9" * 5000}), b"content")
     assert reply.status in (204, 400), reply.body
+
+
+def test_a_form_tags_what_it_uploads(clients: Clients, bucket):
+    tags = "<Tagging><TagSet><Tag><Key>a b</Key><Value>ü&amp;c</Value></Tag></TagSet></Tagging>"
+    assert post(clients, bucket, granted(clients, bucket, "k", tagging=tags), b"content").status == 204
+    assert clients("s3").get_object_tagging(Bucket=bucket, Key="k")["TagSet"] == [{"Key": "a b", "Value": "ü&c"}]
+    assert post(clients, bucket, granted(clients, bucket, "l", tagging="no document"), b"content").status == 400
