@@ -14,7 +14,7 @@ SECRETS = ("HF_TOKEN", "AWS_SECRET_ACCESS_KEY", "OPENAI_API_KEY", "MOJO_HF_TOKEN
 @pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="only Linux shows a process's environment to others")
 def test_the_review_server_shows_neither_tokens_nor_a_password(mojo):
     secrets = dict.fromkeys(SECRETS, "of-the-user")
-    command = mojo.command("review", "serve", "--port", "0", "--database", "here.db")
+    command = mojo.command("review", "serve", "--port", "0", "--database", "here.db", "--create")
     with subprocess.Popen(
         command, env={**mojo.environment, **secrets}, cwd=mojo.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as serving:
@@ -22,7 +22,7 @@ def test_the_review_server_shows_neither_tokens_nor_a_password(mojo):
         try:
             process = psutil.Process(serving.pid)
             assert b"of-the-user" not in Path(f"/proc/{serving.pid}/environ").read_bytes()
-            assert process.cmdline()[0] == "mojo review serve --port 0 --database here.db"
+            assert process.cmdline()[0] == "mojo review serve --port 0 --database here.db --create"
         finally:
             serving.terminate()
 
