@@ -107,10 +107,16 @@ def sgd(
     *,
     folder: Annotated[
         Path,
-        typer.Argument(help="A checkout of dstc8-schema-guided-dialogue.", metavar="FOLDER", show_default=False),
+        typer.Argument(
+            help="A checkout of dstc8-schema-guided-dialogue, or a folder of its form.",
+            metavar="FOLDER",
+            show_default=False,
+        ),
     ],
     output: Output,
-    split: Annotated[str, typer.Option(help="train, dev or test.", metavar="NAME", rich_help_panel=_WHAT)] = "train",
+    split: Annotated[
+        str | None, _option("--split", text="train, dev or test. Unset: train, or the split of FOLDER.", metavar="NAME")
+    ] = None,
     wording: Annotated[
         str | None, _option("--wording", text="Names and descriptions of SGD-X: v1 to v5.", metavar="NAME")
     ] = None,

@@ -9,17 +9,18 @@ from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, Self, TextIO
 
 from mojo_toolbox.data.conversations import Conversation, parse_conversation
+from mojo_toolbox.data.json_faults import ends_too_early, why_not_json
+from mojo_toolbox.data.packed_files import open_data, open_data_to_seek, require_plain_name
 from mojo_toolbox.errors import DataError
 from mojo_toolbox.progress import Progress, silent
 from mojo_toolbox.whole_files import whole_file
 
 # A file of 10 GB without a line end must not fill the memory; a conversation of a whole day has less than a megabyte.
 LONGEST_LINE = 64 * 2**20
-_REPORT_EVERY = 100
 
 
 class RawLine(NamedTuple):
-    """A line as it stands in a file: its number from 1, the byte where it begins, its first LONGEST_LINE + 1 bytes."""
+    """A line of a file: its number from 1, the byte of the unpacked file where it begins, its first LONGEST_LINE + 1 bytes."""
 
     number: int
     offset: int
@@ -27,32 +28,23 @@ class RawLine(NamedTuple):
 
 
 def read_lines(path: Path | str, *, report: Progress = silent) -> Iterator[RawLine]:
-    """Yield the lines of a file that are not blank; what stands on them is not looked at.
+    """Yield the lines of a file that are not blank, unpacked if it is packed; what stands on them is not looked at.
 
-    What is `report`ed are bytes.
+    What is `report`ed are bytes on the disk.
 
     Raises:
-        DataError: no such file, a folder, or nothing but blank lines.
+        DataError: no such file, a folder, a format that has to be unpacked first, or nothing but blank lines.
     """
     path = Path(path)
     found = False
     offset = 0
-    try:
-        with path.open("rb") as file:
-            report(done=0, total=path.stat().st_size)
-            for number, content in enumerate(iter(lambda: file.readline(LONGEST_LINE + 1), b""), start=1):
-                rest = _skip_line(file) if len(content) > LONGEST_LINE and content[-1:] != b"\n" else 0
-                if content.strip():
-                    found = True
-                    yield RawLine(number, offset, content)
-                offset += len(content) + rest
-                if number % _REPORT_EVERY == 0:
-                    report(done=offset)
-            report(done=offset)
-    except FileNotFoundError as error:
-        raise DataError("no such file.", path=path) from error
-    except IsADirectoryError as error:
-        raise DataError("is a folder; give a JSON Lines file.", path=path) from error
+    with open_data(path, report=report) as file:
+        for number, content in enumerate(iter(lambda: file.readline(LONGEST_LINE + 1), b""), start=1):
+            rest = _skip_line(file) if len(content) > LONGEST_LINE and content[-1:] != b"\n" else 0
+            if content.strip():
+                found = True
+                yield RawLine(number, offset, content)
+            offset += len(content) + rest
     if not found:
         raise DataError("the file is empty: it needs one JSON object a line.", path=path)
 
@@ -95,7 +87,8 @@ def parse_line(raw: bytes, *, path: Path | str | None = None, line: int | None =
             f"not UTF-8 (byte {error.start + 1} of the line). Save the file as UTF-8.", path=path, line=line
         ) from error
     except json.JSONDecodeError as error:
-        raise DataError(f"not JSON: {error.msg} at column {error.colno}.", path=path, line=line) from error
+        hint = " The line ends too early: one whole JSON object a line was expected." if ends_too_early(error) else ""
+        raise DataError(f"not JSON: {why_not_json(error)}{hint}", path=path, line=line) from error
     except ValueError as error:  # a number of thousands of digits
         raise DataError(f"not JSON: {error}.", path=path, line=line) from error
     except RecursionError as error:
@@ -131,7 +124,7 @@ class RandomLines:
     def __init__(self, path: Path | str, offsets: Sequence[int]) -> None:
         self._path = path
         self._offsets = offsets
-        self._file = Path(path).open("rb")  # noqa: SIM115 - closed with the object
+        self._file = open_data_to_seek(Path(path))
 
     def __enter__(self) -> Self:
         return self
@@ -156,6 +149,7 @@ class RandomLines:
 def both_files(one: Path, other: Path) -> Iterator[tuple[TextIO, TextIO]]:
     """Yield two files to write to; both take their places when the block ends, or neither when it ends by an exception."""
     for path in (one, other):
+        require_plain_name(path)
         if path.is_dir():
             raise DataError("is a folder; give a file to write to.", path=path)
     with whole_file(one) as first, whole_file(other) as second:
@@ -166,7 +160,12 @@ def both_files(one: Path, other: Path) -> Iterator[tuple[TextIO, TextIO]]:
 
 
 def write_records(path: Path | str, records: Iterable[dict[str, Any]]) -> int:
-    """Write a JSON Lines file whole or not at all; return the number of records."""
+    """Write a JSON Lines file whole or not at all; return the number of records.
+
+    Raises:
+        DataError: a name that says that the file is packed.
+    """
+    require_plain_name(Path(path))
     count = 0
     with whole_file(path) as file:
         for record in records:

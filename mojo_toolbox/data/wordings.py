@@ -11,8 +11,10 @@ from typing import Any
 from pydantic import ValidationError
 
 from mojo_toolbox.data.conversations import Task, describe
+from mojo_toolbox.data.json_faults import why_not_json
 from mojo_toolbox.data.jsonl import LONGEST_LINE, read_records
 from mojo_toolbox.data.keys import TASK
+from mojo_toolbox.data.packed_files import open_data
 from mojo_toolbox.errors import DataError
 
 _SHAPE = '{"task_name": [{"name": "…", "description": "…"}, …]}'
@@ -70,12 +72,14 @@ def _documents(path: Path) -> Iterator[tuple[int | None, dict[str, Any]]]:
 
 
 def _whole_document(path: Path, as_lines: DataError) -> dict[str, Any]:
-    if path.stat().st_size > LONGEST_LINE:
+    with open_data(path) as file:
+        content = file.read(LONGEST_LINE + 1)
+    if len(content) > LONGEST_LINE:
         raise as_lines
     try:
-        document = json.loads(path.read_bytes().decode("utf-8-sig"))
+        document = json.loads(content.decode("utf-8-sig"))
     except json.JSONDecodeError as error:
-        raise DataError(f"not JSON: {error.msg} at column {error.colno}.", path=path, line=error.lineno) from error
+        raise DataError(f"not JSON: {why_not_json(error)}", path=path, line=error.lineno) from error
     except (ValueError, RecursionError):
         raise as_lines from None
     if not isinstance(document, dict):

@@ -25,7 +25,9 @@ from pydantic import ValidationError
 
 from mojo_toolbox.data import Message, Task
 from mojo_toolbox.data.conversations import describe, parse_listed_task, whole_characters
+from mojo_toolbox.data.json_faults import why_not_json
 from mojo_toolbox.data.jsonl import parse_line
+from mojo_toolbox.data.packed_files import open_data
 from mojo_toolbox.data.resemblance import Vocabulary
 from mojo_toolbox.errors import DataError
 
@@ -83,7 +85,7 @@ def read_task_file(path: Path | str) -> TaskFile:
         raise DataError("JSON nested too deeply.", path=path) from error
     except json.JSONDecodeError as error:
         if not _is_json(text.lstrip().split("\n", 1)[0]):
-            raise DataError(f"not JSON: {error.msg} at column {error.colno}.", path=path, line=error.lineno) from error
+            raise DataError(f"not JSON: {why_not_json(error)}", path=path, line=error.lineno) from error
         return _task_file({}, _lines(path, text), path)
     except ValueError as error:  # a number of thousands of digits
         raise DataError(f"not JSON: {error}.", path=path) from error
@@ -117,7 +119,7 @@ def _text(path: Path) -> str:
     try:
         if path.is_dir():
             raise DataError("is a folder; give a file of tasks.", path=path)
-        with path.open("rb") as file:
+        with open_data(path) as file:
             content = file.read(_LARGEST_FILE + 1)
     except OSError as error:
         raise DataError(f"cannot be read: {(error.strerror or str(error)).lower()}.", path=path) from error

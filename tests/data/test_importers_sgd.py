@@ -1,5 +1,6 @@
 """Schema-Guided Dialogue as published: labels from states and acts, names, lists, and what is left out."""
 
+import gzip
 import json
 
 import pytest
@@ -115,6 +116,10 @@ def test_the_intent_that_is_active_after_a_turn_is_its_label(checkout):
         ([("A", "NONE", "NEGATE")], None),
         ([("A", "Find", "REQUEST")], ("A", "Find")),
         ([("A", "Find", "SELECT GOODBYE")], ONLY_CLOSES),
+        ([("A", "Find", "")], ("A", "Find")),
+        ([("A", "Find", ""), ("C", "Go", "THANK_YOU")], ("A", "Find")),
+        ([("A", "Find", ""), ("C", "Go", "")], SEVERAL_GO_ON),
+        ([("A", "", ""), ("C", "NONE", "")], NO_STATE),
         ([("A", "Find", "SELECT INFORM_INTENT")], ("A", "Find")),
         ([("A", "Buy", "SELECT")], ("A", "Buy")),
         ([("A", "NONE", "NEGATE_INTENT"), ("B", "Get", "INFORM_INTENT")], ("B", "Get")),
@@ -228,8 +233,8 @@ def test_what_is_no_dialogue_is_left_out_and_counted(checkout):
     counts = {reason: left.count for reason, left in summary.left_out["conversation"].items()}
     assert counts == {
         "is not built like a dialogue": 4,
-        "names a service that is not in schema.json": 1,
-        "has an active intent that is not in schema.json": 1,
+        "names the service 'Trains_1', which is not in schema.json": 1,
+        "has the active intent 'Fly' of Buses_1, which is not in schema.json": 1,
         "cannot be written in the project's format": 2,
     }
     assert summary.read == 9
@@ -246,14 +251,126 @@ def test_other_folders_are_refused_before_anything_is_read(checkout, tmp_path):
     with pytest.raises(ConfigurationError, match="between 0 and 1"):
         import_sgd(folder, split="dev", withhold=2)
     (folder / "dev" / "dialogues_001.json").write_text("[{")
-    with pytest.raises(DataError, match=r"dialogues_001\.json: not JSON"):
+    with pytest.raises(DataError, match=r"dialogues_001\.json:1: not JSON"):
         list(import_sgd(folder, split="dev"))
     (folder / "dev" / "dialogues_001.json").unlink()
     with pytest.raises(DataError, match="holds no dialogues"):
         import_sgd(folder, split="dev")
-    (folder / "dev" / "schema.json").write_text('[{"name": 1}]')
-    with pytest.raises(DataError, match="not a schema"):
+    (tmp_path / "sgd.zip").write_text("")
+    with pytest.raises(DataError, match="is a file; unpack it"):
+        import_sgd(tmp_path / "sgd.zip")
+
+
+@pytest.mark.parametrize(
+    ("service", "words"),
+    [
+        ({"name": 1}, "service 2 has no text 'service_name'"),
+        ("Buses", "service 2 has no text 'service_name'"),
+        ({"service_name": "A"}, "A has no list of intents"),
+        ({"service_name": "A", "intents": [{"description": "x"}]}, "intent 1 of A has no text 'name'"),
+        ({"service_name": "A", "intents": ["Find"]}, "intent 1 of A has no text 'name'"),
+        ({"service_name": "A", "intents": [{"name": "Find"}]}, "the intent 'Find' of A has no text 'description'"),
+        (
+            {"service_name": "A", "intents": [{"name": "none", "description": "x"}]},
+            "the intent 'none' of A cannot be a task: name: a task cannot be named 'none'",
+        ),
+    ],
+    ids=range(7),
+)
+def test_a_broken_schema_is_named_by_service_and_intent(checkout, service, words):
+    folder = checkout(TRIP)
+    (folder / "dev" / "schema.json").write_text(json.dumps([schema()[0], service]))
+    with pytest.raises(DataError, match=words):
         import_sgd(folder, split="dev")
+
+
+def test_a_wording_with_other_services_is_named(checkout):
+    folder = checkout(TRIP)
+    version = folder / "sgd_x" / "data" / "v1" / "dev"
+    version.mkdir(parents=True)
+    for reworded, words in (
+        (schema()[1:], "7 services, not 8"),
+        ([*schema()[:7], {**schema()[7], "intents": []}], "0 intents of Restaurants_1, not 2"),
+    ):
+        (version / "schema.json").write_text(json.dumps(reworded))
+        with pytest.raises(DataError, match=words):
+            import_sgd(folder, split="dev", wording="v1")
+
+
+def test_one_splits_folder_is_not_read_as_another_split(checkout):
+    folder = checkout(TRIP) / "dev"
+    with pytest.raises(DataError, match="holds the dialogues of one split, 'dev', and not those of 'test'"):
+        import_sgd(folder, split="test")
+    (found,) = import_sgd(folder, split="dev")
+    assert found.id == "sgd-dev-1_00001"
+
+
+def multiwoz_turn(text, **intents):
+    """A user turn as MultiWOZ 2.2 has it: a frame for each service, and no acts."""
+    states = [{"service": s, "actions": [], "state": {"active_intent": intent}} for s, intent in intents.items()]
+    return {"speaker": "USER", "utterance": text, "frames": states}
+
+
+def test_multiwoz_22_is_read_as_published_and_goes_on_without_acts(tmp_path):
+    (tmp_path / "schema.json").write_text(
+        json.dumps(
+            schema({"hotel": ["find_hotel", "book_hotel"], "restaurant": ["find_restaurant"], "taxi": ["book_taxi"]})
+        )
+    )
+    stay = dialogue(
+        "PMUL4398.json",
+        ["hotel", "restaurant"],
+        multiwoz_turn("a place to dine", hotel="NONE", restaurant="find_restaurant"),
+        system(),
+        multiwoz_turn("any food would be fine", hotel="NONE", restaurant="find_restaurant"),
+        system(),
+        multiwoz_turn("and a hotel", hotel="find_hotel", restaurant="NONE"),
+        system(),
+        multiwoz_turn("in the north", hotel="find_hotel", restaurant="NONE"),
+        system(),
+        multiwoz_turn("both, please", hotel="find_hotel", restaurant="find_restaurant"),
+        system(),
+        multiwoz_turn("cheap ones", hotel="find_hotel", restaurant="find_restaurant"),
+        system(),
+        multiwoz_turn("that is all", hotel="NONE", restaurant="NONE"),
+        {"speaker": "USER", "utterance": "bye", "frames": []},
+    )
+    for folder in (tmp_path, tmp_path / "dev"):
+        (tmp_path / "dev").mkdir(exist_ok=True)
+        (tmp_path / "dev" / "dialogues_001.json").write_text(json.dumps([stay]))
+        summary = ImportSummary()
+        (found,) = import_sgd(folder, split="dev", withhold=0, summary=summary)
+        assert labels(found) == [
+            "restaurant_find_restaurant",
+            "restaurant_find_restaurant",
+            "hotel_find_hotel",
+            "hotel_find_hotel",
+            "restaurant_find_restaurant",
+            "?",
+            None,
+            "?",
+        ]
+        assert {reason: left.count for reason, left in summary.left_out["label"].items()} == {
+            SEVERAL_GO_ON: 1,
+            NO_STATE: 1,
+        }
+
+
+@pytest.mark.parametrize("frame", [{"service": "Weather_1"}, {"service": "Weather_1", "state": {}}])
+def test_a_frame_without_a_state_says_nothing(checkout, frame):
+    turn = user("hm", Buses_1="NONE NEGATE")
+    turn["frames"].append(frame)
+    (found,) = import_sgd(checkout(dialogue("1_00001", ["Buses_1"], turn)), split="dev", withhold=0)
+    assert labels(found) == ["?"]
+
+
+def test_dialogues_may_be_packed(checkout):
+    folder = checkout(TRIP) / "dev"
+    plain = folder / "dialogues_001.json"
+    (folder / "dialogues_001.json.gz").write_bytes(gzip.compress(plain.read_bytes()))
+    plain.unlink()
+    (found,) = import_sgd(folder)
+    assert found.id == "sgd-dev-1_00001"
 
 
 def test_what_is_imported_is_read_again(checkout):

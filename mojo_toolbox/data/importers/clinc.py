@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from mojo_toolbox.data.conversations import Conversation, Task, describe
+from mojo_toolbox.data.importers.json_documents import read_json_document
 from mojo_toolbox.data.importers.summary import ImportSummary
 from mojo_toolbox.data.importers.task_lists import TaskLists, describe_name
 from mojo_toolbox.errors import DataError
@@ -47,7 +47,8 @@ def import_clinc(
     document = _read(path)
     name = _SPLITS.get(split)
     if name is None or name not in document:
-        raise DataError(f"has no split {split!r}; it has {', '.join(map(repr, document))}.", path=path)
+        found = ", ".join(repr(key) for key in document if key in _SPLITS) or "none"
+        raise DataError(f"has no split {split!r}; it has {found}.", path=path)
     groups = _read_domains(
         path.with_name("domains.json") if domains is None else Path(domains), needed=domains is not None
     )
@@ -102,7 +103,7 @@ def _record(key: str, text: str, intent: str, lists: TaskLists) -> dict[str, Any
 
 
 def _read(path: Path) -> dict[str, list[Any]]:
-    document = _read_json(path)
+    document = read_json_document(path)
     if not isinstance(document, dict) or not all(isinstance(rows, list) for rows in document.values()):
         raise DataError('not of the form {"train": [["text", "intent"], …], "val": …, "oos_val": …}.', path=path)
     return document
@@ -112,21 +113,10 @@ def _read_domains(path: Path, *, needed: bool) -> Mapping[str, str]:
     """Return the domain of each intent; empty when the file is not there and need not be."""
     if not needed and not path.is_file():
         return {}
-    document = _read_json(path)
+    document = read_json_document(path)
     if not isinstance(document, dict) or not all(isinstance(intents, list) for intents in document.values()):
         raise DataError('not of the form {"banking": ["transfer", …], …}.', path=path)
     return {intent: domain for domain, intents in document.items() for intent in intents if isinstance(intent, str)}
-
-
-def _read_json(path: Path) -> Any:
-    try:
-        return json.loads(path.read_bytes().decode("utf-8-sig"))
-    except FileNotFoundError as error:
-        raise DataError("no such file.", path=path) from error
-    except IsADirectoryError as error:
-        raise DataError("is a folder; give a file of it, such as data_full.json.", path=path) from error
-    except (ValueError, RecursionError) as error:
-        raise DataError(f"not JSON: {error}.", path=path) from error
 
 
 def _intents(document: Mapping[str, list[Any]]) -> list[str]:

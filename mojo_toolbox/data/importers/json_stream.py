@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from mojo_toolbox.data.importers.text_files import open_text
+from mojo_toolbox.data.json_faults import ends_too_early, why_not_json
 from mojo_toolbox.errors import DataError
 from mojo_toolbox.progress import Progress, silent
 
@@ -119,8 +120,9 @@ def _decode(decoder: json.JSONDecoder, buffer: _Buffer, path: Path) -> tuple[Any
             if cut and buffer.more():
                 continue
             line = buffer.line + buffer.text.count("\n", buffer.start, error.pos)
-            hint = " The file ends too early." if cut else ""
-            raise DataError(f"not JSON: {error.msg}.{hint}", path=path, line=line) from error
+            hint = " The file ends too early." if ends_too_early(error) else ""
+            why = f"not JSON: {why_not_json(error, column=False)}{hint}"
+            raise DataError(why, path=path, line=line) from error
         except RecursionError as error:
             raise DataError("JSON nested too deeply.", path=path, line=buffer.line) from error
         except ValueError as error:  # a number of thousands of digits

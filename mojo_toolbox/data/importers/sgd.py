@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mojo_toolbox.data.conversations import Conversation
+from mojo_toolbox.data.importers.json_documents import read_json_document
 from mojo_toolbox.data.importers.sgd_labels import Intent, frames_of, intent_in_charge
 from mojo_toolbox.data.importers.sgd_schema import Listing, Service, list_tasks, read_services
 from mojo_toolbox.data.importers.summary import ImportSummary, Note
@@ -18,12 +18,13 @@ from mojo_toolbox.errors import DataError
 from mojo_toolbox.progress import Progress, silent
 
 _ROLES = {"USER": "user", "SYSTEM": "assistant"}
+_DEFAULT_SPLIT = "train"
 
 
 def import_sgd(
     folder: Path | str,
     *,
-    split: str = "train",
+    split: str | None = None,
     wording: str | None = None,
     withhold: float = 0.2,
     seed: int = 0,
@@ -32,23 +33,24 @@ def import_sgd(
 ) -> Iterator[Conversation]:
     """Yield the dialogues of a split of google-research-datasets/dstc8-schema-guided-dialogue, a file's at a time in memory.
 
-    The label of a user turn is the intent that is active after it; where several are, the one that changed. A turn that
+    `folder` is the checkout, whose "train" is read unless `split` names another, or the folder of one split. MultiWOZ 2.2 has
+    the same form, without acts. The label of a user turn is the intent that is active after it; where several are, the one that changed. A turn that
     only thanks, closes or selects, and one that leaves open what changed, has no label. The task list holds the intents of
     the dialogue's services and of others that cannot do the same, 4 to 18 in random order; in a share `withhold` of the
     dialogues one service is left off, so that its turns have no task. `wording` "v1" to "v5" takes names and descriptions
     of SGD-X from the same checkout. The same seed gives each dialogue the same list.
 
     Raises:
-        DataError: not such a folder, or a file of it that cannot be read.
+        DataError: not such a folder, no such split in it, or a file of it that cannot be read.
         ConfigurationError: `withhold` is no share.
     """
     require_share(withhold)
     summary = ImportSummary() if summary is None else summary
     place = _split_folder(Path(folder), split)
     reworded = None if wording is None else _wording_schema(place, wording)
-    services = read_services(place / "schema.json", wording=reworded)
+    services = read_services(_schema_of(place) or place / "schema.json", wording=reworded)
     seen = _services_of_training(place)
-    files = sorted(place.glob("dialogues_*.json"))
+    files = _dialogue_files(place)
     if not files:
         raise DataError(
             "holds no dialogues_*.json. (SGD-X publishes schemas only: give the checkout itself, and a wording.)",
@@ -96,8 +98,9 @@ class _Dialogues:
     def convert(self, dialogue: dict[str, Any], where: str) -> tuple[dict[str, Any], list[Note]]:
         """Return the record of a dialogue, and what it leaves out."""
         name = str(dialogue["dialogue_id"])
-        if not set(dialogue["services"]) <= self.services.keys():
-            raise _Unusable("names a service that is not in schema.json")
+        for service in dialogue["services"]:
+            if service not in self.services:
+                raise _Unusable(f"names the service {service!r:.60}, which is not in schema.json")
         own = [self.services[service] for service in dialogue["services"]]
         rng = random.Random(f"{self.seed} {self.split} {name}")
         listing = list_tasks(own, self.services.values(), withhold=self.withhold, rng=rng)
@@ -122,7 +125,7 @@ class _Dialogues:
             if message["role"] == "user":
                 frames = frames_of(turn)
                 intent = intent_in_charge(frames, before)
-                before.update({frame.intent.service: frame.intent.name for frame in frames})
+                before.update({frame.intent.service: frame.intent.name for frame in frames if frame.known})
                 if isinstance(intent, str):
                     notes.append(Note("label", intent, f"{where}, turn {number}"))
                 else:
@@ -136,31 +139,50 @@ class _Dialogues:
             return None if intent is None else listing.names[intent]
         service = self.services.get(intent.service)
         if service is None or intent.name not in {name for name, _, _ in service.intents}:
-            raise _Unusable("has an active intent that is not in schema.json")
+            what = f"{intent.name!r:.60} of {intent.service!s:.60}"
+            raise _Unusable(f"has the active intent {what}, which is not in schema.json")
         return None
 
 
 def _read_dialogues(path: Path) -> list[Any]:
-    try:
-        dialogues = json.loads(path.read_bytes())
-    except (ValueError, RecursionError) as error:
-        raise DataError(f"not JSON: {error}.", path=path) from error
+    dialogues = read_json_document(path)
     if not isinstance(dialogues, list):
         raise DataError(f"a list of dialogues was expected, not {type(dialogues).__name__}.", path=path)
     return dialogues
 
 
-def _split_folder(folder: Path, split: str) -> Path:
-    for candidate in (folder / split, folder):
-        if (candidate / "schema.json").is_file():
-            return candidate
+def _split_folder(folder: Path, split: str | None) -> Path:
+    """Return the folder of the split: one in the checkout, or `folder` itself when it holds the dialogues of one split."""
     if not folder.is_dir():
-        raise DataError("no such folder.", path=folder)
-    found = sorted(schema.parent.name for schema in folder.glob("*/schema.json"))
-    others = f" It has {', '.join(found)}." if found else ""
-    raise DataError(
-        f"holds no {split}/schema.json, so it is no checkout of Schema-Guided Dialogue.{others}", path=folder
-    )
+        raise DataError(
+            "is a file; unpack it, and give the folder." if folder.exists() else "no such folder.", path=folder
+        )
+    wanted = folder / (split or _DEFAULT_SPLIT)
+    if _schema_of(wanted) is not None:
+        return wanted
+    if _schema_of(folder) is not None and _dialogue_files(folder):
+        if split not in {None, folder.name}:
+            raise DataError(
+                f"holds the dialogues of one split, {folder.name!r}, and not those of {split!r}. Leave the split out, or give "
+                "the checkout.",
+                path=folder,
+            )
+        return folder
+    found = sorted(place.name for place in folder.iterdir() if _schema_of(place) is not None)
+    others = f" It has {', '.join(found)}." if found else " Is it a checkout of Schema-Guided Dialogue?"
+    raise DataError(f"holds no {wanted.name}/schema.json with dialogues.{others}", path=folder)
+
+
+def _dialogue_files(place: Path) -> list[Path]:
+    return sorted([*place.glob("dialogues_*.json"), *place.glob("dialogues_*.json.gz")])
+
+
+def _schema_of(place: Path) -> Path | None:
+    """Return the schema of a split: beside its dialogues, or above all splits as in MultiWOZ 2.2; None when there is none."""
+    if (place / "schema.json").is_file():
+        return place / "schema.json"
+    above = place.parent / "schema.json"
+    return above if above.is_file() and _dialogue_files(place) else None
 
 
 def _wording_schema(place: Path, wording: str) -> Path:

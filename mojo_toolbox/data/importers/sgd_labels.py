@@ -15,7 +15,7 @@ _ASKING_ACTS = frozenset({"INFORM_INTENT", "AFFIRM_INTENT"})
 ONLY_CLOSES = "the user only thanks, closes or selects"
 SEVERAL_CHANGED = "several intents changed at once"
 SEVERAL_GO_ON = "several intents go on"
-NO_STATE = "the turn has no dialogue state"
+NO_STATE = "the turn's dialogue state is missing or incomplete"
 
 
 @dataclass(frozen=True)
@@ -28,10 +28,15 @@ class Intent:
 
 @dataclass(frozen=True)
 class Frame:
-    """What a user turn says about one service."""
+    """What a user turn says about one service; without acts only the intent is known, as in MultiWOZ 2.2."""
 
     intent: Intent
     acts: frozenset[str]
+
+    @property
+    def known(self) -> bool:
+        """Whether the state is given."""
+        return bool(self.intent.name)
 
     @property
     def active(self) -> bool:
@@ -40,18 +45,17 @@ class Frame:
 
     @property
     def closing(self) -> bool:
-        """Whether the user asks nothing of the service."""
-        return self.acts <= _CLOSING_ACTS
+        """Whether the acts say that the user asks nothing of the service."""
+        return bool(self.acts) and self.acts <= _CLOSING_ACTS
 
 
 def frames_of(turn: Mapping[str, Any]) -> list[Frame]:
-    """Return the frames of a user turn that have a state."""
+    """Return the frames of a user turn; where one has no state, its intent's name is empty."""
     found = []
     for frame in turn.get("frames") or []:
-        intent = (frame.get("state") or {}).get("active_intent")
-        if intent:
-            acts = frozenset(action.get("act", "") for action in frame.get("actions") or [])
-            found.append(Frame(Intent(frame["service"], intent), acts))
+        intent = (frame.get("state") or {}).get("active_intent") or ""
+        acts = frozenset(action["act"] for action in frame.get("actions") or [] if action.get("act"))
+        found.append(Frame(Intent(frame["service"], intent), acts))
     return found
 
 
@@ -59,9 +63,10 @@ def intent_in_charge(frames: Sequence[Frame], before: Mapping[str, str]) -> Inte
     """Return the intent in charge after a user turn, None for no intent, or the reason why nobody can tell.
 
     `before` holds each service's active intent after the user turn before. Of several frames the one that changed counts;
-    a turn that changes nothing and only thanks, closes or selects is not told.
+    a turn that changes nothing and only thanks, closes or selects is not told. Where no acts are given, none are assumed: the
+    intent that goes on stays in charge.
     """
-    if not frames:
+    if not frames or not all(frame.known for frame in frames):
         return NO_STATE
     active = [frame for frame in frames if frame.active]
     if not active:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 import re
 from collections.abc import Iterable, Sequence
@@ -13,6 +12,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from mojo_toolbox.data.conversations import Task, describe
+from mojo_toolbox.data.importers.json_documents import read_json_document
 from mojo_toolbox.data.importers.sgd_labels import Intent
 from mojo_toolbox.errors import DataError
 
@@ -61,38 +61,50 @@ def read_services(path: Path, *, wording: Path | None = None) -> dict[str, Servi
     services = _read_schema(path)
     # SGD-X keeps the order of services and intents, and nothing else.
     reworded = services if wording is None else _read_schema(wording)
-    try:
-        found = [_service(own, other) for own, other in zip(services, reworded, strict=True)]
-    except ValidationError as error:
-        raise DataError(f"an intent cannot be a task: {describe(error)}.", path=path) from error
-    except (KeyError, TypeError) as error:
-        raise DataError(f"not a schema of services with intents: {error!r}.", path=path) from error
-    except ValueError as error:
-        raise DataError(f"does not fit {path}: other services or intents.", path=wording) from error
+    if len(services) != len(reworded):
+        raise DataError(f"does not fit {path}: {len(reworded)} services, not {len(services)}.", path=wording)
+    found = [_service(own, other, path, wording) for own, other in zip(services, reworded, strict=True)]
     return {service.name: service for service in found}
 
 
-def _service(own: Any, other: Any) -> Service:
+def _service(own: Any, other: Any, path: Path, wording: Path | None) -> Service:
+    name = own["service_name"]
+    if len(own["intents"]) != len(other["intents"]):
+        counts = f"{len(other['intents'])} intents of {name}, not {len(own['intents'])}"
+        raise DataError(f"does not fit {path}: {counts}.", path=wording)
     intents = tuple(
         (intent["name"], there["name"], there["description"])
         for intent, there in zip(own["intents"], other["intents"], strict=True)
     )
-    for _, name, description in intents:
+    for intent, spelled, description in intents:
         # Refused here, once, and not in each dialogue that lists it.
-        Task(name=name, description=description)
-    return Service(str(own["service_name"]), str(other["service_name"]), intents)
+        try:
+            Task(name=spelled, description=description)
+        except ValidationError as error:
+            what = f"the intent {intent!r} of {name} cannot be a task: {describe(error)}."
+            raise DataError(what, path=wording or path) from error
+    return Service(name, other["service_name"], intents)
 
 
 def _read_schema(path: Path) -> list[Any]:
-    try:
-        schema = json.loads(path.read_bytes())
-    except FileNotFoundError as error:
-        raise DataError("no such schema.", path=path) from error
-    except (ValueError, RecursionError) as error:
-        raise DataError(f"not JSON: {error}.", path=path) from error
+    schema = read_json_document(path)
     if not isinstance(schema, list):
         raise DataError(f"a list of services was expected, not {type(schema).__name__}.", path=path)
+    for number, service in enumerate(schema, start=1):
+        name = _text_of(service, "service_name", f"service {number}", path)
+        if not isinstance(service.get("intents"), list):
+            raise DataError(f"not a schema of services with intents: {name} has no list of intents.", path=path)
+        for place, intent in enumerate(service["intents"], start=1):
+            spelled = _text_of(intent, "name", f"intent {place} of {name}", path)
+            _text_of(intent, "description", f"the intent {spelled!r} of {name}", path)
     return schema
+
+
+def _text_of(entry: Any, key: str, what: str, path: Path) -> str:
+    text = entry.get(key) if isinstance(entry, dict) else None
+    if not isinstance(text, str):
+        raise DataError(f"not a schema of services with intents: {what} has no text {key!r}.", path=path)
+    return text
 
 
 def list_tasks(own: Sequence[Service], others: Iterable[Service], *, withhold: float, rng: random.Random) -> Listing:

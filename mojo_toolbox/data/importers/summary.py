@@ -13,6 +13,9 @@ from mojo_toolbox.data.conversations import Conversation, describe
 # What can be left out: a whole conversation, a message of one, or the label of a user turn.
 Kind = Literal["conversation", "message", "label"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
+# Some reasons name what a file has, such as an unknown role; a broken file may have any number of them.
+_MOST_REASONS = 50
+_OTHER_REASONS = "another reason: there are too many to name"
 
 
 @dataclass(frozen=True)
@@ -36,8 +39,8 @@ class LeftOut:
 class ImportSummary:
     """The account of one import; it fills while the conversations are taken.
 
-    `read` conversations are `written` or left out; a user turn is labelled or its label is left out. Reasons are few and
-    fixed, whatever the size of the source.
+    `read` conversations are `written` or left out; a user turn is labelled or its label is left out. Reasons are few,
+    whatever the size of the source.
     """
 
     read: int = 0
@@ -90,8 +93,11 @@ class ImportSummary:
         return sorted(self.left_out[kind].items(), key=lambda item: -item[1].count)
 
     def _count(self, kind: Kind, reason: str, place: str) -> None:
-        found = self.left_out[kind].get(reason)
+        reasons = self.left_out[kind]
+        if reason not in reasons and len(reasons) >= _MOST_REASONS:
+            reason = _OTHER_REASONS
+        found = reasons.get(reason)
         if found is None:
-            self.left_out[kind][reason] = LeftOut(1, place)
+            reasons[reason] = LeftOut(1, place)
         else:
             found.count += 1

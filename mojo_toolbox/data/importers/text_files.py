@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import codecs
 import io
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TextIO
 
+from mojo_toolbox.data.packed_files import open_data
 from mojo_toolbox.errors import ConfigurationError, DataError
 from mojo_toolbox.progress import Progress, silent
 
@@ -17,42 +17,19 @@ _CHUNK = 1 << 20
 _UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
-class _ReportingFile(io.FileIO):
-    """A file that tells how much of it was read."""
-
-    def __init__(self, path: Path, progress: Progress) -> None:
-        super().__init__(path)
-        self._progress = progress
-        self._read = 0
-        progress(total=os.fstat(self.fileno()).st_size, done=0)
-
-    def readinto(self, buffer: Any, /) -> int:
-        count = super().readinto(buffer)
-        # A pipe has nothing to read at the moment when it answers None; files never do.
-        self._read += count or 0
-        self._progress(done=self._read)
-        return count
-
-
 @contextmanager
 def open_text(
     path: Path, *, encoding: str | None = None, hint: str = "Save the file as UTF-8.", progress: Progress = silent
 ) -> Iterator[TextIO]:
-    """Yield a text file, line ends as they stand; without `encoding` it is UTF-8, or UTF-16 when it begins like that.
+    """Yield a text file, unpacked if it is packed, line ends as they stand; without `encoding` it is UTF-8, or UTF-16 when it begins like that.
 
     `hint` is what an error about its bytes tells to try.
 
     Raises:
-        DataError: no such file; while it is read: bytes that are no text in this encoding.
+        DataError: no such file; while it is read: damaged packing, or bytes that are no text in this encoding.
         ConfigurationError: an encoding that Python does not know.
     """
-    try:
-        raw = _ReportingFile(path, progress)
-    except FileNotFoundError as error:
-        raise DataError("no such file.", path=path) from error
-    except IsADirectoryError as error:
-        raise DataError("is a folder; give a file.", path=path) from error
-    with io.BufferedReader(raw, _CHUNK) as file:
+    with open_data(path, report=progress) as file:
         try:
             chosen = encoding or _probable_encoding(file.peek(2))
             # A mark at the top is no text, whether or not the user knows of it.
@@ -81,7 +58,7 @@ def _undecodable(path: Path, encoding: str, error: UnicodeError, hint: str) -> D
     shown = encoding.removesuffix("-sig")
     decoder = codecs.getincrementaldecoder(encoding)()
     offset, line = 0, 1
-    with path.open("rb") as file:
+    with open_data(path) as file:
         while True:
             chunk = file.read(_CHUNK)
             try:
