@@ -1,5 +1,6 @@
 """Tables of utterance and label, task files, and data sets that `datasets` reads."""
 
+import gzip
 import json
 
 import pytest
@@ -73,6 +74,22 @@ def test_a_table_without_headings_has_numbered_columns(tmp_path):
     ]
     with pytest.raises(ConfigurationError, match="a column is a number from 1; the text column is 'text'"):
         imported(path, dialect=plain)
+
+
+@pytest.mark.parametrize("use", ["text", "label", "conversation", "role"])
+def test_a_column_that_no_row_has_is_refused_without_headings(tmp_path, use):
+    path = write(tmp_path / "t.tsv", "email\thi\t1\nemail\thi\t1\tuser\n")
+    columns = Columns(**{"text": "2", "label": "1", "conversation": "3", "role": "4", use: "5"})
+    with pytest.raises(DataError, match=f"no column 5 for the {use}: the first rows have 4"):
+        imported(path, columns, dialect=Dialect(header=False))
+
+
+@pytest.mark.parametrize("use", ["text", "label", "conversation", "role"])
+def test_a_column_that_is_not_there_is_named_with_its_use(tmp_path, use):
+    path = write(tmp_path / "t.csv", "text,label,conversation,role\nhi,email,1,user\n")
+    columns = Columns(**{"text": "text", "label": "label", use: "intents"})
+    with pytest.raises(DataError, match=f"no column 'intents' for the {use}; the first row has: text, label"):
+        imported(path, columns)
 
 
 def test_rows_that_follow_each_other_are_joined(tmp_path):
@@ -285,7 +302,7 @@ def test_other_data_sets_are_refused(saved, tmp_path):
         list(import_dataset(str(saved / "disk"), split="validation", tasks=TASKS))
     with pytest.raises(DataError, match="names of the labels in column 'text' are not known: give a task file"):
         list(import_dataset(str(saved / "named.parquet"), label="text"))
-    with pytest.raises(DataError, match=r"disk\[train\]: cannot be opened: KeyError"):
+    with pytest.raises(DataError, match="disk: has no split 'train'; it has validation"):
         import_dataset(str(saved / "disk"))
     (tmp_path / "x.xlsx").write_text("x")
     with pytest.raises(DataError, match="not a file that is read here"):
@@ -293,3 +310,85 @@ def test_other_data_sets_are_refused(saved, tmp_path):
     (tmp_path / "x.parquet").write_text("x")
     with pytest.raises(DataError, match="cannot be"):
         list(import_dataset(str(tmp_path / "x.parquet"), tasks=TASKS))
+
+
+def test_a_column_that_is_not_there_is_named_and_not_its_labels(saved):
+    for options, words in (
+        ({"label": "topic"}, "has no column 'topic'; it has text, intent. Choose another with --label"),
+        (
+            {"text": "topic", "label": "intent"},
+            "has no column 'topic'; it has text, intent. Choose another with --text",
+        ),
+        ({"messages": "chat"}, "has no column 'chat'; it has text, intent. Choose another with --messages"),
+    ):
+        for name in ("named.parquet", "parquet_folder"):
+            with pytest.raises(DataError, match=words):
+                import_dataset(str(saved / name), **options)
+
+
+@pytest.fixture(scope="module")
+def rows():
+    import datasets
+
+    return {
+        split: datasets.Dataset.from_dict({"text": [split], "label": ["email"]}, split=split)
+        for split in ("train", "dev")
+    }
+
+
+def test_a_data_set_that_was_saved_alone_is_not_read_as_another_split(rows, tmp_path):
+    import datasets
+
+    rows["train"].save_to_disk(tmp_path / "alone")
+    rows["dev"].save_to_disk(tmp_path / "other")
+    datasets.Dataset.from_dict({"text": ["hi"], "label": ["email"]}).save_to_disk(tmp_path / "unnamed")
+    for name, split, words in (
+        ("alone", "test", "has no split 'test'; its one split is 'train'"),
+        ("other", "train", "has no split 'train'; its one split is 'dev'. Choose it with --split dev"),
+        ("unnamed", "test", "has no split 'test'; it is not divided"),
+    ):
+        with pytest.raises(DataError, match=words):
+            import_dataset(str(tmp_path / name), split=split, tasks=TASKS)
+    for name, split, text in (("alone", "train", "train"), ("other", "dev", "dev"), ("unnamed", "train", "hi")):
+        found = import_dataset(str(tmp_path / name), split=split, tasks=TASKS)
+        assert turns(found) == [(text, "email")]
+
+
+def test_a_split_that_is_not_there_is_refused_with_those_that_are(saved, rows, tmp_path):
+    import datasets
+
+    both = datasets.DatasetDict({split: datasets.Dataset.from_dict(data.to_dict()) for split, data in rows.items()})
+    both.save_to_disk(tmp_path / "both")
+    for name, split, words in (
+        (tmp_path / "both", "test", "has no split 'test'; it has train, dev"),
+        (tmp_path / "both" / "dev", "test", "has no split 'test'; its one split is 'dev'"),
+        (tmp_path / "both" / "dev", "train", "has no split 'train'; its one split is 'dev'"),
+        (saved / "parquet_folder", "test", "has no split 'test'; it has train"),
+        (saved / "named.parquet", "test", "has no split 'test'; a file is not divided"),
+        (saved / "chats.jsonl", "validation", "has no split 'validation'; a file is not divided"),
+    ):
+        with pytest.raises(DataError, match=words):
+            import_dataset(str(name), split=split, tasks=TASKS)
+    assert turns(import_dataset(str(tmp_path / "both" / "dev"), split="dev", tasks=TASKS)) == [("dev", "email")]
+
+
+def test_what_has_no_effect_is_refused(saved):
+    with pytest.raises(DataError, match="has not a revision"):
+        import_dataset(str(saved / "parquet_folder"), revision="main")
+    for name in ("disk", "named.parquet"):
+        with pytest.raises(DataError, match="has not subsets"):
+            import_dataset(str(saved / name), subset="plus")
+    for options in ({"tasks_per_list": 3}, {"withhold": 0.2}, {"skip_unknown": True}):
+        with pytest.raises(ConfigurationError, match="A column of chats has task lists of its own"):
+            import_dataset(str(saved / "chats.jsonl"), messages="messages", **options)
+    with pytest.raises(ConfigurationError, match="name their column"):
+        import_dataset(str(saved / "named.parquet"), no_call="none")
+
+
+def test_a_packed_file_of_a_data_set_is_read_or_named(saved, tmp_path):
+    packed = tmp_path / "chats.jsonl.gz"
+    packed.write_bytes(gzip.compress((saved / "chats.jsonl").read_bytes()))
+    assert len(list(import_dataset(str(packed), messages="messages", tasks=TASKS))) == 1
+    (tmp_path / "chats.jsonl.zip").write_bytes(b"PK\x03\x04")
+    with pytest.raises(DataError, match="is a zip archive"):
+        import_dataset(str(tmp_path / "chats.jsonl.zip"), messages="messages", tasks=TASKS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,8 @@ from mojo_toolbox.data.importers.chats import NoCall, conversations_of_chats
 from mojo_toolbox.data.importers.rows import NONE_LABELS, Labels, Row, conversations_of_rows
 from mojo_toolbox.data.importers.summary import ImportSummary
 from mojo_toolbox.data.importers.task_lists import TaskLists, describe_name
-from mojo_toolbox.errors import DataError
+from mojo_toolbox.data.packed_files import is_packed, open_data
+from mojo_toolbox.errors import ConfigurationError, DataError
 from mojo_toolbox.errors.extras import needed_for
 from mojo_toolbox.progress import Progress, silent
 
@@ -23,12 +25,15 @@ _BUILDERS = {
     ".jsonl": "json",
     ".parquet": "parquet",
 }
+# The files by which `datasets` knows a folder that it saved: with several splits, or one data set alone.
+_SAVED_DICT, _SAVED = "dataset_dict.json", "state.json"
+_DEFAULT_SPLIT = "train"
 
 
 def import_dataset(
     name: str,
     *,
-    split: str = "train",
+    split: str = _DEFAULT_SPLIT,
     subset: str | None = None,
     revision: str | None = None,
     text: str = "text",
@@ -48,18 +53,21 @@ def import_dataset(
 
     With `messages`, that column holds chats, as `import_chats` reads them. Otherwise each row is a user turn, its `text` and
     `label` read as `import_csv` reads them; labels that are numbers become their names, and those names are the tasks
-    unless `tasks` are given. Whether the hub can be reached is not asked here: a hub that cannot may take minutes to fail.
+    unless `tasks` are given. The first row is read at once. Whether the hub can be reached is not asked here: a hub that
+    cannot may take minutes to fail.
 
     Raises:
         DataError: no such data set, split or column; or, without `tasks`, labels whose names are not known.
-        ConfigurationError: `datasets` is not installed (the `local` extra), or a share or length is none.
+        ConfigurationError: `datasets` is not installed (the `local` extra), a share or length is none, or an argument has no
+            effect on what is read.
     """
+    _require_fitting(messages is not None, no_call, labels=skip_unknown or tasks_per_list is not None or withhold > 0)
     summary = ImportSummary() if summary is None else summary
     data = _open(name, split=split, subset=subset, revision=revision)
     source = f"{name}[{split}]"
     stem = Path(name).stem or "row"
-    wanted = (text, label) if messages is None else (messages,)
-    counted = _counted(data, source, wanted, summary, progress)
+    wanted = {"text": text, "label": label} if messages is None else {"messages": messages}
+    counted = _with_columns(data, source, wanted, _counted(data, source, summary, progress))
     if messages is not None:
         chats = ((f"{source} row {n}", f"{stem}-{n}", row) for n, row in counted)
         return conversations_of_chats(chats, tasks=tasks, no_call=no_call, seed=seed, summary=summary, column=messages)
@@ -105,24 +113,43 @@ def _tasks_of(names: Sequence[str] | None, none_labels: Collection[str], source:
         raise DataError(f"a label cannot be a task's name ({names}): give a task file.", path=source) from error
 
 
-def _counted(
-    data: Any, source: str, columns: Sequence[str], summary: ImportSummary, progress: Progress
+def _require_fitting(chats: bool, no_call: NoCall, *, labels: bool) -> None:
+    if chats and labels:
+        raise ConfigurationError(
+            "A column of chats has task lists of its own. The length of lists, a share of withheld tasks and skipped labels "
+            "belong to rows of a text and a label: leave them out."
+        )
+    if not chats and no_call != "unlabelled":
+        raise ConfigurationError("Answers without a tool call are those of chats: name their column (--messages).")
+
+
+def _with_columns(
+    data: Any, source: str, wanted: Mapping[str, str], rows: Iterator[tuple[int, Mapping[str, Any]]]
 ) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    """Yield (number from 1, row); the first one must have the columns that are wanted."""
+    """Return the rows as they are; the first one must have the columns that are wanted."""
+    first = next(rows, None)
+    columns = data.column_names if first is None else list(first[1])
+    for use, column in wanted.items():
+        if columns is not None and column not in columns:
+            raise DataError(
+                f"has no column {column!r}; it has {', '.join(columns)}. Choose another with --{use}.", path=source
+            )
+    return rows if first is None else chain([first], rows)
+
+
+def _counted(
+    data: Any, source: str, summary: ImportSummary, progress: Progress
+) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    """Yield (number from 1, row)."""
     progress(total=getattr(data, "num_rows", None))
     rows = iter(data)
-    number = 0
-    while True:
-        number += 1
+    for number in count(1):
         try:
             row = next(rows)
         except StopIteration:
             return
         except Exception as error:  # the readers of each file format, and of the network, have errors of their own
             raise DataError(f"row {number} cannot be read: {_first_line(error)}", path=source) from error
-        missing = [column for column in columns if column not in row] if number == 1 else []
-        if missing:
-            raise DataError(f"has no column {missing[0]!r}; it has {', '.join(row)}.", path=source)
         yield number, row
         if number % 1000 == 0:
             progress(done=number, text=f"{summary.written:,} conversations")
@@ -132,25 +159,48 @@ def _open(name: str, *, split: str, subset: str | None, revision: str | None) ->
     with needed_for("Reading data sets of the hub", extra="local"):
         import datasets
     path = Path(name).expanduser()
+    saved = any((path / mark).is_file() for mark in (_SAVED_DICT, _SAVED))
+    if (revision and path.exists()) or (subset and (saved or path.is_file())):
+        what = "a revision" if revision else "subsets"
+        raise DataError(f"has not {what}: those belong to data sets of the hub. Leave it out.", path=path)
     try:
-        if (path / "dataset_dict.json").is_file():
-            return datasets.load_from_disk(str(path))[split]
-        if (path / "state.json").is_file():
-            return datasets.load_from_disk(str(path))
+        if saved:
+            return _of_split(datasets.load_from_disk(str(path)), path, split)
         if path.is_file():
             return _open_file(datasets, path, split)
-        return datasets.load_dataset(name, subset, split=split, revision=revision, streaming=True)
+        place = str(path) if path.is_dir() else name
+        return _of_split(datasets.load_dataset(place, subset, revision=revision, streaming=True), Path(name), split)
     except DataError:
         raise
     except Exception as error:  # of datasets, huggingface_hub, httpx and the readers of each file format
         raise DataError(f"cannot be opened: {_first_line(error)}", path=f"{name}[{split}]") from error
 
 
+def _of_split(data: Any, place: Path, split: str) -> Any:
+    """Return the split of a data set; one that was saved alone knows its split, or is a folder named like it."""
+    if isinstance(data, dict):
+        if split not in data:
+            raise DataError(f"has no split {split!r}; it has {', '.join(data)}. Choose one with --split.", path=place)
+        return data[split]
+    own = str(data.split or (place.resolve().name if (place.resolve().parent / _SAVED_DICT).is_file() else ""))
+    if split != (own or _DEFAULT_SPLIT):
+        only = (
+            f"its one split is {own!r}. Choose it with --split {own}" if own else "it is not divided. Leave --split out"
+        )
+        raise DataError(f"has no split {split!r}; {only}.", path=place)
+    return data
+
+
 def _open_file(datasets: Any, path: Path, split: str) -> Any:
-    builder = _BUILDERS.get(path.suffix.lower())
+    kind = Path(path.stem if is_packed(path) else path.name).suffix.lower()
+    builder = _BUILDERS.get(kind)
     if builder is None:
         raise DataError(f"not a file that is read here; such as {', '.join(_BUILDERS)} are.", path=path)
-    options = {"sep": "\t"} if path.suffix.lower() == ".tsv" else {}
+    if split != _DEFAULT_SPLIT:
+        raise DataError(f"has no split {split!r}; a file is not divided. Leave --split out.", path=path)
+    if builder in {"csv", "json"}:
+        open_data(path).close()
+    options = {"sep": "\t"} if kind == ".tsv" else {}
     return datasets.load_dataset(builder, data_files={split: str(path)}, split=split, streaming=True, **options)
 
 

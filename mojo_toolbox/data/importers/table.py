@@ -128,7 +128,9 @@ class _Table:
         reader = self.dialect.reader(chain(head[skipped:], lines), delimiter)
         found = self._cells(reader, skipped)
         width, places = 0, {use: int(column) - 1 for use, column in self._numbers().items()}
-        if self.dialect.header:
+        if not self.dialect.header:
+            self._require_width(head[skipped:], delimiter, places)
+        else:
             _, heading = next(found, (0, []))
             width, places = len(heading), self._places(heading)
         for line, cells in found:
@@ -197,6 +199,18 @@ class _Table:
                     f"Without headings a column is a number from 1; the {use} column is {column!r}."
                 )
         return self.columns.named()
+
+    def _require_width(self, head: list[str], delimiter: str, places: Mapping[str, int]) -> None:
+        """Refuse a column that none of the first rows has; without headings nothing else says how many there are."""
+        try:
+            widest = max(map(len, self.dialect.reader(iter(head), delimiter)), default=0)
+        except csv.Error:  # named with its line when that row is read
+            return
+        for use, position in places.items():
+            if position >= widest:
+                raise DataError(
+                    f"no column {position + 1} for the {use}: the first rows have {widest}.", path=self.path, line=1
+                )
 
     def _places(self, heading: list[str]) -> dict[str, int]:
         if not heading:
