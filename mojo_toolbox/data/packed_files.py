@@ -57,7 +57,7 @@ def open_data(path: Path, *, report: Progress = silent) -> io.BufferedReader:
         raise DataError("no such file.", path=path) from error
     except IsADirectoryError as error:
         raise DataError("is a folder; give a file.", path=path) from error
-    file = io.BufferedReader(raw, _CHUNK)
+    file: io.BufferedReader = io.BufferedReader(raw, _CHUNK)
     try:
         start = file.peek(_TAR_AT + len(_TAR))
         for mark, (name, unpacker) in _READ.items():

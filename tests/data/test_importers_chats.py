@@ -134,6 +134,7 @@ def test_a_tool_that_is_not_listed_is_no_label(tmp_path):
     (found,), summary = imported(write(tmp_path / "c.jsonl", record))
     assert labels(found) == ["?"]
     assert reasons(summary, "label") == {"a tool was called that is not listed": 1}
+    assert summary.left_out["label"]["a tool was called that is not listed"].example.endswith(":1, message 1: 'fly'")
 
 
 def test_parts_are_joined_and_pictures_dropped(tmp_path):
@@ -182,9 +183,8 @@ def test_records_that_are_no_chats_are_left_out_and_counted(tmp_path):
     assert sum(reasons(summary, "conversation").values()) == summary.read == len(unusable)
     assert set(reasons(summary, "conversation")) == {
         "has neither messages nor conversations",
-        "has a tool that cannot be a task",
-        "has a tool without a name",
-        "has a message of an unknown role",
+        "lists no tool that can be a task, and no task file was given (--tasks)",
+        "has a message of the unknown role 'narrator'",
         "has no user message with text",
         "has a message that is no object",
         "has a message whose content is neither text nor a list of parts",

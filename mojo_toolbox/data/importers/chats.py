@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from mojo_toolbox.data.conversations import Conversation, Task
+from mojo_toolbox.data.importers.chat_messages import NoChat, Turn, turns_of
+from mojo_toolbox.data.importers.chat_tools import Tools, tools_of
 from mojo_toolbox.data.importers.json_stream import read_json_objects
 from mojo_toolbox.data.importers.summary import ImportSummary, Note
 from mojo_toolbox.data.importers.task_lists import TaskLists
 from mojo_toolbox.progress import Progress, silent
-
-# Who spoke, in the words of both formats and of the tools that write them.
-_ROLES = {
-    **dict.fromkeys(("user", "human", "prompter"), "user"),
-    **dict.fromkeys(("assistant", "gpt", "chatgpt", "bot", "model", "bard", "bing", "claude"), "assistant"),
-    **dict.fromkeys(("system", "developer"), "system"),
-    **dict.fromkeys(("tool", "function", "observation", "function_response", "tool_response", "ipython"), "result"),
-    **dict.fromkeys(("function_call", "tool_call"), "call"),
-}
-_CALL_PARTS = ("tool_call", "tool_use", "function_call")
 
 NoCall = Literal["unlabelled", "none"]
 
@@ -63,42 +54,44 @@ def conversations_of_chats(
     column: str | None = None,
 ) -> Iterator[Conversation]:
     """Yield the conversations of (place, id, chat record); `column` says which key holds the messages."""
-    given = None if not tasks else list(tasks)
     for place, key, record in records:
+        tools = tools_of(record)
+        listed = tools.tasks or tuple(tasks or ())
         try:
-            turns = _turns(_messages_of(record, column))
-            listed = _tools(record) or given
-        except _NoChat as error:
-            summary.skip_conversation(str(error), place)
+            turns = turns_of(_messages_of(record, column), {task.name for task in listed})
+        except NoChat as error:
+            summary.skip_conversation(
+                str(error), place if error.message is None else f"{place}, message {error.message}"
+            )
             continue
-        if listed is None:
-            summary.skip_conversation("lists no tools, and no task file was given (--tasks)", place)
-        elif not any(turn.role == "user" for turn in turns):
+        if not listed:
+            summary.skip_conversation(_no_tasks(tools), place)
+        elif not any(turn.role == "user" and turn.text for turn in turns):
             summary.skip_conversation("has no user message with text", place)
         else:
             own = record.get("id", record.get("conversation_id"))
             name = str(own) if isinstance(own, str | int) and own != "" else key
-            messages, notes = _labelled(turns, {task.name for task in listed}, place, no_call)
+            labelling = _Labelling({task.name for task in listed}, place, no_call, _untold(record, tools, turns))
+            messages, notes = labelling.of(turns)
+            notes += [Note("tool", reason, f"{place}, tool {number}") for number, reason in tools.unusable]
             drawn, _ = TaskLists(listed, seed=seed).draw(name, [])
             conversation = summary.accept({"id": name, "tasks": drawn, "messages": messages}, place=place, notes=notes)
             if conversation is not None:
                 yield conversation
 
 
-class _NoChat(Exception):  # noqa: N818 - never leaves this file
-    """A record that cannot be read as a chat; the text is the reason."""
+def _no_tasks(tools: Tools) -> str:
+    if tools.unusable:
+        return "lists no tool that can be a task, and no task file was given (--tasks)"
+    return "lists no tools, and no task file was given (--tasks)"
 
 
-@dataclass
-class _Turn:
-    """A message; of a user's, what was called after it. One with `dropped` is not written, for that reason."""
-
-    role: str
-    text: str
-    number: int
-    calls: list[str] = field(default_factory=list)
-    answered: bool = False
-    dropped: str | None = None
+def _untold(record: Mapping[str, Any], tools: Tools, turns: Sequence[Turn]) -> str | None:
+    """Say why the answers of a record that call nothing say nothing; None when they may."""
+    if record.get("tool_choice") == "none" or record.get("function_call") == "none":
+        return "the record forbids calls"
+    called = any(turn.calls or turn.unread or turn.result for turn in turns)
+    return None if tools.tasks or tools.unusable or called else "the record lists no tools to call"
 
 
 def _reported(path: Path, summary: ImportSummary, progress: Progress) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -109,145 +102,61 @@ def _reported(path: Path, summary: ImportSummary, progress: Progress) -> Iterato
 
 
 def _messages_of(record: Mapping[str, Any], column: str | None) -> list[Any]:
-    for name in ("messages", "conversations", "conversation", "items") if column is None else (column,):
+    for name in ("messages", "conversations", "conversation", "items", "contents") if column is None else (column,):
         messages = record.get(name)
         if isinstance(messages, list):
             return messages
-    raise _NoChat(f"has no list {column!r}" if column else "has neither messages nor conversations")
+    raise NoChat(f"has no list {column!r}" if column else "has neither messages nor conversations")
 
 
-def _turns(messages: list[Any]) -> list[_Turn]:
-    """Take messages apart; a call is noted at the user turn before it."""
-    turns: list[_Turn] = []
-    asked: _Turn | None = None
-    for number, message in enumerate(messages, start=1):
-        role, content = _role_and_content(message)
-        text, calls, others = _parts(content)
-        if role == "user" and not text and others == {"tool_result"}:
-            role = "result"  # Anthropic's way: the user's side hands it over
-        turn = _Turn(role, text, number)
-        if role == "user":
-            asked = turn
-        elif role in {"assistant", "call"} and asked is not None:
-            asked.answered = True
-            asked.calls += [*calls, *_called(message), *(_names_in_text(text) if role == "call" else [])]
-        turn.dropped = _reason_to_drop(turn, calls=bool(calls or _called(message)), others=bool(others))
-        turns.append(turn)
-    return turns
+@dataclass(frozen=True)
+class _Labelling:
+    """How the user turns of a record are labelled; `untold` is why its answers without a call say nothing."""
 
+    listed: Collection[str]
+    place: str
+    no_call: NoCall
+    untold: str | None
 
-_NEVER_WRITTEN = {"system": "a system prompt", "result": "the result of a tool", "call": "the call of a tool"}
+    def of(self, turns: Sequence[Turn]) -> tuple[list[dict[str, Any]], list[Note]]:
+        """Return the messages that are written, and what is left out."""
+        messages: list[dict[str, Any]] = []
+        notes: list[Note] = []
+        for turn in turns:
+            where = f"{self.place}, message {turn.number}"
+            if turn.dropped:
+                notes.append(Note("message", turn.dropped, where))
+                continue
+            message: dict[str, Any] = {"role": turn.role, "content": turn.text}
+            if turn.role == "user":
+                unknown = self._unknown(turn)
+                if unknown is None:
+                    message["task"] = turn.calls[0] if turn.calls else None
+                else:
+                    reason, named = unknown
+                    notes.append(Note("label", reason, f"{where}: {named!r}" if named else where))
+            messages.append(message)
+        return messages, notes
 
-
-def _reason_to_drop(turn: _Turn, *, calls: bool, others: bool) -> str | None:
-    if turn.role in _NEVER_WRITTEN:
-        return _NEVER_WRITTEN[turn.role]
-    if turn.text:
-        return None
-    if calls:
-        return _NEVER_WRITTEN["call"]
-    return "pictures or other parts without text" if others else "no text"
-
-
-def _role_and_content(message: Any) -> tuple[str, Any]:
-    if not isinstance(message, Mapping):
-        raise _NoChat("has a message that is no object")
-    speaker = message.get("role") or message.get("from")
-    role = _ROLES.get(str(speaker).strip().lower())
-    if role is None:
-        raise _NoChat("has a message of an unknown role")
-    return role, message["content"] if message.get("content") is not None else message.get("value")
-
-
-def _parts(content: Any) -> tuple[str, list[str], set[str]]:
-    """Return a content's text, the functions that its parts call, and the kinds of its other parts."""
-    if content is None or isinstance(content, str):
-        return (content or "").strip(), [], set()
-    if not isinstance(content, list):
-        raise _NoChat("has a message whose content is neither text nor a list of parts")
-    texts: list[str] = []
-    calls: list[str] = []
-    others: set[str] = set()
-    for part in content:
-        kind = str(part.get("type", "text")) if isinstance(part, Mapping) else "text"
-        if kind in {"text", "input_text", "output_text"}:
-            text = part.get("text", part.get("value")) if isinstance(part, Mapping) else part
-            texts += [text.strip()] if isinstance(text, str) and text.strip() else []
-        elif kind in _CALL_PARTS:
-            calls += [part["name"]] if isinstance(part.get("name"), str) else _names_in_text(part.get("value"))
-        else:
-            others.add(kind)
-    return "\n".join(texts), calls, others
-
-
-def _called(message: Mapping[str, Any]) -> list[str]:
-    """Return the functions that an assistant message calls, in OpenAI's two ways."""
-    calls = message.get("tool_calls")
-    entries = [*(calls if isinstance(calls, list) else []), {"function": message.get("function_call")}]
-    functions = [entry.get("function") or entry for entry in entries if isinstance(entry, Mapping)]
-    return [f["name"] for f in functions if isinstance(f, Mapping) and isinstance(f.get("name"), str)]
-
-
-def _names_in_text(text: Any) -> list[str]:
-    """Return the functions that a call written as JSON text names."""
-    call = _json_or_none(text)
-    calls = call if isinstance(call, list) else [call]
-    return [entry["name"] for entry in calls if isinstance(entry, dict) and isinstance(entry.get("name"), str)]
-
-
-def _tools(record: Mapping[str, Any]) -> list[Task] | None:
-    """Return the tools of a record as tasks; None when it has none."""
-    tools = record.get("tools") or record.get("functions")
-    tools = _json_or_none(tools) if isinstance(tools, str) else tools
-    if not isinstance(tools, list):
-        return None
-    tasks: dict[str, Task] = {}
-    for entry in tools:
-        function = (entry.get("function") or entry) if isinstance(entry, Mapping) else None
-        if not isinstance(function, Mapping) or not isinstance(function.get("name"), str):
-            raise _NoChat("has a tool without a name")
-        try:
-            task = Task(name=function["name"], description=str(function.get("description") or ""))
-        except ValueError as error:
-            raise _NoChat("has a tool that cannot be a task") from error
-        tasks.setdefault(task.name, task)
-    return list(tasks.values()) or None
-
-
-def _json_or_none(text: Any) -> Any:
-    try:
-        return json.loads(text) if isinstance(text, str) else None
-    except (ValueError, RecursionError):
-        return None
-
-
-def _labelled(
-    turns: Sequence[_Turn], listed: set[str], place: str, no_call: NoCall
-) -> tuple[list[dict[str, Any]], list[Note]]:
-    messages: list[dict[str, Any]] = []
-    notes: list[Note] = []
-    for turn in turns:
-        where = f"{place}, message {turn.number}"
-        if turn.dropped:
-            notes.append(Note("message", turn.dropped, where))
-            continue
-        message: dict[str, Any] = {"role": turn.role, "content": turn.text}
-        if turn.role == "user":
-            unknown = _unknown(turn, listed, no_call)
-            if unknown is None:
-                message["task"] = turn.calls[0] if turn.calls else None
-            else:
-                notes.append(Note("label", unknown, where))
-        messages.append(message)
-    return messages, notes
-
-
-def _unknown(turn: _Turn, listed: set[str], no_call: NoCall) -> str | None:
-    """Say why nobody can tell the task of a user turn; None when its calls tell it."""
-    if not turn.calls:
+    def _unknown(self, turn: Turn) -> tuple[str, str] | None:
+        """Say why nobody can tell the task of a user turn, and which tool is meant; None when its calls tell it."""
+        if len(set(turn.calls)) > 1:
+            return "several tools were called", ""
+        if turn.unread:
+            return "a tool was called in a way that cannot be read", ""
+        if turn.calls:
+            return (
+                None if turn.calls[0] in self.listed else ("a tool was called that is not listed", turn.calls[0][:80])
+            )
+        if turn.result:
+            return "a tool answers, and its call was not found", ""
         if not turn.answered:
-            return "the assistant does not answer"
-        return None if no_call == "none" else "no tool was called"
-    if len(set(turn.calls)) > 1:
-        return "several tools were called"
-    return None if turn.calls[0] in listed else "a tool was called that is not listed"
+            return "the assistant does not answer", ""
+        reason = "no tool was called" if self.no_call == "unlabelled" else self._silent(turn)
+        return None if reason is None else (reason, "")
+
+    def _silent(self, turn: Turn) -> str | None:
+        """Say why an answer without a call does not say that there is no task; None when it does."""
+        if not turn.said:
+            return "the assistant answers without words"
+        return "the answer names a tool, perhaps as a call" if turn.named else self.untold

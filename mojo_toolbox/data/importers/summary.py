@@ -10,8 +10,8 @@ from pydantic import ValidationError
 
 from mojo_toolbox.data.conversations import Conversation, describe
 
-# What can be left out: a whole conversation, a message of one, or the label of a user turn.
-Kind = Literal["conversation", "message", "label"]
+# What can be left out: a whole conversation, a message of one, the label of a user turn, or a tool that a chat lists.
+Kind = Literal["conversation", "message", "label", "tool"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 # Some reasons name what a file has, such as an unknown role; a broken file may have any number of them.
 _MOST_REASONS = 50
@@ -20,9 +20,9 @@ _OTHER_REASONS = "another reason: there are too many to name"
 
 @dataclass(frozen=True)
 class Note:
-    """One message that is left out, or one label: why, and where."""
+    """One message that is left out, or one label or tool: why, and where."""
 
-    kind: Literal["message", "label"]
+    kind: Literal["message", "label", "tool"]
     reason: str
     place: str
 
