@@ -181,10 +181,13 @@ def _without_examples(task: Any) -> Any:
 
 
 def _read(path: Path) -> str:
+    from mojo_toolbox.data.packed_files import open_data
+
+    if not path.exists():
+        raise UsageError(f"There is no file {path}.")
     try:
-        return path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise UsageError(f"There is no file {path}.") from None
+        with open_data(path) as file:
+            return file.read().decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise UsageError(f"{path} is not UTF-8 text.") from error
 

@@ -17,6 +17,7 @@ from pydantic import (
     field_validator,
     model_validator,
 )
+from pydantic_core import ErrorDetails
 
 from mojo_toolbox.data import keys
 from mojo_toolbox.data.decision_kinds import point_of
@@ -233,7 +234,16 @@ def parse_conversation(record: object, *, path: object = None, line: int | None 
     try:
         return record if isinstance(record, Conversation) else Conversation.model_validate(record)
     except ValidationError as error:
-        raise DataError(f"not a routing conversation: {describe(error)}.", path=_text(path), line=line) from error
+        why = f"not a routing conversation: {describe(error)}.{_hint(record)}"
+        raise DataError(why, path=_text(path), line=line) from error
+
+
+def _hint(record: object) -> str:
+    """Say what reads a chat of other services, with system prompts, results of tools or parts; empty for other records."""
+    messages = _field(record, "messages")
+    entries = [entry for entry in messages if isinstance(entry, dict)] if isinstance(messages, list) else []
+    ours = all(m.get("role") in {"user", "assistant"} and isinstance(m.get("content"), str) for m in entries)
+    return "" if ours else " Chats of other services are read by: mojo data import chat"
 
 
 def describe(error: ValidationError) -> str:
@@ -243,8 +253,8 @@ def describe(error: ValidationError) -> str:
 
 def describe_all(error: ValidationError) -> list[str]:
     """Say what pydantic refused, a line each."""
-    problems = error.errors(include_url=False, include_context=False, include_input=False)
-    messages = (_PLAIN.get(problem["type"], problem["msg"].removeprefix("Value error, ")) for problem in problems)
+    problems = error.errors(include_url=False)
+    messages = (_plain(problem) for problem in problems)
     places = (_place(problem["loc"]) for problem in problems)
     return [f"{place}: {message}" if place else message for place, message in zip(places, messages, strict=True)]
 
@@ -258,6 +268,27 @@ _PLAIN = {
     "dict_type": "a JSON object was expected",
     "model_type": "a JSON object was expected",
 }
+
+
+# The types of Python in JSON's words.
+_KINDS = {
+    type(None): "null",
+    bool: "true or false",
+    str: "a text",
+    int: "a number",
+    float: "a number",
+    list: "a list",
+    dict: "an object",
+}
+
+
+def _plain(problem: ErrorDetails) -> str:
+    kind, given = problem["type"], problem["input"]
+    if kind == "literal_error":
+        return f"{given!r:.40} was given where {problem.get('ctx', {}).get('expected')} was expected"
+    plain = _PLAIN.get(kind, problem["msg"].removeprefix("Value error, "))
+    wrong = kind in _PLAIN and kind.endswith("_type")
+    return f"{plain}, not {_KINDS.get(type(given), type(given).__name__)}" if wrong else plain
 
 
 def _place(steps: tuple[int | str, ...]) -> str:

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from mojo_toolbox.data import Conversation, parse_conversation, read_conversations, read_records, write_records
+from mojo_toolbox.data.checks import check
 from mojo_toolbox.errors import DataError
 from mojo_toolbox.shipped import example_data_dir
 
@@ -142,3 +143,25 @@ def test_the_examples_have_what_a_router_is_measured_by():
     in_charge = {m.task for c in test for m in c.messages if m.task is not None}
     assert len((listed[1] - listed[0]) & in_charge) >= 2
     assert len(listed[0] | listed[1]) >= 9
+
+
+OPENAI_TURNS = [
+    ({"role": "system", "content": "x"}, "message 2 role: 'system' was given where 'user' or 'assistant' was expected"),
+    ({"role": "tool", "content": "3"}, "message 2 role: 'tool' was given where"),
+    ({"role": "user", "content": [{"type": "text", "text": "x"}]}, "message 2 content: text was expected, not a list"),
+    ({"role": "assistant", "content": None}, "message 2 content: text was expected, not null"),
+    ("hi", "message 2: a JSON object was expected, not a text"),
+]
+
+
+@pytest.mark.parametrize(("message", "words"), OPENAI_TURNS, ids=range(5))
+def test_a_message_of_another_service_is_named_with_what_reads_it(tmp_path, message, words):
+    path = write(
+        tmp_path / "c.jsonl", json.dumps({"tasks": TASKS, "messages": [{"role": "user", "content": "x"}, message]})
+    )
+    with pytest.raises(DataError) as caught:
+        list(read_conversations(path))
+    assert words in str(caught.value)
+    assert ("mojo data import chat" in str(caught.value)) == isinstance(message, dict)
+    (problem,) = check(path).problems
+    assert words in problem.message
