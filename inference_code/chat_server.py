@@ -9,7 +9,7 @@ import uuid
 from typing import Any
 
 from artifact import Loaded
-from chat_encoding import end_of_turn_id
+from chat_encoding import end_of_turn_id, stop_ids
 from chat_prompt import ChatPrompts
 from chat_request import ChatRequest, InvalidRequestError
 from choice_trie import AmbiguousChoicesError, ChoiceTrie
@@ -45,7 +45,7 @@ class ChatServer:
         self._kept_trie = functools.lru_cache(maxsize=16)(self._new_trie)
         self.prefixes = PrefixCache(prefix_cache_bytes)
         self._end_id = end_of_turn_id(self._tokenizer)
-        self._end_ids = frozenset({self._end_id, *_end_of_text_ids(loaded)})
+        self._end_ids = stop_ids(self._tokenizer, self._model.end_of_text_ids)
 
     def answer(self, request: ChatRequest) -> dict[str, Any]:
         """Return a chat completion.
@@ -155,9 +155,3 @@ class ChatServer:
 def _choice(content: str, finish_reason: str) -> dict[str, Any]:
     message = {"role": "assistant", "content": content}
     return {"index": 0, "message": message, "finish_reason": finish_reason, "logprobs": None}
-
-
-def _end_of_text_ids(loaded: Loaded) -> list[int]:
-    """Tokens that the base model ends its texts with, which need not be the template's end of turn."""
-    found = loaded.tokenizer.eos_token_id
-    return [] if found is None else [found]

@@ -40,6 +40,7 @@ class LanguageModel:
         self.context_length = context_length
         self.dtype: torch.dtype = next(self._network.parameters()).dtype
         self.device: torch.device = self._network.get_input_embeddings().weight.device
+        self.end_of_text_ids = _end_of_text_ids(self._network)
         # Beyond this many tokens some layers see a window only, which a mask of ours would widen.
         self.window = _attention_window(self._network.config, context_length)
         self.has_cache = "past_key_values" in self._parameters and self._try("KV cache", self._cache_error)
@@ -205,6 +206,12 @@ def begun(
 def _relative_error(found: torch.Tensor, expected: torch.Tensor) -> float:
     difference = (found.float() - expected.float()).abs().mean()
     return float(difference / expected.float().std())
+
+
+def _end_of_text_ids(network: Any) -> tuple[int, ...]:
+    """Tokens that the model's makers name as ends of its texts; instruct models name several."""
+    found = getattr(getattr(network, "generation_config", None), "eos_token_id", None)
+    return tuple(found) if isinstance(found, list | tuple) else () if found is None else (found,)
 
 
 def _attention_window(config: Any, context_length: int) -> int:
