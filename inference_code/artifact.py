@@ -20,13 +20,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from chat_encoding import ensure_chat_template
+from adapters import AdapterError, with_adapter
+from base_network import BaseModelError, load_language_model, load_tokenizer
+from chat_encoding import ChatTemplateError, ensure_chat_template, require_vocabulary
 from choice_encoder import CONFIG_FILE, WEIGHTS_FILE, ChoiceEncoder
 from encoder_mixture import Chooser, EncoderMixture
 from hub_token import fetch_hub_token
 from language_model import LanguageModel
 from safetensors import SafetensorError
-from transformers import AutoModelForCausalLM, AutoTokenizer
 
 CONTRACT_VERSIONS = (1,)
 LANGUAGE_MODEL, ENCODER = KINDS = ("language_model", "encoder")
@@ -122,23 +123,26 @@ def load_artifact(model_dir: Path, device: torch.device) -> Loaded:
     """Load what `model_dir` holds to `device`. Takes seconds to minutes, and memory for one copy of the weights.
 
     Raises:
-        ArtifactError: a contract version that this server does not know, no base model named, or an unknown dtype.
+        ArtifactError: a contract version that this server does not know, no base model named, an unknown dtype, or weights
+            that do not fit each other.
     """
     manifest = _manifest(model_dir)
     weights, revision = _weights(model_dir, manifest)
     fetch_hub_token()
     dtype = serving_dtype(device)
     started = time.monotonic()
-    network = AutoModelForCausalLM.from_pretrained(weights, revision=revision, dtype=dtype).to(device).eval()
     folders = _adapter_folders(model_dir)
-    if (model_dir / "adapter_config.json").is_file() and not _merged(model_dir):
-        from peft import PeftModel
-
-        network = PeftModel.from_pretrained(network, model_dir).merge_and_unload()
-    for name, folder in folders.items():
-        network = _with_adapter(network, name, folder)
+    try:
+        network = load_language_model(weights, revision=revision, dtype=dtype).to(device).eval()
+        tokenizer = _tokenizer(model_dir, weights, revision)
+        require_vocabulary(tokenizer, network.get_input_embeddings().weight.shape[0])
+        if (model_dir / "adapter_config.json").is_file() and not _merged(model_dir):
+            network = with_adapter(network, "default", model_dir).merge_and_unload()
+        for name, folder in folders.items():
+            network = with_adapter(network, name, folder)
+    except (BaseModelError, AdapterError, ChatTemplateError) as error:
+        raise ArtifactError(str(error)) from error
     network = network.to(dtype).eval().requires_grad_(False)
-    tokenizer = _tokenizer(model_dir, weights, revision)
     model = LanguageModel(network, adapters=tuple(folders), context_length=_context_length(network.config, tokenizer))
     _log.info(
         "Loaded %s in %.1f s: %s on %s, context %d, adapters %s, KV cache %s, tree mask %s.",
@@ -264,22 +268,13 @@ def _adapter_folders(model_dir: Path) -> dict[str, Path]:
     return {path.parent.name: path.parent for path in sorted(model_dir.glob("adapters/*/adapter_config.json"))}
 
 
-def _with_adapter(network: Any, name: str, folder: Path) -> Any:
-    from peft import PeftModel
-
-    if isinstance(network, PeftModel):
-        network.load_adapter(str(folder), adapter_name=name)
-        return network
-    return PeftModel.from_pretrained(network, str(folder), adapter_name=name)
-
-
 def _tokenizer(model_dir: Path, weights: str, revision: str | None) -> Any:
     for folder in (model_dir, model_dir / "merged"):
         if (folder / "tokenizer_config.json").is_file():
-            tokenizer = AutoTokenizer.from_pretrained(str(folder))
+            tokenizer = load_tokenizer(str(folder))
             break
     else:
-        tokenizer = AutoTokenizer.from_pretrained(weights, revision=revision)
+        tokenizer = load_tokenizer(weights, revision=revision)
     ensure_chat_template(tokenizer)
     return tokenizer
 

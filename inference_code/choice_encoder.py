@@ -20,11 +20,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from base_network import BaseModelError, load_encoder_network, load_tokenizer
 from encoder_questions import FALLBACK, Question
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional
-from transformers import AutoModel, AutoTokenizer
 
 CONFIG_FILE = "choice_encoder.json"
 WEIGHTS_FILE = "choice_encoder.safetensors"
@@ -80,9 +80,18 @@ class ChoiceEncoder(nn.Module):
     def from_base(
         cls, source: str, *, revision: str | None = None, config: EncoderConfig | None = None
     ) -> ChoiceEncoder:
-        """Start from a sentence encoder: a folder or an id of the Hugging Face hub."""
-        tokenizer = AutoTokenizer.from_pretrained(source, revision=revision)
-        base, trained = (AutoModel.from_pretrained(source, revision=revision, dtype=torch.float32) for _ in range(2))
+        """Start from a sentence encoder: a folder or an id of the Hugging Face hub.
+
+        Raises:
+            BaseModelError: its weights do not fit its configuration, or its tokenizer's tokens do not fit them.
+        """
+        tokenizer = load_tokenizer(source, revision=revision)
+        base, trained = (load_encoder_network(source, revision=revision, dtype=torch.float32) for _ in range(2))
+        known = base.get_input_embeddings().weight.shape[0]
+        if len(tokenizer) > known:
+            raise BaseModelError(
+                f"The tokenizer of the base model {source!r} has {len(tokenizer)} tokens, the model {known}. Fetch it again."
+            )
         return cls(base, trained, tokenizer, config or EncoderConfig())
 
     @classmethod
@@ -107,7 +116,11 @@ class ChoiceEncoder(nn.Module):
         _, unexpected = self.load_state_dict(weights, strict=False)
         trained = {name for name, value in self.named_parameters() if value.requires_grad}
         if unexpected or trained - weights.keys():
-            raise ValueError(f"{WEIGHTS_FILE} does not fit this base model: {sorted(unexpected)[:3]}")
+            wrong = sorted(unexpected) or sorted(trained - weights.keys())
+            raise ValueError(
+                f"{WEIGHTS_FILE} {'alone has' if unexpected else 'lacks'} {', '.join(wrong[:3])}: it was trained on another base "
+                "model, or its files do not belong together."
+            )
 
     @property
     def device(self) -> torch.device:

@@ -46,8 +46,25 @@ class Examples(torch.utils.data.Dataset[dict[str, Any]]):
         return self._examples
 
 
-def load_examples(channel: Path, tokenizer: Any, max_length: int, *, versions: int = 1) -> Examples:
-    """Read and encode every conversation of a channel; any that cannot be trained on whole is an error."""
+def check_channel(channel: Path, *, versions: int = 1) -> None:
+    """Refuse a channel whose records cannot be learnt from, before a tokenizer or a model is loaded."""
+    lines = 0
+    for where, record in read_records(channel):
+        try:
+            decided_messages(checked_messages(record))
+        except TrainingInputError as error:
+            raise TrainingInputError(f"{where}: {error}") from error
+        lines += 1
+    check_versions(channel, lines, versions)
+
+
+def load_examples(
+    channel: Path, tokenizer: Any, max_length: int, *, versions: int = 1, context_length: int | None = None
+) -> Examples:
+    """Read and encode every conversation of a channel; any that cannot be trained on whole is an error.
+
+    `context_length` is how many tokens the base model reads, where that is known.
+    """
     examples = []
     for where, record in read_records(channel):
         try:
@@ -62,19 +79,28 @@ def load_examples(channel: Path, tokenizer: Any, max_length: int, *, versions: i
             f"{len(too_long)} of {len(examples)} conversations of {channel} are longer than max_length={max_length} "
             f"tokens, the longest has {max(too_long)}. Raise max_length to that, or split them."
         )
+    longest = max(len(example.input_ids) for example in examples)
+    if context_length is not None and longest > context_length:
+        raise TrainingInputError(
+            f"The longest conversation of {channel} has {longest} tokens, and the base model reads {context_length} at most. "
+            "Split it, or use a base model with a longer context."
+        )
     return Examples(examples, versions=versions)
+
+
+def decided_messages(messages: list[dict[str, Any]]) -> list[int]:
+    """Return the places of the assistant messages that bear loss; there must be one."""
+    found = [i for i, message in enumerate(messages) if message["role"] == "assistant" and message.get("train", True)]
+    if not found:
+        raise TrainingInputError("no assistant message bears loss, so there is nothing to learn from it.")
+    return found
 
 
 def encode_example(tokenizer: Any, messages: list[dict[str, Any]]) -> Example:
     """Encode a conversation; its decisions are the assistant's contents, each with the token that ends the turn."""
+    decided = decided_messages(messages)
     chat = encode_chat(tokenizer, messages, add_generation_prompt=False)
-    decisions = [
-        (start, end + 1)
-        for message, (start, end) in zip(messages, chat.content_spans, strict=True)
-        if message["role"] == "assistant" and message.get("train", True)
-    ]
-    if not decisions:
-        raise TrainingInputError("no assistant message bears loss, so there is nothing to learn from it.")
+    decisions = [(start, end + 1) for start, end in (chat.content_spans[place] for place in decided)]
     return Example(input_ids=chat.ids, decisions=decisions)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import math
 import os
 import sys
 import tempfile
@@ -18,6 +19,32 @@ from pathlib import Path
 from typing import Literal, TextIO, TypeVar, get_args, get_origin, get_type_hints
 
 AnySettings = TypeVar("AnySettings", bound="TrainingSettings")
+# The least and the most that a number may be, where a script knows it.
+_RANGES: dict[str, tuple[float, float]] = {
+    "num_train_epochs": (0, math.inf),
+    "max_steps": (-1, math.inf),
+    "learning_rate": (0, 1),
+    "head_learning_rate": (0, 1),
+    "warmup_steps": (0, math.inf),
+    "weight_decay": (0, math.inf),
+    "max_grad_norm": (0, math.inf),
+    "per_device_train_batch_size": (1, math.inf),
+    "per_device_eval_batch_size": (1, math.inf),
+    "gradient_accumulation_steps": (1, math.inf),
+    "seed": (0, math.inf),
+    "max_length": (16, math.inf),
+    "lora_r": (1, math.inf),
+    "lora_alpha": (1, math.inf),
+    "lora_dropout": (0, 1),
+    "trained_layers": (-1, math.inf),
+    "continue_share": (0, 1),
+    "logging_steps": (1, math.inf),
+    "save_steps": (1, math.inf),
+    "save_total_limit": (1, math.inf),
+    "data_versions": (1, math.inf),
+}
+_MORE_THAN_LEAST = {"num_train_epochs", "learning_rate", "head_learning_rate"}
+_LESS_THAN_MOST = {"learning_rate", "head_learning_rate", "lora_dropout"}
 
 
 class TrainingInputError(ValueError):
@@ -83,8 +110,22 @@ def true_or_false(text: str) -> bool:
     raise argparse.ArgumentTypeError(f"{text!r} is neither true nor false")
 
 
+def check_numbers(settings: TrainingSettings) -> None:
+    """Refuse numbers out of range before anything is loaded; the library's contract has the same ranges."""
+    for name, (low, high) in _RANGES.items():
+        value = getattr(settings, name, None)
+        if value is None:
+            continue
+        above = value > low if name in _MORE_THAN_LEAST else value >= low
+        below = value < high if name in _LESS_THAN_MOST else value <= high
+        if not (above and below and math.isfinite(value)):
+            least = f"{'more than' if name in _MORE_THAN_LEAST else 'at least'} {low}"
+            most = "" if high == math.inf else f" and {'less than' if name in _LESS_THAN_MOST else 'at most'} {high}"
+            raise TrainingInputError(f"{name} is {value}. Set it to {least}{most}.")
+
+
 def read_environment() -> Job:
-    """Read SM_* variables; a missing train channel is refused at once."""
+    """Read SM_* variables; a missing train channel, or a model folder that cannot be written, is refused at once."""
 
     def folder(name: str) -> Path | None:
         return Path(os.environ[name]) if os.environ.get(name) else None
@@ -94,15 +135,28 @@ def read_environment() -> Job:
         raise TrainingInputError("There is no train channel: give the job one (by hand: set SM_CHANNEL_TRAIN).")
     if len(json.loads(os.environ.get("SM_HOSTS", "[]"))) > 1:
         raise TrainingInputError("This script trains on one instance, with all its GPUs: set instance_count to 1.")
+    try:
+        json.loads(os.environ.get("MOJO_DATA_RECIPE") or "null")
+    except ValueError as error:
+        raise TrainingInputError(f"MOJO_DATA_RECIPE is no JSON ({error}). Correct it or leave it out.") from error
+    model_dir = folder("SM_MODEL_DIR") or Path("model")
+    _require_writable(model_dir)
     return Job(
         train=train,
         validation=folder("SM_CHANNEL_VALIDATION"),
         base_model=folder("SM_CHANNEL_BASE_MODEL"),
-        model_dir=folder("SM_MODEL_DIR") or Path("model"),
+        model_dir=model_dir,
         checkpoint_dir=folder("SM_CHECKPOINT_DIR"),
         num_gpus=int(os.environ.get("SM_NUM_GPUS") or 0),
         name=os.environ.get("TRAINING_JOB_NAME"),
     )
+
+
+def _require_writable(model_dir: Path) -> None:
+    """Refuse a folder that cannot be made or written: it would be noticed when all is trained."""
+    nearest = next(path for path in (model_dir.absolute(), *model_dir.absolute().parents) if path.exists())
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
+        raise TrainingInputError(f"The model cannot be saved in {model_dir} (SM_MODEL_DIR): {nearest} is not writable.")
 
 
 def base_model_source(base_model: str, job: Job) -> str:
@@ -113,14 +167,18 @@ def base_model_source(base_model: str, job: Job) -> str:
     return source
 
 
+def base_model_revision(source: str, settings: TrainingSettings) -> str | None:
+    """Return what of the hub's history is read; a folder has none."""
+    return None if Path(source).is_dir() else settings.base_model_revision or None
+
+
 @contextmanager
-def loading(source: str) -> Iterator[None]:
-    """Load of a base model; when that fails, say in one line from where."""
+def loading() -> Iterator[None]:
+    """Tell why a base model or its chat template cannot be used (each a ValueError of one line) as an input error."""
     try:
         yield
-    except (OSError, ValueError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise TrainingInputError(f"The base model {source!r} cannot be loaded: {reason}") from error
+    except ValueError as error:
+        raise TrainingInputError(str(error)) from error
 
 
 def claim_stdout() -> TextIO:

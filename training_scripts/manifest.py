@@ -37,6 +37,14 @@ _ABOUT_THE_MODEL = {
 }
 
 
+def _version(package: str) -> str | None:
+    """Return a package's version, None where it is not installed: bitsandbytes is needed for 4 bits alone."""
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
 def write_manifest(
     path: Path,
     settings: TrainingSettings,
@@ -74,7 +82,7 @@ def write_manifest(
             "validation_sha256": settings.validation_sha256 or (job.validation and channel_sha256(job.validation)),
             "data_versions": settings.data_versions,
             "data_recipe": json.loads(os.environ.get("MOJO_DATA_RECIPE") or "null"),
-            "library_versions": {name: importlib.metadata.version(name) for name in packages},
+            "library_versions": {name: _version(name) for name in packages},
             "git_commit": os.environ.get("MOJO_GIT_COMMIT") or None,
             **of_the_training,
         },

@@ -22,6 +22,7 @@ from typing import Any
 
 import torch
 import transformers
+from base_network import load_tokenizer, read_config
 from checkpoints import BestEpoch, Checkpoints, run_fingerprint
 from choice_encoder import ChoiceEncoder, EncoderConfig, targets
 from encoder_data import Decisions, Schedule, by_length, choice_texts, load_decisions
@@ -30,7 +31,9 @@ from hub_token import fetch_hub_token
 from job import (
     TrainingInputError,
     TrainingSettings,
+    base_model_revision,
     base_model_source,
+    check_numbers,
     claim_stdout,
     loading,
     print_resolved,
@@ -60,9 +63,11 @@ MAY_DIFFER = {
 
 
 def main() -> None:
-    """Tell the story: arguments, data, model, train, calibrate, save."""
+    """Tell the story: arguments, data, model, train, calibrate, save. What can be refused at once is checked first."""
     began = time.monotonic()
     settings, job = read_settings(Settings, description=str(__doc__)), read_environment()
+    check_numbers(settings)
+    source = base_model_source(settings.base_model, job)
     stop = StopSignal()
     progress = Progress(claim_stdout(), is_printer=True)
     print_resolved(settings, job)
@@ -70,18 +75,16 @@ def main() -> None:
         say(f"One of the {job.num_gpus} GPUs is used.")
     with work_folder(job) as work:
         fetch_hub_token()
-        source = base_model_source(settings.base_model, job)
         check_is_encoder(source, settings)
         train = load_decisions(job.train, fallback=settings.fallback, versions=settings.data_versions)
         validation = load_decisions(job.validation, fallback=settings.fallback) if job.validation else None
-
-        model = load_encoder(source, settings)
         schedule = scheduled(train, settings)
         fingerprint = run_fingerprint(settings, source, [channel_sha256(job.train)], may_differ=MAY_DIFFER)
         checkpoints = Checkpoints(work, fingerprint, limit=settings.save_total_limit) if job.checkpoint_dir else None
         resume_from = checkpoints.newest() if checkpoints else None
-        best = BestEpoch(work / "best", save=model.save, restore=model.load_trained, forget=resume_from is None)
 
+        model = load_encoder(source, settings)
+        best = BestEpoch(work / "best", save=model.save, restore=model.load_trained, forget=resume_from is None)
         run = Run(model, schedule, settings)
         if resume_from is not None:
             run.load(resume_from)
@@ -152,9 +155,9 @@ def scheduled(train: Decisions, settings: Settings) -> Schedule:
 
 def check_is_encoder(source: str, settings: Settings) -> None:
     """Refuse a base model that writes text: it reads no word in the light of those after it."""
-    with loading(source):
-        config = transformers.AutoConfig.from_pretrained(source, revision=revision(source, settings))
-        tokenizer = transformers.AutoTokenizer.from_pretrained(source, revision=revision(source, settings))
+    revision = base_model_revision(source, settings)
+    with loading():
+        config, tokenizer = read_config(source, revision=revision), load_tokenizer(source, revision=revision)
     kind = (config.architectures or [type(config).__name__])[0]
     writes = kind.endswith(("ForCausalLM", "LMHeadModel", "ForConditionalGeneration")) or config.is_encoder_decoder
     if writes or tokenizer.cls_token_id is None or tokenizer.sep_token_id is None:
@@ -167,18 +170,13 @@ def check_is_encoder(source: str, settings: Settings) -> None:
 def load_encoder(source: str, settings: Settings) -> ChoiceEncoder:
     """Load the base model with new weights around it, on the GPU if there is one."""
     transformers.set_seed(settings.seed)
-    with loading(source):
+    with loading():
         model = ChoiceEncoder.from_base(
             source,
-            revision=revision(source, settings),
+            revision=base_model_revision(source, settings),
             config=EncoderConfig(fallback=settings.fallback, trained_layers=settings.trained_layers),
         )
     return model.to("cuda" if torch.cuda.is_available() else "cpu")
-
-
-def revision(source: str, settings: Settings) -> str | None:
-    """Return what of the hub's history is read; a folder has none."""
-    return None if Path(source).is_dir() else settings.base_model_revision or None
 
 
 # -------------------------------------------------------------------------------------------------------- train

@@ -10,6 +10,7 @@ Progress is one JSON object a line on stdout; everything else goes to stderr.
 from __future__ import annotations
 
 import dataclasses
+import importlib.util
 import os
 import signal
 import sys
@@ -22,15 +23,19 @@ from typing import Any, Literal
 
 import torch
 import transformers
-from chat_encoding import ChatTemplateError, ensure_chat_template
-from chat_examples import IGNORED, Examples, load_examples, pad_batch
+from base_network import load_language_model, read_config, require_language_model
+from base_network import load_tokenizer as read_tokenizer
+from chat_encoding import ensure_chat_template, require_vocabulary
+from chat_examples import IGNORED, Examples, check_channel, load_examples, pad_batch
 from checkpoints import BestEpoch, Checkpoints, run_fingerprint
 from hub_token import fetch_hub_token
 from job import (
     Job,
     TrainingInputError,
     TrainingSettings,
+    base_model_revision,
     base_model_source,
+    check_numbers,
     claim_stdout,
     loading,
     print_resolved,
@@ -42,7 +47,7 @@ from job import (
 from manifest import write_manifest
 from peft import LoraConfig, PeftModel, get_peft_model, load_peft_weights, set_peft_model_state_dict
 from run_callbacks import Progress, StopSignal, sum_over_processes
-from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig, Trainer, TrainerCallback
+from transformers import AutoModelForCausalLM, BitsAndBytesConfig, Trainer, TrainerCallback
 
 MOST_LAYERS = 10_000  # any model has fewer: a range that ends beyond is refused, not counted out
 PACKAGES = ("torch", "transformers", "peft", "bitsandbytes", "accelerate", "tokenizers", "safetensors")
@@ -51,27 +56,38 @@ MAY_DIFFER = {"save_steps", "save_total_limit", "logging_steps", "load_best_mode
 
 
 def main() -> None:
-    """Tell the story: arguments, data, model, train, save."""
+    """Tell the story: arguments, data, model, train, save. What can be refused at once is checked before what takes long."""
     began = time.monotonic()
     settings, job = read_settings(Settings, description=str(__doc__)), read_environment()
+    check_settings(settings)
+    source = base_model_source(settings.base_model, job)
     relaunch_on_every_gpu(job)
     stop = StopSignal()
     progress = Progress(claim_stdout(), is_printer=int(os.environ.get("RANK", "0")) == 0)
     print_resolved(settings, job)
     with work_folder(job) as work:
         arguments = training_arguments(settings, work, saves=job.checkpoint_dir is not None)
+        check_channel(job.train, versions=settings.data_versions)
+        if job.validation:
+            check_channel(job.validation)
 
         fetch_hub_token()
-        source = base_model_source(settings.base_model, job)
-        tokenizer = load_tokenizer(source)
-        train = load_examples(job.train, tokenizer, settings.max_length, versions=settings.data_versions)
-        validation = load_examples(job.validation, tokenizer, settings.max_length) if job.validation else None
+        config = check_base_model(source, settings)
+        context = getattr(config, "max_position_embeddings", None)
+        tokenizer = load_tokenizer(source, settings, vocabulary=config.vocab_size)
+        train = load_examples(
+            job.train, tokenizer, settings.max_length, versions=settings.data_versions, context_length=context
+        )
+        validation = None
+        if job.validation:
+            validation = load_examples(job.validation, tokenizer, settings.max_length, context_length=context)
 
-        model = add_adapter(load_base_model(source, settings, arguments.device), settings)
         read = (example._asdict() for example in train.all_versions())
         fingerprint = run_fingerprint(settings, source, read, may_differ=MAY_DIFFER)
         checkpoints = Checkpoints(work, fingerprint, limit=settings.save_total_limit)
         resume_from = checkpoints.newest()
+
+        model = add_adapter(load_base_model(source, settings, arguments.device), settings)
         best = best_adapter(model, work / "best", forget=resume_from is None)
         epochs = Epochs(best, validation, settings.per_device_eval_batch_size, progress, stop)
 
@@ -146,6 +162,16 @@ class Settings(TrainingSettings):
     answers: str = ""
 
 
+def check_settings(settings: Settings) -> None:
+    """Refuse settings that no base model could be trained with."""
+    check_numbers(settings)
+    layer_numbers(settings.layers_to_transform)
+    if settings.load_in_4bit and importlib.util.find_spec("bitsandbytes") is None:
+        raise TrainingInputError(
+            "load_in_4bit needs the package bitsandbytes. Install it (see requirements.txt), or set load_in_4bit to false."
+        )
+
+
 def relaunch_on_every_gpu(job: Job) -> None:
     """With several GPUs become torchrun, which starts this script once for each."""
     gpus = min(job.num_gpus, torch.cuda.device_count())
@@ -157,20 +183,27 @@ def relaunch_on_every_gpu(job: Job) -> None:
 # -------------------------------------------------------------------------------------------------------- model
 
 
-def pretrained(loader: Any, source: str, **options: Any) -> Any:
-    """Load a tokenizer or model; when that fails, say in one line from where."""
-    with loading(source):
-        return loader.from_pretrained(source, **options)
+def check_base_model(source: str, settings: Settings) -> Any:
+    """Refuse a base model that cannot be trained as asked for, by config.json alone; return its text configuration.
+
+    A network without weights, made in a moment, has the names of the modules.
+    """
+    with loading():
+        config = read_config(source, revision=base_model_revision(source, settings))
+        require_language_model(source, config)
+        with torch.device("meta"):
+            network = AutoModelForCausalLM.from_config(config)
+    adapter_config(network, settings)
+    return config.get_text_config()
 
 
-def load_tokenizer(source: str) -> Any:
+def load_tokenizer(source: str, settings: Settings, *, vocabulary: int) -> Any:
     """Load the base model's tokenizer, with ChatML when it has no chat template that takes a system message."""
-    tokenizer = pretrained(AutoTokenizer, source)
-    try:
+    with loading():
+        tokenizer = read_tokenizer(source, revision=base_model_revision(source, settings))
         if ensure_chat_template(tokenizer):
             say("The base model has no chat template with a system role: ChatML is used and saved with the tokenizer.")
-    except ChatTemplateError as error:
-        raise TrainingInputError(str(error)) from error
+        require_vocabulary(tokenizer, vocabulary)
     return tokenizer
 
 
@@ -189,9 +222,7 @@ def compute_dtype(settings: Settings, device: torch.device) -> torch.dtype:
 def load_base_model(source: str, settings: Settings, device: torch.device) -> Any:
     """Load the frozen base model, in NF4 with double quantisation unless `load_in_4bit` is false."""
     dtype = compute_dtype(settings, device)
-    options: dict[str, Any] = {"dtype": dtype}
-    if settings.base_model_revision and not Path(source).is_dir():
-        options["revision"] = settings.base_model_revision
+    options: dict[str, Any] = {"dtype": dtype, "revision": base_model_revision(source, settings)}
     if device.type != "cpu":
         options["device_map"] = {"": device}
     if settings.load_in_4bit:
@@ -201,7 +232,8 @@ def load_base_model(source: str, settings: Settings, device: torch.device) -> An
             bnb_4bit_use_double_quant=True,
             bnb_4bit_compute_dtype=dtype,
         )
-    model = pretrained(AutoModelForCausalLM, source, **options)
+    with loading():
+        model = load_language_model(source, **options)
     model.config.use_cache = False  # of no use in training, and gradient checkpointing cannot have it
     return model
 
@@ -209,6 +241,14 @@ def load_base_model(source: str, settings: Settings, device: torch.device) -> An
 def add_adapter(model: Any, settings: Settings) -> Any:
     """Put LoRA on the target modules of the layers to transform; only that is trained."""
     transformers.set_seed(settings.seed)
+    config = adapter_config(model, settings)
+    if settings.gradient_checkpointing:
+        model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+    return get_peft_model(model, config, autocast_adapter_dtype=settings.autocast_adapter_dtype)
+
+
+def adapter_config(model: Any, settings: Settings) -> LoraConfig:
+    """Say which modules of the model are adapted, and how."""
     layers = layer_numbers(settings.layers_to_transform)
     targets: str | list[str] = settings.target_modules
     if targets != "all-linear":
@@ -218,7 +258,7 @@ def add_adapter(model: Any, settings: Settings) -> Any:
         check_layers(model, layers)
         if targets == "all-linear":  # peft wants names once layers are chosen
             targets = sorted(linear_names(model.base_model))
-    config = LoraConfig(
+    return LoraConfig(
         r=settings.lora_r,
         lora_alpha=settings.lora_alpha,
         lora_dropout=settings.lora_dropout,
@@ -226,9 +266,6 @@ def add_adapter(model: Any, settings: Settings) -> Any:
         layers_to_transform=layers,
         task_type="CAUSAL_LM",
     )
-    if settings.gradient_checkpointing:
-        model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
-    return get_peft_model(model, config, autocast_adapter_dtype=settings.autocast_adapter_dtype)
 
 
 def linear_names(model: Any) -> set[str]:

@@ -3,14 +3,14 @@
 import json
 
 
-def save_adapter(folder, base, *, seed):
+def save_adapter(folder, base, *, seed, target_modules="all-linear"):
     import torch
     from peft import LoraConfig, get_peft_model
     from transformers import AutoModelForCausalLM
 
     torch.manual_seed(seed)
     network = AutoModelForCausalLM.from_pretrained(base)
-    adapted = get_peft_model(network, LoraConfig(r=4, target_modules="all-linear", init_lora_weights=False))
+    adapted = get_peft_model(network, LoraConfig(r=4, target_modules=target_modules, init_lora_weights=False))
     adapted.save_pretrained(folder)
     return folder
 

@@ -1,0 +1,1 @@
+../inference_code/base_network.py
