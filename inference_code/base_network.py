@@ -59,7 +59,11 @@ def load_tokenizer(source: str, *, revision: str | None = None) -> Any:
     Raises:
         BaseModelError: there is none that the installed transformers can read.
     """
-    return _read(AutoTokenizer, source, what="The tokenizer of", revision=revision)
+    tokenizer = _read(AutoTokenizer, source, what="The tokenizer of", revision=revision)
+    # Where its files are missing, transformers 5.5 makes one that knows special tokens only.
+    if not tokenizer.get_vocab().keys() - {token.content for token in tokenizer.added_tokens_decoder.values()}:
+        raise BaseModelError(f"The tokenizer of {source!r} cannot be loaded: its files are missing, or know no words.")
+    return tokenizer
 
 
 def require_language_model(source: str, config: Any) -> None:

@@ -63,7 +63,7 @@ def test_layers_that_cannot_be_adapted_are_refused(tiny_base, layers, reason):
 
 def test_a_base_model_that_is_not_there_is_refused(tmp_path):
     with pytest.raises(TrainingInputError, match="cannot be loaded"):
-        train_qlora.load_tokenizer(str(tmp_path / "nowhere"))
+        train_qlora.load_tokenizer(str(tmp_path / "nowhere"), Settings(), vocabulary=400)
 
 
 def test_float16_on_a_cpu_is_refused():
