@@ -157,8 +157,10 @@ def _of_another_size(network: Any) -> list[str]:
         else:
             continue
         weight = getattr(module, "weight", None)
+        if weight is None:
+            continue
         quantised = getattr(weight, "quant_state", None)
-        shape = tuple((weight if quantised is None else quantised).shape) if weight is not None else expected
+        shape = tuple((weight if quantised is None else quantised).shape)
         if shape != expected and (quantised is not None or weight.is_floating_point()):
             wrong.append(f"{name}.weight")
     return wrong
