@@ -183,6 +183,7 @@ def train(
     Prints the job's name. On AWS the instance is billed while the job runs, so you are asked first.
     """
     from mojo_toolbox.routing.recipes import find_recipe
+    from mojo_toolbox.training_choices import TrainingChoices
 
     chosen = find_recipe(recipe)
     if base_model is None and chosen.base_model is None:
@@ -192,18 +193,24 @@ def train(
     for option, path in (("--pool", pool), ("--alternatives", alternatives)):
         if path is not None and not path.exists():
             raise UsageError(f"{option}: there is no file {path}.")
+    mix: dict[str, Any] = {
+        "base_model": base_model,
+        "hyperparameters": _hyperparameters(hyperparameter),
+        "augmentation": _augmentation(augmentation, as_it_stands=as_it_stands),
+        "copies": copies,
+        "starter_conversations": starter_conversations,
+        "pool": None,
+    }
+    # Before anybody is asked to agree to a cost.
+    TrainingChoices.settle(recipe, **mix)
     options: dict[str, Any] = {
         "recipe": recipe,
-        "base_model": base_model,
+        **mix,
         "train_data": train_data,
         "validation_data": validation_data,
         **names,
         "instance_type": instance_type,
         "instance_count": instance_count,
-        "hyperparameters": _hyperparameters(hyperparameter),
-        "augmentation": _augmentation(augmentation, as_it_stands=as_it_stands),
-        "copies": copies,
-        "starter_conversations": starter_conversations,
         "resume": resume,
         "job_name": job_name,
         "max_runtime_seconds": max_runtime_seconds,

@@ -141,8 +141,9 @@ def require_names(settings: Settings, **given: str | None) -> dict[str, str]:
     if missing:
         passed = ", ".join(f"{name}=…" for name in missing)
         variables = ", ".join(f"MOJO_{name.upper()}" for name in missing)
+        them = "it" if len(missing) == 1 else "them"
         raise ConfigurationError(
-            f"Missing: {passed}. Give it, set {variables}, or write it to {FILE_NAME} (mojo init)."
+            f"Missing: {passed}. Give {them}, set {variables}, or write {them} to {FILE_NAME} (mojo init)."
         )
     return names
 

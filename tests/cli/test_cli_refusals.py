@@ -45,10 +45,10 @@ def with_data(mojo):
         (["predict", *NAMES, "-m", "hi", "--abstain-below", "0.8", "--chat"], "--abstain-below belongs to routing"),
         (
             ["predict", "--product", "acme", "-m", "hi"],
-            "Missing: --task …, --model-id …. Give it, set MOJO_TASK, MOJO_MODEL_ID",
+            "Missing: --task …, --model-id …. Give them, set MOJO_TASK, MOJO_MODEL_ID",
         ),
         (["deploy"], "Missing: --product …, --task …, --model-id …."),
-        (["train", "--train-data", "train.jsonl", "--recipe", "router"], "or write it to mojo.toml (mojo init)"),
+        (["train", "--train-data", "train.jsonl", "--recipe", "router"], "or write them to mojo.toml (mojo init)"),
         ([*TRAIN, "--pool", "nowhere.jsonl"], "--pool: there is no file nowhere.jsonl"),
         (["predict", *NAMES], "standard input is not JSON"),
         (["rm", "--product", "acme"], "Missing: --task …, --model-id …."),
@@ -148,6 +148,13 @@ def test_the_question_names_the_instance_that_fits(arguments, words, with_data):
     done = with_data(*arguments, "--region", "eu-west-1")
     assert (done.returncode, done.stdout) == (2, "")
     assert words in done.stderr
+
+
+def test_nobody_is_asked_to_pay_for_what_cannot_be_trained(with_data):
+    done = with_data(*TRAIN, "--region", "eu-west-1", "-H", "lora_r=many")
+    assert done.returncode == 1
+    assert "'lora_r' cannot be 'many'" in done.stderr
+    assert "billed" not in done.stderr
 
 
 def test_removal_is_refused_in_a_script_without_yes(mojo):
