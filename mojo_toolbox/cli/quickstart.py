@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import random
 import time
@@ -16,7 +15,7 @@ from mojo_toolbox.cli.output import note
 from mojo_toolbox.data import POINTS, Conversation, read_conversations
 from mojo_toolbox.data.augmentation import Augmentation
 from mojo_toolbox.data.splits import labels_of, split
-from mojo_toolbox.errors import ConfigurationError
+from mojo_toolbox.errors.extras import require
 from mojo_toolbox.progress import progress_bar
 from mojo_toolbox.shipped import example_data_dir
 
@@ -71,7 +70,8 @@ def quickstart(
 
     For example `mojo quickstart --data my-conversations.jsonl --json`.
     """
-    _require_packages()
+    # An installation without them would fail at the third of six steps.
+    require("The quickstart", *_PACKAGES, extra="local")
     train, test = _load(data)
     result = _run(train, test)
     for when, report in (("before", result.before), ("after", result.after)):
@@ -84,15 +84,6 @@ def quickstart(
         print(json.dumps(_as_json(result), indent=2, ensure_ascii=False))
     else:
         _show(result)
-
-
-def _require_packages() -> None:
-    """Refuse an installation that would fail at the third of six steps."""
-    missing = [name for name in _PACKAGES if importlib.util.find_spec(name) is None]
-    if missing:
-        raise ConfigurationError(
-            f"The quickstart needs {missing[0]}. In the checkout: make quickstart, or pip install '.[local]'"
-        )
 
 
 def _load(data: Path | None) -> tuple[list[Conversation], list[Conversation]]:
