@@ -140,10 +140,11 @@ def test_a_message_that_is_a_call_is_read_however_it_is_written(tmp_path, role, 
         (f"I will look.\n<tool_call>{CALL}</tool_call>", ["I will look."]),
         ("Thought: a\nAction: get_weather\nAction Input: {}\nObservation: 3\nFinal Answer: It is 3.", ["It is 3."]),
         (f">>>all\nOne moment.\n>>>get_weather\n{ARGUMENTS}", []),
+        (WAYS["qwen agent"], ["3"]),
         ("<think>find_bus?</think>Hello!\n", ["Hello!"]),
         ("The name: find_bus?</think>Hello!", ["Hello!"]),
     ],
-    ids=range(5),
+    ids=range(6),
 )
 def test_what_people_see_of_an_answer_stays(tmp_path, text, shown):
     found, _ = imported(tmp_path, say("user", "rain?"), say("assistant", text))
@@ -340,6 +341,16 @@ def test_a_tool_that_is_no_task_takes_no_other_with_it(tmp_path, tool, reason):
     assert labels(found) == ["get_weather", None]
     assert reasons(summary, "tool") == {reason: 1}
     assert summary.left_out["tool"][reason].example == f"{tmp_path / 'c.jsonl'}:1, tool 2"
+
+
+def test_a_call_may_spell_its_tool_in_other_code_points(tmp_path):
+    tools = [{"name": "caf\u00e9"}, {"name": "bar"}]
+    for answer in (
+        {"role": "assistant", "content": '<tool_call>{"name": "cafe\u0301"}</tool_call>'},
+        {"role": "assistant", "tool_calls": [{"function": {"name": "cafe\u0301"}}]},
+        {"role": "function_call", "content": '{"name": "cafe\u0301"}'},
+    ):
+        assert labels(imported(tmp_path, say("user", "hi"), answer, tools=tools)[0]) == ["caf\u00e9"]
 
 
 def test_tools_are_known_in_more_spellings(tmp_path):

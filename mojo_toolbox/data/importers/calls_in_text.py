@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from mojo_toolbox.data.importers.call_objects import json_or_none, names_in, names_in_call
+from mojo_toolbox.spelling import canonical
 
 _TEXT = re.DOTALL | re.IGNORECASE
 # Nobody sees what a model thinks, and it names tools that are not called. One without an end was cut off.
@@ -72,6 +73,19 @@ _BLOCKS = tuple(
         r"(?:\A|(?<=\n))(?P<body>[ \t]*Action\s*\d*\s*:.*?)(?=\n\s*(?:Thought|Observation|Final Answer)\s*\d*\s*:|\Z)",  # ReAct
     )
 )
+# Without one of these, in small letters, no mark begins: most answers have none, and need no more than that look.
+_SIGNS = (
+    "<",
+    "[t",
+    "function response",
+    "```",
+    "functools",
+    "✿",
+    ">>>",
+    "to=functions.",
+    "call:",
+    "action",
+)
 # Where a block names what it calls; the first way that finds a name is the block's.
 _NAMES = tuple(
     re.compile(pattern, _TEXT)
@@ -97,7 +111,7 @@ _ENDS = frozenset(
     {"final answer", "final_answer", "finish", "none", "n/a", "no action", "directly-answer", "directly_answer"}
 )
 _FINAL = re.compile(
-    r"Final Answer\s*:\s*(.*)\Z|<\|channel\|>final<\|message\|>(.*?)(?:<\|return\|>|<\|end\|>|\Z)|>>>all\s*\n(.*?)(?=\n>>>|\Z)",
+    r"Final Answer\s*:\s*(.*)\Z|✿RETURN✿\s*:\s*(.*)\Z|<\|channel\|>final<\|message\|>(.*?)(?:<\|return\|>|<\|end\|>|\Z)|>>>all\s*\n(.*?)(?=\n>>>|\Z)",
     _TEXT,
 )
 _MARKS_OF_TEXT = re.compile(
@@ -107,6 +121,8 @@ _PYTHONIC = re.compile(r"(?<![\w.])([A-Za-z_][\w.]*)\(")
 _FENCE = re.compile(r"\A```\w*\s*\n(.*?)\n?```\Z", re.DOTALL)
 # A text of more braces or characters is a program, not a call.
 _MOST_OBJECTS = 50
+_OPENING = re.compile(r"[{\[]")
+_DECODER = json.JSONDecoder()
 _LONGEST_PROGRAM = 20_000
 
 
@@ -134,6 +150,11 @@ def without_results(text: str) -> tuple[str, bool]:
 
 def read_answer(text: str, listed: Collection[str]) -> Written:
     """Take an assistant's text apart; `listed` are the tools it can call."""
+    lowered = text.lower()
+    if not any(sign in lowered for sign in _SIGNS):
+        written = Written(text)
+        _read_bare(written, listed)
+        return written
     text = _THINKING.sub("", text).strip()
     rest, results = _RESULT.subn("", text)
     if _STEP.search(rest):
@@ -211,7 +232,7 @@ def _keys_of_calls(body: str, listed: Collection[str]) -> list[str]:
 
 def plain_name(name: str, listed: Collection[str]) -> str:
     """Return a function's name without what a model's way of calling puts around it."""
-    name = name.strip().strip("\"'`")
+    name = canonical(name.strip().strip("\"'`"))
     if name in listed:
         return name
     bare = re.sub(r":\d+\Z", "", name.removeprefix("functions.").removesuffix(".call"))
@@ -268,14 +289,13 @@ def _python_calls(text: str, listed: Collection[str]) -> list[str]:
 
 def _objects(text: str, listed: Collection[str]) -> Iterator[tuple[int, int, list[str]]]:
     """Yield the JSON calls of listed tools that stand in a text, with their places; the last one first."""
-    decoder = json.JSONDecoder()
     found, start = [], 0
     for _ in range(_MOST_OBJECTS):
-        opening = re.compile(r"[{\[]").search(text, start)
+        opening = _OPENING.search(text, start)
         if opening is None:
             break
         try:
-            value, end = decoder.raw_decode(text, opening.start())
+            value, end = _DECODER.raw_decode(text, opening.start())
         except (ValueError, RecursionError):
             start = opening.end()
             continue
