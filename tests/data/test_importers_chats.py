@@ -227,6 +227,7 @@ def test_objects_are_read_whole_wherever_the_file_is_cut_in_pieces(tmp_path, mon
         ('{"a": 1}\n{"a": b}\n{"a": 1}\n' + " " * 50, 2, "not JSON: Expecting value"),
         ('{"a": 1}\n{"a": "x\n{"b": 1}' + " " * 50, 2, "not JSON: Invalid control character"),
         ('[{"a": 1},\n{"a": 2}', 2, "array does not end"),
+        ('[{"a": 1}, {"a": 1,},]\n', 1, "a comma before the end of the object"),
         ('[{"a": 1}]\n\nmore', 3, "behind the end"),
         ('{"a": 1}\n[1]', 2, "a JSON object was expected, not list"),
         ('["a"]', 1, "a JSON object was expected, not str"),
@@ -236,7 +237,7 @@ def test_objects_are_read_whole_wherever_the_file_is_cut_in_pieces(tmp_path, mon
         ("", None, "is empty"),
         ("[]", None, "is empty"),
     ],
-    ids=range(12),
+    ids=range(13),
 )
 def test_what_is_not_json_is_named_with_its_line(tmp_path, text, line, words):
     (tmp_path / "x.jsonl").write_text(text)

@@ -108,8 +108,9 @@ def _values(buffer: _Buffer, path: Path) -> Iterator[tuple[int, Any]]:
 def _decode(decoder: json.JSONDecoder, buffer: _Buffer, path: Path) -> tuple[Any, int]:
     """Return the value at the buffer's start and where it ends; what is cut off by the buffer's end is read on first."""
     while True:
+        start = buffer.start
         try:
-            return decoder.raw_decode(buffer.text, buffer.start)
+            return decoder.raw_decode(buffer.text, start)
         except json.JSONDecodeError as error:
             cut = _is_cut(error, buffer)
             if cut and len(buffer.text) - buffer.start > _LONGEST:
@@ -119,7 +120,8 @@ def _decode(decoder: json.JSONDecoder, buffer: _Buffer, path: Path) -> tuple[Any
                 raise DataError(what, path=path, line=buffer.line) from error
             if cut and buffer.more():
                 continue
-            line = buffer.line + buffer.text.count("\n", buffer.start, error.pos)
+            # Where the file ends, the buffer has moved on; the error's own text has not.
+            line = buffer.line + error.doc.count("\n", start, error.pos)
             hint = " The file ends too early." if ends_too_early(error) else ""
             why = f"not JSON: {why_not_json(error, column=False)}{hint}"
             raise DataError(why, path=path, line=line) from error
