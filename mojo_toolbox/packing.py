@@ -9,6 +9,7 @@ from pathlib import Path
 from mojo_toolbox import contract
 from mojo_toolbox.artifacts import Trained, base_only_artifact, deployable_artifact
 from mojo_toolbox.aws.storage import Storage
+from mojo_toolbox.base_models import require_kind
 from mojo_toolbox.contract import Manifest, ModelKind
 from mojo_toolbox.errors import ArtifactError, ConfigurationError
 from mojo_toolbox.shipped import inference_code_dir
@@ -83,7 +84,7 @@ def pack(
 
     Raises:
         ArtifactError: an artifact, or a prompt, that this library does not know.
-        ConfigurationError: things that do not go together.
+        ConfigurationError: things that do not go together, or a base model of another kind.
     """
     if trained is None:
         if encoder is not None:
@@ -91,6 +92,7 @@ def pack(
                 "encoder stands beside a trained model, and base_model alone deploys one that nobody trained. Leave one of them "
                 "out, or name the trained model's job or model_data too."
             )
+        require_kind(str(base_model), "language_model")
         base = find_base(str(base_model))
         base_only_artifact(base.reference, inference_code_dir(), target)
         return Packed({contract.BASE_MODEL_CHANNEL: base})
@@ -139,5 +141,7 @@ def _base_of(
     """Find the base model of a trained one: staged where its job read it, where the caller says, or on the hub."""
     if base_model is None and trained.staged_base_uri is not None:
         return BaseModel(reference=manifest.base_model, uri=trained.staged_base_uri)
+    if base_model is not None:
+        require_kind(str(base_model), manifest.kind)
     found = find_base(str(base_model or manifest.base_model.id))
     return BaseModel(reference=manifest.base_model, uri=found.uri, folder=found.folder)

@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from mojo_toolbox import contract
-from mojo_toolbox.base_models import SMOLLM2
+from mojo_toolbox.base_models import SMOLLM2, require_kind
 from mojo_toolbox.contract import ModelKind
 from mojo_toolbox.data import NONE_ANSWER
 from mojo_toolbox.data.augmentation import Augmentation
@@ -67,13 +67,14 @@ class TrainingChoices:
 
         Raises:
             HyperparameterError: an unknown name or a value out of range.
-            ConfigurationError: no such recipe, no base model, or an argument of another kind.
+            ConfigurationError: no such recipe, no base model or one of another kind, or an argument of another kind.
         """
         chosen = find_recipe(recipe)
         checked = contract.check_hyperparameters(_over(chosen.hyperparameters, hyperparameters), kind=chosen.kind)
         base_model = chosen.base_model if base_model is None else base_model
         if base_model is None:
             raise ConfigurationError(f"The recipe {recipe!r} needs a base_model, such as base_model={SMOLLM2!r}.")
+        require_kind(str(base_model), chosen.kind)
         starter = chosen.starter_conversations if starter_conversations is None else starter_conversations
         augmentation = chosen.augmentation if augmentation is None else augmentation
         _require_mix(copies=copies, starter=starter, augmentation=augmentation, pool=pool)

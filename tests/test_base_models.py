@@ -2,19 +2,29 @@
 
 import hashlib
 import importlib.util
+import json
 import multiprocessing
 import os
 import threading
 import time
 import zipfile
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 from huggingface_hub import constants
 
 from mojo_toolbox import base_models
-from mojo_toolbox.base_models import MINILM, MPNET, SMOLLM2, hub_reachable, resolve_base_model, smollm2_folder
-from mojo_toolbox.errors import BaseModelNotFoundError
+from mojo_toolbox.base_models import (
+    MINILM,
+    MPNET,
+    SMOLLM2,
+    hub_reachable,
+    require_kind,
+    resolve_base_model,
+    smollm2_folder,
+)
+from mojo_toolbox.errors import BaseModelNotFoundError, ConfigurationError
 
 
 @pytest.fixture
@@ -223,3 +233,75 @@ def test_two_processes_convert_smollm2_once_and_whole(tmp_path):
     answer = model.generate(**prompt, max_new_tokens=16, do_sample=False)
     assert "Paris" in tokenizer.decode(answer[0])
     assert base_models.smollm2_folder(tmp_path / "models") == first
+
+
+def save_config(folder, **config):
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "config.json").write_text(json.dumps(config))
+    return folder
+
+
+ENCODER_DECODER = {"architectures": ["T5ForConditionalGeneration"], "is_encoder_decoder": True}
+
+
+@pytest.mark.parametrize(
+    ("config", "kinds"),
+    [
+        ({"architectures": ["LlamaForCausalLM"]}, {"language_model"}),
+        ({"architectures": ["GPT2LMHeadModel"]}, {"language_model"}),
+        ({"architectures": ["Gemma3ForConditionalGeneration"]}, {"language_model"}),
+        ({"architectures": ["BertModel"]}, {"encoder"}),
+        ({"architectures": ["MPNetForMaskedLM"]}, {"encoder"}),
+        ({"architectures": ["LlamaModel"]}, {"encoder"}),
+        ({"architectures": ["Qwen2ForSequenceClassification"]}, {"encoder"}),
+        (ENCODER_DECODER, set()),
+        ({"architectures": ["BartModel"], "is_encoder_decoder": True}, set()),
+        ({"is_encoder_decoder": True}, set()),
+        ({"architectures": None}, {"language_model", "encoder"}),
+        ({}, {"language_model", "encoder"}),
+    ],
+)
+def test_a_base_model_of_another_kind_is_refused_by_its_configuration(config, kinds, tmp_path):
+    name = str(save_config(tmp_path / "model", **config))
+    for kind in ("language_model", "encoder"):
+        if kind in kinds:
+            require_kind(name, kind)
+        else:
+            with pytest.raises(ConfigurationError, match=rf"^The base model '{name}'.* with the recipe"):
+                require_kind(name, kind)
+
+
+@pytest.mark.parametrize("name", [MINILM, MPNET])
+def test_the_sentence_encoders_at_hand_are_known_without_fetching_them(name, no_hub):
+    require_kind(name, "encoder")
+    with pytest.raises(
+        ConfigurationError, match=f"'{name}' .* is no causal language model. Name one, such as '{SMOLLM2}'"
+    ):
+        require_kind(name, "language_model")
+
+
+def test_the_cache_of_the_hub_is_read(monkeypatch, tmp_path):
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    repo = tmp_path / "models--some--encoder"
+    save_config(repo / "snapshots" / "abc", architectures=["BertModel"])
+    (repo / "refs").mkdir()
+    (repo / "refs" / "main").write_text("abc")
+    with pytest.raises(ConfigurationError, match=r"'some/encoder' \(BertModel\)"):
+        require_kind("some/encoder", "language_model")
+
+
+def test_what_is_not_at_hand_is_left_to_the_container(no_hub):
+    for name in ("nobody/unknown", "s3://bucket/model/", "no such thing at all"):
+        require_kind(name, "language_model")
+        require_kind(name, "encoder")
+
+
+def test_a_configuration_that_is_no_json_is_named(tmp_path):
+    (tmp_path / "config.json").write_text("{")
+    with pytest.raises(BaseModelNotFoundError, match=r"config\.json is no JSON"):
+        require_kind(str(tmp_path), "encoder")
+
+
+def test_containers_know_the_same_classes():
+    path = Path(__file__).parents[1] / "inference_code" / "base_network.py"
+    assert f"WRITING_CLASSES = {base_models.WRITING_CLASSES!s}".replace("'", '"') in path.read_text()
