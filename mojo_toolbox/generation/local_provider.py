@@ -6,7 +6,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mojo_toolbox.base_models import resolve_base_model
+from mojo_toolbox.base_models import require_kind, resolve_base_model
 from mojo_toolbox.contract import Usage
 from mojo_toolbox.errors import BaseModelNotFoundError, ModelError
 from mojo_toolbox.errors.extras import needed_for
@@ -24,21 +24,28 @@ class LocalProvider:
         """Load the model, which takes from seconds to minutes; one of the hub is downloaded the first time.
 
         Raises:
-            ConfigurationError: the `local` extra is not installed.
-            BaseModelNotFoundError: there is no such model, or it has no chat template.
+            ConfigurationError: the `local` extra is not installed, or the model is of another kind.
+            BaseModelNotFoundError: there is no such model, it lacks weights, or it has no chat template.
         """
         with needed_for("A model in this process", extra="local"):
             import torch
             from transformers import AutoModelForCausalLM, AutoTokenizer
+        require_kind(model, "language_model")
         settings = load_settings()
         token = settings.hf_token.get_secret_value() if settings.hf_token else None
         place = resolve_base_model(model, cache_dir=settings.home / "base_models", token=token)
         self.name = Path(model).name if isinstance(place, Path) else model
         try:
             self._tokenizer: Any = AutoTokenizer.from_pretrained(place, token=token)
-            loaded: Any = AutoModelForCausalLM.from_pretrained(place, dtype="auto", token=token)
+            loaded, found = AutoModelForCausalLM.from_pretrained(
+                place, dtype="auto", token=token, output_loading_info=True
+            )
         except (OSError, ValueError) as error:
             raise BaseModelNotFoundError(f"{model} cannot be loaded: {' '.join(str(error).split())[:300]}") from error
+        if found["missing_keys"]:
+            raise BaseModelNotFoundError(
+                f"{model} is no whole language model: it lacks {min(found['missing_keys'])}, which would be random. Name another."
+            )
         if self._tokenizer.chat_template is None:
             raise BaseModelNotFoundError(
                 f"{model} has no chat template, so it cannot be asked. Name an instruct model."

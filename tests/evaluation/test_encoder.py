@@ -4,6 +4,7 @@ import threading
 
 import numpy as np
 import pytest
+from misfit_bases import drop, edit_config, edit_weights
 from tiny_encoder import WORDS, save_tiny_encoder
 
 from mojo_toolbox.errors import BaseModelNotFoundError, ConfigurationError
@@ -105,6 +106,13 @@ def test_threads_get_what_one_gets(encoder):
 def test_loading_prints_nothing(folder, capfd):
     SentenceEncoder(folder)
     assert capfd.readouterr() == ("", "")
+
+
+def test_an_encoder_that_lacks_weights_is_refused_but_it_needs_no_pooling_layer(tmp_path):
+    base = save_tiny_encoder(tmp_path)
+    SentenceEncoder(str(edit_weights(base, lambda weights: drop(weights, "pooler"))))
+    with pytest.raises(ConfigurationError, match=r"it lacks encoder\.layer\.2"):
+        SentenceEncoder(str(edit_config(base, num_hidden_layers=3)))
 
 
 def test_a_folder_that_is_no_model_is_refused(tmp_path):

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
 import pytest
+from misfit_bases import classifier, without_head
 from scripted_chat_server import completion, refusal, serving
 from written import Model
 
@@ -14,6 +15,7 @@ from mojo_toolbox.errors import (
     AccessDeniedError,
     AWSError,
     BaseModelNotFoundError,
+    ConfigurationError,
     DataError,
     EndpointNotFoundError,
     EndpointNotReadyError,
@@ -256,6 +258,15 @@ def test_a_folder_that_is_no_model_is_said(tmp_path):
 
     with pytest.raises(BaseModelNotFoundError, match=r"config\.json"):
         LocalProvider(str(tmp_path))
+
+
+def test_a_model_that_lacks_weights_is_refused(tmp_path):
+    from mojo_toolbox.generation.local_provider import LocalProvider
+
+    with pytest.raises(BaseModelNotFoundError, match=r"it lacks lm_head\.weight"):
+        LocalProvider(str(without_head(tmp_path / "headless")))
+    with pytest.raises(ConfigurationError, match="no causal language model"):
+        LocalProvider(str(classifier(tmp_path / "classifier")))
 
 
 # ------------------------------------------------------------------------------------------------ recordings

@@ -109,8 +109,16 @@ def _load(source: str, token: str | None) -> tuple[Any, Any]:
         # transformers draws a progress bar for what takes a second.
         with contextlib.redirect_stderr(io.StringIO()):
             tokenizer = AutoTokenizer.from_pretrained(source, token=token)
-            network = AutoModel.from_pretrained(source, token=token, dtype=torch.float32).eval()
+            network, found = AutoModel.from_pretrained(
+                source, token=token, dtype=torch.float32, output_loading_info=True
+            )
     except (OSError, ValueError) as error:
         reason = str(error).strip().splitlines()[0]
         raise ConfigurationError(f"{source} cannot be used as a sentence encoder: {reason}") from error
-    return tokenizer, network
+    # Classifiers read a pooling layer; the mean over all words does not.
+    lacking = sorted(key for key in found["missing_keys"] if "pooler." not in key)
+    if lacking:
+        raise ConfigurationError(
+            f"{source} cannot be used as a sentence encoder: it lacks {lacking[0]}, which would be random. Name another."
+        )
+    return tokenizer, network.eval()
