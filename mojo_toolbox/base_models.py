@@ -103,9 +103,9 @@ def _config_at_hand(name: str) -> dict[str, Any]:
     """Read the config.json of a folder, or of the Hugging Face cache; nothing where there is none."""
     if name in _CLASSES_AT_HAND:
         return {"architectures": [_CLASSES_AT_HAND[name]]}
-    path: Path | None = Path(name).expanduser() / "config.json"
-    if not path.parent.is_dir():  # without the package there is no cache either
-        path = _cached_config(name) if importlib.util.find_spec("huggingface_hub") else None
+    folder = Path(name).expanduser()
+    has_cache = importlib.util.find_spec("huggingface_hub") is not None
+    path = folder / "config.json" if folder.is_dir() else _cached_config(name) if has_cache else None
     if path is None or not path.is_file():
         return {}
     try:

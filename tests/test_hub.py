@@ -6,8 +6,11 @@ import re
 import tarfile
 
 import pytest
+from misfit_bases import classifier, without_head
+from tiny_encoder import save_tiny_encoder
 
 from mojo_toolbox import AWSModel, Hub
+from mojo_toolbox.base_models import MINILM
 from mojo_toolbox.errors import (
     AccessDeniedError,
     AlreadyExistsError,
@@ -15,6 +18,7 @@ from mojo_toolbox.errors import (
     BaseModelNotFoundError,
     ConfigurationError,
     DataError,
+    EndpointFailedError,
     HyperparameterError,
     InvalidNameError,
     ModelError,
@@ -468,3 +472,22 @@ def test_access_is_looked_at_without_changing_anything(hub, tmp_path):
             Hub(**{**AWS, "home": tmp_path, **wrong}).require_access()
     with pytest.raises(AccessDeniedError, match="no usable AWS credentials"):
         Hub(**AWS, home=tmp_path).require_access()
+
+
+def test_a_base_model_of_another_kind_is_refused_before_anything_is_sent(hub, tiny_base, tmp_path):
+    encoder, trained_on_top = save_tiny_encoder(tmp_path / "encoder"), classifier(tmp_path / "classifier")
+    for name in (MINILM, encoder, trained_on_top):
+        with pytest.raises(ConfigurationError, match="no causal language model"):
+            hub.deploy(base_model=name, dry_run=True, **KEY)
+        with pytest.raises(ConfigurationError, match="no causal language model"):
+            hub.train(base_model=name, train_data=[conversation()], dry_run=True, **KEY)
+    with pytest.raises(ConfigurationError, match="no sentence encoder"):
+        hub.train(recipe="encoder-router", base_model=tiny_base, train_data=[conversation()], dry_run=True, **KEY)
+
+
+def test_an_endpoint_whose_weights_are_not_all_there_fails_and_says_so(hub, tmp_path):
+    key = {**KEY, "model_id": "headless"}
+    endpoint = hub.deploy(base_model=without_head(tmp_path), **key)
+    with pytest.raises(EndpointFailedError, match=r"lack lm_head\.weight"):
+        endpoint.wait(progress=False)
+    hub.delete(**key)
