@@ -51,9 +51,9 @@ def test_an_answer_is_whole_and_ends(kind, tmp_path):
     server = inference.model_fn(str(tmp_path))
     for asked, answer in ANSWERS.items():
         body = {"messages": [SYSTEM, {"role": "user", "content": asked}], "max_tokens": 60, "temperature": 0}
-        choice = inference.predict_fn(inference.input_fn(json.dumps(body)), server)["choices"][0]
+        choice = json.loads(inference.answer(server, json.dumps(body)))["choices"][0]
         assert (choice["message"]["content"], choice["finish_reason"]) == (answer, "stop")
         body["structured_outputs"] = {"choice": [*ANSWERS.values(), "none"]}
-        chosen = inference.predict_fn(inference.input_fn(json.dumps(body)), server)["choices"][0]
+        chosen = json.loads(inference.answer(server, json.dumps(body)))["choices"][0]
         assert chosen["message"]["content"] == answer
         assert chosen["choice_probabilities"][answer] > 0.9

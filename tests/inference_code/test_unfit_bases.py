@@ -2,7 +2,8 @@
 
 import pytest
 import torch
-from artifact import ArtifactError, load_artifact, load_encoder
+from artifact import ArtifactError, load_encoder
+from artifact import load_artifact as load_on_device
 from base_network import load_encoder_network
 from misfit_bases import (
     OTHER_CLASSES,
@@ -26,6 +27,10 @@ pytestmark = pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is d
 @pytest.fixture(autouse=True)
 def _full_precision(full_precision):
     pass
+
+
+def load_artifact(folder):
+    return load_on_device(folder, torch.device("cpu"))
 
 
 def refused(folder, words, load=load_artifact):
