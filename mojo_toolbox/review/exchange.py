@@ -42,6 +42,7 @@ def import_file(
     predictions: Path | None,
     at: float,
     by: int | None,
+    max_bytes: int | None,
     report: Progress,
 ) -> ImportReport:
     """Read a file into the queue. See `ReviewStore.import_file`."""
@@ -50,7 +51,7 @@ def import_file(
     # Checked rows wait in a file: nothing is stored before the last line is known to be right.
     with tempfile.TemporaryFile("w+", encoding="utf-8", newline="\n") as waiting:
         report(text="checking")
-        count = _put_down(prepare_file(path, predictions, report=report), waiting)
+        count = _put_down(prepare_file(path, predictions, max_bytes=max_bytes, report=report), waiting)
         waiting.seek(0)
         report(done=0, total=count, text="storing")
         with database.writing() as connection:

@@ -37,14 +37,16 @@ class Prepared(NamedTuple):
     disagreement: bool
 
 
-def prepare_file(path: Path, predictions: Path | None, *, report: Progress = silent) -> Iterator[Prepared]:
+def prepare_file(
+    path: Path, predictions: Path | None, *, max_bytes: int | None = None, report: Progress = silent
+) -> Iterator[Prepared]:
     """Yield what a file holds.
 
     Raises:
-        DataError: a line that is no conversation, or predictions of other data.
+        DataError: a line that is no conversation, predictions of other data, or a file that has more than `max_bytes`.
     """
     predicted = Predictions(predictions)
-    for number, line in enumerate(read_lines(path, report=report)):
+    for number, line in enumerate(_lines_within(path, max_bytes, report=report)):
         given = parse_line(line.content, path=path, line=line.number)
         record, marks = _checked(
             given, escaped=_SURROGATE.search(line.content) is not None, path=path, line=line.number
@@ -56,6 +58,14 @@ def prepare_file(path: Path, predictions: Path | None, *, report: Progress = sil
     predicted.finish()
 
 
+def _lines_within(path: Path, max_bytes: int | None, *, report: Progress = silent) -> Iterator[RawLine]:
+    """Yield the lines of a file; a packed one may hold far more than its size on the disk says."""
+    for line in read_lines(path, report=report):
+        if max_bytes is not None and line.offset + len(line.content) > max_bytes:
+            raise DataError(f"holds more than {max_bytes:,} bytes. Divide it.", path=path)
+        yield line
+
+
 class Refused(NamedTuple):
     """The lines of a file that are no conversations: the first of them with the reason, and how many there are."""
 
@@ -63,11 +73,11 @@ class Refused(NamedTuple):
     total: int
 
 
-def refused_lines(path: Path, *, most: int) -> Refused:
+def refused_lines(path: Path, *, most: int, max_bytes: int | None = None) -> Refused:
     """Return which lines of a file an import refuses; the first `most` with the reason."""
     refused = Refused([], 0)
     try:
-        for line in read_lines(path):
+        for line in _lines_within(path, max_bytes):
             why = _why_refused(line)
             if why is not None:
                 first = [*refused.first, (line.number, why)] if refused.total < most else refused.first

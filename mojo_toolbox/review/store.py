@@ -280,6 +280,7 @@ class ReviewStore:
         overlap: float = 0.0,
         predictions: Path | str | None = None,
         by: Reviewer | None = None,
+        max_bytes: int | None = None,
         report: ProgressReport = silent,
     ) -> ImportReport:
         """Read conversations into the queue; all lines are checked before the first one is stored.
@@ -294,6 +295,7 @@ class ReviewStore:
             predictions: `predictions.jsonl` of `mojo evaluate` on this file: puts what a router disagrees with first,
                 then what it is unsure of.
             by: who imports, for the log.
+            max_bytes: refuse a file that holds more, counted as it is read: unpacked, where it is packed.
             report: takes the progress.
 
         Raises:
@@ -308,6 +310,7 @@ class ReviewStore:
             predictions=None if predictions is None else Path(predictions),
             at=self._clock(),
             by=None if by is None else by.id,
+            max_bytes=max_bytes,
             report=report,
         )
 

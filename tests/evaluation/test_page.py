@@ -222,6 +222,7 @@ def test_the_decisive_turn_stands_between_what_the_router_saw_and_what_it_did_no
     assert messages[turn]["content"] in after.split("did not see")[0]
     assert messages[turn + 1]["content"] in after.split("did not see")[1]
     assert f"✓ {mistake['gold'] or 'none'}" in after
+    assert f", user turn {turn // 2 + 1}" in text
 
 
 def test_a_long_conversation_is_folded_up_to_its_last_turns():

@@ -192,7 +192,7 @@ def test_none_is_no_task_in_a_file_and_in_a_decision(store, ann, talks, spelt):
 
 def test_labels_are_compared_however_their_accents_are_typed(store, ann, talks):
     given = record(1, "re\u0301sume\u0301", None, "recap")
-    given["tasks"].append({"name": "r\u00e9sum\u00e9", "description": ""})
+    given["tasks"] = [*TASKS, {"name": "r\u00e9sum\u00e9", "description": ""}]
     write(talks, [given])
     assert store.import_file(talks).unlisted_labels == 0
     item = store.next(ann)
@@ -291,3 +291,12 @@ def test_the_share_of_overlap_can_grow(store, ann, tmp_path):
     fill(store, tmp_path, 40, overlap=1.0)
     assert store.progress(ann).total == 80
     assert json.dumps([store.next(ann).id]) != "[1]"
+
+
+def test_a_file_that_holds_more_than_it_may_is_refused_as_a_whole(store, tmp_path):
+    path = write(tmp_path / "talks.jsonl", [record(n) for n in range(5)])
+    size = path.stat().st_size
+    with pytest.raises(DataError, match=f"holds more than {size - 1:,} bytes"):
+        store.import_file(path, max_bytes=size - 1)
+    assert store.overview().conversations == 0
+    assert store.import_file(path, max_bytes=size).new == 5

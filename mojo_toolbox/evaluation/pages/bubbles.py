@@ -97,7 +97,9 @@ def _bubble(message: Mapping[str, Any]) -> Bubble:
 def _place(mistake: Mapping[str, Any]) -> str:
     """Return which conversation it is, as people count: from 1."""
     name = f" ({short(mistake['id'], 40)})" if mistake["id"] else ""
-    return f"conversation {mistake['conversation'] + 1}{name}, message {mistake['turn'] + 1}"
+    # As the review page counts: user turns, from 1.
+    number = sum(message["role"] == "user" for message in mistake["messages"][: mistake["turn"] + 1])
+    return f"conversation {mistake['conversation'] + 1}{name}, user turn {number}"
 
 
 def _answered(mistake: Mapping[str, Any]) -> str:

@@ -50,7 +50,7 @@ async def upload(request: Request) -> Response:
                 return _too_large(request, limit)
         except ClientDisconnect:
             return refusal(request, HTTPStatus.BAD_REQUEST, "The upload ended too early; nothing was stored.")
-        return await run_in_threadpool(_stored, store, reviewer, path, overlap)
+        return await run_in_threadpool(_stored, store, reviewer, path, overlap=overlap, limit=limit)
 
 
 async def download(request: Request) -> Response:
@@ -72,11 +72,11 @@ async def download(request: Request) -> Response:
     )
 
 
-def _stored(store: ReviewStore, reviewer: Reviewer, path: Path, overlap: float) -> Response:
+def _stored(store: ReviewStore, reviewer: Reviewer, path: Path, *, overlap: float, limit: int) -> Response:
     try:
-        report = store.import_file(path, overlap=overlap, by=reviewer)
+        report = store.import_file(path, overlap=overlap, by=reviewer, max_bytes=limit)
     except DataError as error:
-        refused = refused_lines(path, most=_MOST_REFUSED)
+        refused = refused_lines(path, most=_MOST_REFUSED, max_bytes=limit)
         told = {
             "error": f"Nothing was stored. {_without_folder(error, path)}",
             "refused": [{"line": line, "why": why} for line, why in refused.first],
