@@ -242,7 +242,8 @@ def _hint(record: object) -> str:
     """Say what reads a chat of other services, with system prompts, results of tools or parts; empty for other records."""
     messages = _field(record, "messages")
     entries = [entry for entry in messages if isinstance(entry, dict)] if isinstance(messages, list) else []
-    ours = all(m.get("role") in {"user", "assistant"} and isinstance(m.get("content"), str) for m in entries)
+    # A list: a role may be anything that JSON can say, also what no set takes.
+    ours = all(m.get("role") in ["user", "assistant"] and isinstance(m.get("content"), str) for m in entries)
     return "" if ours else " Chats of other services are read by: mojo data import chat"
 
 
