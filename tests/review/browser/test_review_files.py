@@ -1,5 +1,6 @@
 """Files in and out by the admin's page: the same checks as in a shell, nothing by halves, nothing for other sites."""
 
+import gzip
 import http.client
 import json
 
@@ -155,6 +156,19 @@ def test_a_file_that_is_too_large_is_refused_whether_it_says_so_or_not(store):
     for answer in (announced, chunked):
         assert answer.status_code == 413
         assert "nothing was stored" in answer.json()["error"]
+    assert store.overview().conversations == 13
+
+
+def test_a_packed_file_is_measured_by_what_it_holds(store):
+    few, many = (
+        gzip.compress(lines(talks(13))),
+        gzip.compress(lines([talk(30)]) + b" " * 999_999 + b"\n" + lines([talk(31)])),
+    )
+    limited = served(store, local_person=True, max_upload_bytes=100_000)
+    with limited as address, httpx.Client(base_url=address) as client:
+        assert upload(client, few, name="few.jsonl.gz").json()["new"] == 1
+        answer = upload(client, many, name="many.jsonl.gz")
+    assert (answer.status_code, "holds more than 100,000 bytes" in answer.json()["error"]) == (400, True)
     assert store.overview().conversations == 13
 
 
