@@ -7,6 +7,7 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 from tiny_base import save_tiny_base
 
@@ -15,6 +16,11 @@ _SETTINGS = ("AWS_", "MOJO_", "OPENAI_", "SAGEMAKER_", "SM_")
 _PLAIN_NAMES = ("ROLE_NAME", "HF_TOKEN")
 # What is said to the tests themselves, such as a database to use.
 _FOR_TESTS = "MOJO_TEST_"
+
+
+# The same examples each time: a change is not to fail by what was always there, and chance found only now.
+hypothesis.settings.register_profile("same", derandomize=True)
+hypothesis.settings.load_profile("same")
 
 
 def pytest_configure() -> None:

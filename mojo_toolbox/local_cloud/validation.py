@@ -32,6 +32,13 @@ def known_operation(service: str, operation: str) -> bool:
     return operation in service_shapes(service)["operations"]
 
 
+def members_of(service: str, operation: str) -> frozenset[str]:
+    """Return the names of the members that a request of this operation has."""
+    model = service_shapes(service)
+    shape = model["operations"][operation].get("input", {}).get("shape")
+    return frozenset(model["shapes"][shape].get("members", {})) if shape else frozenset()
+
+
 def enum_values(service: str, shape: str) -> frozenset[str]:
     """Return the values of an enumeration in the service's model."""
     return frozenset(service_shapes(service)["shapes"][shape]["enum"])

@@ -31,7 +31,7 @@ def checked(operation: str, request: dict[str, Any]) -> dict[str, Any]:
     """
     check_request("sagemaker", operation, request)
     given: dict[str, Any] = _without_nulls(request)
-    check_tags(given)
+    check_tags(operation, given)
     if operation in _RULES:
         _RULES[operation](given)
     refuse_unhonoured(operation, given, FIELDS[operation])

@@ -118,7 +118,7 @@ class SageMakerService:
         """
         if known_operation("sagemaker", operation):
             check_request("sagemaker", operation, request)
-            check_tags(request)
+            check_tags(operation, request)
 
     def check_scalable_target(self, request: dict[str, Any]) -> None:
         """Refuse to scale what is not there: only variants of endpoints can be.

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 from cloud_clients import Clients
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from raw_http import Reply, send, signed
 
@@ -246,6 +246,11 @@ FIELDS = st.sampled_from(
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@example(operation=("sagemaker", "ListTrainingJobs"), document={"Tags": [None]})
+@example(operation=("sagemaker", "AddTags"), document={"ResourceArn": "arn:aws:sagemaker:a", "Tags": [None]})
+@example(
+    operation=("sagemaker", "CreateModelPackageGroup"), document={"ModelPackageGroupName": "g", "Tags": [{"Key": None}]}
+)
 @given(operation=st.sampled_from(OPERATIONS), document=st.dictionaries(FIELDS, JSON, max_size=6))
 def test_no_document_makes_a_service_fail(cloud: Connection, operation: tuple[str, str], document: dict[str, Any]):
     reply = ask(cloud, *operation, json.dumps(document).encode("utf-8", "surrogatepass"))
