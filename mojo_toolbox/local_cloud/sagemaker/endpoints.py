@@ -10,7 +10,7 @@ from typing import Any
 from mojo_toolbox.local_cloud.sagemaker.cloud import Cloud
 from mojo_toolbox.local_cloud.sagemaker.deployment import Deployment, variant_summary
 from mojo_toolbox.local_cloud.sagemaker.listing import list_page
-from mojo_toolbox.local_cloud.sagemaker.model_server import ServerFailedError
+from mojo_toolbox.local_cloud.sagemaker.model_server import FAILURE_LENGTH, ServerFailedError
 from mojo_toolbox.local_cloud.sagemaker.models import EndpointConfigs, Models
 from mojo_toolbox.local_cloud.sagemaker.plans import (
     Plan,
@@ -25,7 +25,6 @@ from mojo_toolbox.local_cloud.sagemaker.refusing import refused
 from mojo_toolbox.local_cloud.sagemaker.short_paths import clear_short_paths
 from mojo_toolbox.local_cloud.sagemaker.tags import Tags
 
-_FAILURE_LENGTH = 1024
 # What answers invocations: an endpoint that is being updated serves on with its old servers.
 _SERVING = ("InService", "Updating")
 
@@ -274,9 +273,9 @@ class Endpoints:
             deployment.start()
             deployment.wait_ready()
         except ServerFailedError as error:
-            return str(error)[:_FAILURE_LENGTH]
+            return str(error)[:FAILURE_LENGTH]
         except Exception as error:  # noqa: BLE001 - an endpoint must end in a state, whatever happened
-            return f"{type(error).__name__}: {error}"[:_FAILURE_LENGTH]
+            return f"{type(error).__name__}: {error}"[:FAILURE_LENGTH]
         finally:
             with self._lock:
                 if self._coming.get(name) is deployment:

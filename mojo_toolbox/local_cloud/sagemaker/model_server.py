@@ -19,6 +19,8 @@ from mojo_toolbox.local_cloud.sagemaker.short_paths import socket_dir
 
 LOG_GROUP_PREFIX = "/aws/sagemaker/Endpoints/"
 _HOST = Path(__file__).parent.parent / "serving_host.py"
+# An endpoint's FailureReason holds as many characters.
+FAILURE_LENGTH = 1024
 _LAST_LINES = 8
 _STOP_GRACE_SECONDS = 5.0
 _MAX_PAUSE_SECONDS = 30.0
@@ -198,10 +200,10 @@ class ModelServer:
         finally:
             child.kill()
             pinger.join()
-        lines = "\n".join(self._last_lines)
-        return (
-            f"The server of variant {self._variant['VariantName']} ended (exit code {child.wait()}).\n{lines}".strip()
-        )
+        ended = f"The server of variant {self._variant['VariantName']} ended (exit code {child.wait()})."
+        # The last words of a traceback say what it was about.
+        said = "\n".join(self._last_lines)[len(ended) + 1 - FAILURE_LENGTH :]
+        return f"{ended}\n{said}".strip()
 
     def _await_ping(self, child: Child) -> None:
         while child.running and not self._stopping.is_set():

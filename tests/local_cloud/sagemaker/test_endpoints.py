@@ -118,6 +118,14 @@ def test_an_invocation_that_takes_too_long_is_a_model_error(cloud):
     assert cloud.ask("slow-answer", 0) == 1
 
 
+def test_a_long_failure_keeps_its_end(cloud):
+    lines = f"for i in range(6):\n    print('x' * 300)\nraise ValueError('{'y' * 300} the end')\n"
+    reason = cloud.deploy("long", lines)["FailureReason"]
+    assert reason.startswith("The server of variant v0 ended (exit code 1).\n")
+    assert reason.endswith("y the end")
+    assert len(reason) == 1024
+
+
 OWN = {"model": {"modelName": "model", "handler": "handler"}, "runtime": "python"}
 
 
