@@ -25,7 +25,7 @@ PYTEST := $(BIN)/python -m pytest -q -n auto --dist loadfile
 # Two processes with all cores each would only wait for one another.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help install quickstart test quick lint format docs wheel-test sdk-test container-test bench clean
+.PHONY: help install quickstart test quick lint format docs wheel-test sdk-test container-test pictures notebooks bench clean
 
 help:
 	@echo 'make quickstart      install, train a router on this machine, deploy it, ask it'
@@ -37,6 +37,8 @@ help:
 	@echo 'make wheel-test      build the wheel and try it in a fresh environment'
 	@echo 'make sdk-test        use the local cloud through the SageMaker SDK (installs 1.2 GB beside .venv)'
 	@echo 'make container-test  train and serve in the AWS containers'"'"' exact versions: once before a release (10 GB)'
+	@echo 'make pictures        make the pictures of README and docs anew (needs chromium)'
+	@echo 'make notebooks       run the notebooks of examples/ and keep their outputs'
 	@echo 'make bench           measure speed and memory against peers: the short version, minutes'
 	@echo 'make clean           remove the environment and everything built'
 
@@ -91,6 +93,13 @@ sdk-test: $(DEV_STAMP)
 container-test: $(DEV_STAMP)
 	@echo '== containers'
 	@scripts/container_test.sh $(VENV) $(VENV)-container
+
+# What the docs show of the program, made by its own commands.
+pictures: $(DEV_STAMP)
+	@$(BIN)/python scripts/pictures.py
+
+notebooks: $(DEV_STAMP)
+	@env -u OMP_NUM_THREADS $(BIN)/python scripts/notebooks.py
 
 # Offline the comparison with trl is left out, which benchmarks/training.py then says.
 bench: $(STAMP)

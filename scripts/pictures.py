@@ -1,6 +1,7 @@
 """The pictures of README and docs, made anew by the commands that they show.
 
-`python scripts/pictures.py` writes to docs/pictures: the terminal after `mojo evaluate` (SVG), the report that it left, and the review page (PNG, by Chromium).
+`python scripts/pictures.py` writes to docs/pictures: the terminal after `mojo evaluate` (SVG), the report that it left, and the
+review page (PNG, by Chromium).
 Nothing is trained and no account is needed.
 """
 
@@ -56,9 +57,9 @@ def report(work: Path, page: Page) -> None:
 
 def review(work: Path, page: Page) -> None:
     """The review page with a conversation to validate, as its reviewer sees it after the first visit."""
-    mojo(work, "review", "import", "examples/data/test.jsonl", "--database", "review.db", "--create")
+    mojo(work, "review", "import", "examples/data/test.jsonl", "--database", "review.db")
     server = subprocess.Popen(
-        [MOJO, "review", "serve", "--database", "review.db", "--port", "0", "--no-browser"],
+        [MOJO, "review", "serve", "--database", "review.db", "--port", "0"],
         cwd=work, stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
     try:
@@ -67,7 +68,7 @@ def review(work: Path, page: Page) -> None:
         page.set_viewport_size({"width": 1280, "height": 800})
         page.goto(address)
         page.wait_for_selector("main")
-        page.keyboard.press("Escape")
+        page.click("#got-it")
         page.screenshot(path=PICTURES / "review.png")
     finally:
         server.terminate()
