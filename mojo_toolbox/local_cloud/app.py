@@ -147,7 +147,6 @@ class Application:
                 document = read_document(content)
                 if self._cloud.sagemaker.handles(operation, document):
                     return _json(self._cloud.sagemaker.handle(operation, document), request)
-                self._cloud.sagemaker.check(operation, document)
             elif request.path != _PUT_METRICS:
                 # moto would answer for endpoints that it has never heard of.
                 raise ServiceError("UnknownOperationException", f"The local cloud does not offer {request.path}.", 404)

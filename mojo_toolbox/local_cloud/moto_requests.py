@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl
 from mojo_toolbox.local_cloud.http import Request
 from mojo_toolbox.local_cloud.json_document import read_document
 from mojo_toolbox.local_cloud.protocol import ServiceError, bounded_number
+from mojo_toolbox.local_cloud.sagemaker.tag_rules import check_tags
 from mojo_toolbox.local_cloud.validation import check_request, known_operation, service_shapes
 
 _MOST_ITEMS = 10_000
@@ -29,7 +30,10 @@ def check_for_moto(service: str, operation: str, request: Request, body: bytes) 
     elif "x-amz-target" in request.headers:
         if not known_operation(service, operation):
             raise ServiceError("UnknownOperationException", f"{service} has no operation {operation}.")
-        check_request(service, operation, read_document(body))
+        document = read_document(body)
+        check_request(service, operation, document)
+        if service == "sagemaker":
+            check_tags(operation, document)
 
 
 def _document(service: str, operation: str, parameters: Mapping[str, str]) -> Any:

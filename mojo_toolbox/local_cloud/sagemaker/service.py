@@ -17,10 +17,8 @@ from mojo_toolbox.local_cloud.sagemaker.models import EndpointConfigs, Models
 from mojo_toolbox.local_cloud.sagemaker.refusing import refused
 from mojo_toolbox.local_cloud.sagemaker.requests import checked
 from mojo_toolbox.local_cloud.sagemaker.search import answered_by_moto, refuse_search
-from mojo_toolbox.local_cloud.sagemaker.tag_rules import check_tags
 from mojo_toolbox.local_cloud.sagemaker.tags import Tags
 from mojo_toolbox.local_cloud.sagemaker.training_jobs import TrainingJobs
-from mojo_toolbox.local_cloud.validation import check_request, known_operation
 
 # AWS's own limits: a job is killed so long after SIGTERM, an invocation is answered within that time.
 STOP_GRACE_SECONDS = 120.0
@@ -109,16 +107,6 @@ class SageMakerService:
         """
         execute = self._operations.get(operation) or self._tag_operations[operation]
         return execute(checked(operation, request))
-
-    def check(self, operation: str, request: dict[str, Any]) -> None:
-        """Refuse what AWS would refuse of an operation that moto answers, which checks nothing.
-
-        Raises:
-            ServiceError: with SageMaker's code and words.
-        """
-        if known_operation("sagemaker", operation):
-            check_request("sagemaker", operation, request)
-            check_tags(operation, request)
 
     def check_scalable_target(self, request: dict[str, Any]) -> None:
         """Refuse to scale what is not there: only variants of endpoints can be.
