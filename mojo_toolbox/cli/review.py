@@ -15,7 +15,7 @@ import typer
 from mojo_toolbox.cli.endings import UsageError, goes_on
 from mojo_toolbox.cli.options import AsJson, Cloud, Region
 from mojo_toolbox.cli.output import age, data, data_as_json, note, print_table
-from mojo_toolbox.cli.review_database import Create, Database, open_store
+from mojo_toolbox.cli.review_database import Create, Database, is_shared, open_store
 from mojo_toolbox.cli.review_serve import DEFAULT_PORT, serve
 from mojo_toolbox.cli.review_tables import show_import, show_overview
 from mojo_toolbox.errors import DataError
@@ -116,7 +116,7 @@ def import_files(
     from mojo_toolbox.progress import progress_bar
 
     done: dict[str, Any] = {}
-    with open_store(database, create=True) as store:
+    with open_store(database, create=True) as store, store.removed_unless_used():
         for file in files:
             with progress_bar(f"Import {file.name}") as bar:
                 report = store.import_file(file, source=source, overlap=overlap, predictions=predictions, report=bar)
@@ -146,6 +146,7 @@ def invite(
     The database keeps only a hash of its token. `mojo review revoke NAME` ends it.
     """
     with open_store(database, create=create) as store:
+        first = not is_shared(store)
         token = store.invite(name, admin=admin, renew=renew)
     link = f"{url.rstrip('/')}/join/{token}"
     if as_json:
@@ -153,6 +154,10 @@ def invite(
         return
     data(link)
     note(f"Send this link to {name}. It is not shown again, and whoever has it acts as {name}.")
+    note(f"It leads to {url}. Another address, such as another port: --url.")
+    if first:
+        yours = "" if admin else " Make yourself one: mojo review invite YOUR-NAME --admin"
+        note(f"From its next start, mojo review serve lets nobody in without a link, on this machine too.{yours}")
 
 
 def revoke(

@@ -43,3 +43,8 @@ def open_store(database: str | None, *, create: bool = False, lock_minutes: floa
     if store.is_new:
         note(f"Began a new database: {store.name}")
     return store
+
+
+def is_shared(store: ReviewStore) -> bool:
+    """Whether somebody has a link: then the page asks everybody for one."""
+    return any(not person.local and person.revoked_at is None for person in store.people())

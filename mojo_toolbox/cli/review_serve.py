@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import ipaddress
 import socket
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
 from mojo_toolbox.cli.endings import UsageError
 from mojo_toolbox.cli.options import Cloud, Region
 from mojo_toolbox.cli.output import data, note
-from mojo_toolbox.cli.review_database import LOCK_MINUTES, Create, Database, open_store
-
-if TYPE_CHECKING:
-    from mojo_toolbox.review.store import ReviewStore
+from mojo_toolbox.cli.review_database import LOCK_MINUTES, Create, Database, is_shared, open_store
 
 DEFAULT_PORT = 8080
 
@@ -50,15 +47,20 @@ def serve(
     """
     model = None if router is None else _model(router, cloud, region)
     with open_store(database, create=create, lock_minutes=lock_minutes) as store:
-        alone = _is_loopback(host) and not _invited(store)
-        if not alone and not _invited(store):
+        shared = is_shared(store)
+        alone = _is_loopback(host) and not shared
+        if not alone and not shared:
             raise UsageError(f"--host {host} lets others in, and nobody is invited: mojo review invite NAME --admin")
         from mojo_toolbox.review.app import create_app
 
         application = create_app(store, local_person=alone, router=model)
         with _listening(host, port) as listener:
             data(f"http://{_shown(host)}:{listener.getsockname()[1]}")
-            note("It opens without a link, for you alone." if alone else "It opens with personal links only.")
+            note(
+                "It opens without a link, for you alone, until this server ends."
+                if alone
+                else "It opens with personal links only."
+            )
             _run(application, listener)
     note("Stopped. Everything that was decided is stored.")
 
@@ -71,10 +73,6 @@ def _model(key: str, cloud: Literal["aws", "local"] | None, region: str | None) 
     if not (product and task and model_id and stage) or len(parts) > 4:  # noqa: PLR2004
         raise UsageError(f"--router: {key!r} is not PRODUCT/TASK/MODEL_ID or PRODUCT/TASK/MODEL_ID/STAGE.")
     return AWSModel(product=product, task=task, model_id=model_id, stage=stage, cloud_service=cloud, region_name=region)
-
-
-def _invited(store: ReviewStore) -> bool:
-    return any(not person.local and person.revoked_at is None for person in store.people())
 
 
 def _is_loopback(host: str) -> bool:

@@ -84,6 +84,13 @@ class Database:
         with self._plain_words(), self.engine.connect().execution_options(reading=True) as connection:
             yield connection
 
+    def remove(self) -> None:
+        """Close it and delete its files; a server's database stays, empty."""
+        self.close()
+        if not self.postgres:
+            for suffix in ("", "-wal", "-shm"):
+                Path(f"{self._url.database}{suffix}").unlink(missing_ok=True)
+
     def close(self) -> None:
         """Close what is idle."""
         self.engine.dispose()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import hashlib
 import secrets
+import shlex
 
 from sqlalchemy import Connection, func, insert, select, update
 
@@ -26,7 +27,9 @@ def invite(connection: Connection, name: str, *, admin: bool, renew: bool, now: 
     if there is not None and there.local:
         raise ReviewError(f"{name!r} is who reviews on this machine without a link: give another name.")
     if there is not None and there.revoked_at is None and not renew:
-        raise ReviewError(f"{name!r} has a link already. A new one, which ends the old: mojo review invite --renew")
+        raise ReviewError(
+            f"{name!r} has a link already. A new one, which ends the old: mojo review invite {shlex.quote(name)} --renew"
+        )
     values = {"token_hash": _hash(token), "admin": admin, "local": False, "invited_at": now, "revoked_at": None}
     if there is None:
         connection.execute(insert(reviewers).values(name=name, **values))

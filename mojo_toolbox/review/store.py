@@ -28,11 +28,14 @@ from mojo_toolbox.review.records import (
 )
 
 with needed_for("Reviewing", extra="review"):
+    from sqlalchemy import select
+
     from mojo_toolbox.review import decisions, exchange, intake, overview, people, queue
     from mojo_toolbox.review.database import Database
     from mojo_toolbox.review.events import log
     from mojo_toolbox.review.items import load_item
     from mojo_toolbox.review.prepared import prepare_one
+    from mojo_toolbox.review.schema import conversations
 
 __all__ = [
     "LOCK_SECONDS",
@@ -110,6 +113,22 @@ class ReviewStore:
     def is_new(self) -> bool:
         """Whether `open()` has made the database."""
         return self._database.is_new
+
+    @contextmanager
+    def removed_unless_used(self) -> Iterator[None]:
+        """Take back a database file that was begun with this store, when the block fails before anything is in it."""
+        try:
+            yield
+        except BaseException:
+            if self.is_new and self.is_empty:
+                self._database.remove()
+            raise
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no conversation was ever put there."""
+        with self._database.reading() as connection:
+            return connection.execute(select(conversations.c.id).limit(1)).first() is None
 
     def close(self) -> None:
         """Close the connections."""

@@ -130,6 +130,30 @@ def test_a_new_database_is_told(mojo, talks):
     assert "Began a new database: team.db" in mojo("review", "invite", "Ann", "--create", "-d", "team.db").stderr
 
 
+@pytest.mark.parametrize("text", ["# A page\n", "", '{"tasks": [], "messages": []}\n'])
+def test_a_failed_import_leaves_no_database_behind(mojo, tmp_path, text):
+    (tmp_path / "notes.md").write_text(text)
+    assert mojo("review", "import", "notes.md").returncode == 1
+    assert list(tmp_path.glob("review.db*")) == []
+
+
+def test_a_failed_import_leaves_what_was_there(mojo, talks, tmp_path):
+    mojo("review", "import", talks)
+    (tmp_path / "notes.md").write_text("# A page\n")
+    assert mojo("review", "import", "notes.md").returncode == 1
+    assert mojo.json("review", "status")["conversations"] == 3
+
+
+def test_the_first_invitation_says_that_links_are_needed_from_then_on(mojo, talks):
+    mojo("review", "import", talks)
+    first = mojo("review", "invite", "Ann").stderr
+    assert "mojo review invite YOUR-NAME --admin" in first
+    assert "http://127.0.0.1:8080. Another address, such as another port: --url" in first
+    assert "next start" not in mojo("review", "invite", "Bo").stderr
+    again = mojo("review", "invite", "Ann")
+    assert "mojo review invite Ann --renew" in again.stderr
+
+
 @pytest.mark.parametrize("option", ["--region", "--region-name"])
 def test_a_region_is_spelt_either_way(mojo, talks, option):
     assert mojo("review", "import", talks, option, "eu-west-1").returncode == 0

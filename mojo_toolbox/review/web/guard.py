@@ -74,7 +74,10 @@ class Guard:
         except ReviewDatabaseError as error:
             return refusal(request, HTTPStatus.SERVICE_UNAVAILABLE, str(error))
         if reviewer is None:
-            text = "This page opens with a personal link. Ask whoever runs it for one; it may have been taken back."
+            text = (
+                "This page opens with a personal link. Ask whoever runs it for one; it may have been taken back. If you run it, "
+                "make yourself one: mojo review invite YOUR-NAME --admin"
+            )
             return refusal(request, HTTPStatus.UNAUTHORIZED, text)
         request.state.reviewer = reviewer
         return None
