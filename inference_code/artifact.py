@@ -21,7 +21,7 @@ from typing import Any
 
 import torch
 from adapters import AdapterError, with_adapter
-from base_network import BaseModelError, load_language_model, load_tokenizer
+from base_network import BaseModelError, load_language_model, load_tokenizer, require_finite
 from chat_encoding import ChatTemplateError, ensure_chat_template, require_vocabulary
 from choice_encoder import CONFIG_FILE, WEIGHTS_FILE, ChoiceEncoder
 from encoder_mixture import Chooser, EncoderMixture
@@ -140,9 +140,10 @@ def load_artifact(model_dir: Path, device: torch.device) -> Loaded:
             network = with_adapter(network, "default", model_dir).merge_and_unload()
         for name, folder in folders.items():
             network = with_adapter(network, name, folder)
+        network = network.to(dtype).eval().requires_grad_(False)
+        require_finite(network)
     except (BaseModelError, AdapterError, ChatTemplateError) as error:
         raise ArtifactError(str(error)) from error
-    network = network.to(dtype).eval().requires_grad_(False)
     model = LanguageModel(network, adapters=tuple(folders), context_length=_context_length(network.config, tokenizer))
     _log.info(
         "Loaded %s in %.1f s: %s on %s, context %d, adapters %s, KV cache %s, tree mask %s.",
@@ -189,13 +190,14 @@ def _encoder(folder: Path, weights: str, revision: str | None) -> ChoiceEncoder:
     started = time.monotonic()
     try:
         encoder = ChoiceEncoder.from_folder(folder, weights, revision=revision)
+        encoder.encoder.to(dtype)
+        require_finite(encoder)
     except (ValueError, TypeError, KeyError, RuntimeError, SafetensorError) as error:
         reason = " ".join(str(error).split())[:300]
         raise ArtifactError(
             f"The encoder in {WEIGHTS_FILE} cannot be loaded on the base model {weights}: {reason} Check that it is the base "
             "model that it was trained from, or train again."
         ) from error
-    encoder.encoder.to(dtype)
     encoder.requires_grad_(False)
     # PyTorch's own fast path for attention layers is none here: it writes out a weight for each pair of choices. Without it
     # a decision among 1,000 took 66 ms of one core, with it 125 ms; among 10,000 it needs gigabytes.

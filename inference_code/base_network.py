@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Collection, Iterable
 from typing import Any
@@ -64,6 +65,26 @@ def load_tokenizer(source: str, *, revision: str | None = None) -> Any:
     if not tokenizer.get_vocab().keys() - {token.content for token in tokenizer.added_tokens_decoder.values()}:
         raise BaseModelError(f"The tokenizer of {source!r} cannot be loaded: its files are missing, or know no words.")
     return tokenizer
+
+
+def require_finite(network: Any) -> None:
+    """Refuse weights that are no numbers: attention may hide them, and what is computed then looks like an answer.
+
+    Raises:
+        BaseModelError: it names the first of them.
+    """
+    broken = [
+        name
+        for name, weight in network.named_parameters()
+        if weight.is_floating_point() and weight.numel() and not _POOLER.search(name)
+        # Without a copy of the weight, as isfinite() would make one.
+        if not all(map(math.isfinite, map(float, weight.detach().aminmax())))
+    ]
+    if broken:
+        raise BaseModelError(
+            f"{len(broken)} weights contain NaN or infinities, {broken[0]} first. Train again, take another copy of the base "
+            "model, or set MOJO_DTYPE=float32 if 16 bits are too few for it."
+        )
 
 
 def require_language_model(source: str, config: Any) -> None:

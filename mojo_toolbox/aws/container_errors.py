@@ -9,10 +9,10 @@ from typing import Any
 
 @dataclass(frozen=True)
 class ContainerError:
-    """A reason without line breaks; `refused` says that the handler itself refused the request, in words of its own."""
+    """A reason without line breaks; `handled` says that the model's own handler gave it."""
 
     reason: str
-    refused: bool
+    handled: bool
 
 
 def read_container_error(body: str) -> ContainerError:
@@ -26,15 +26,15 @@ def read_container_error(body: str) -> ContainerError:
     try:
         document = json.loads(body)
     except (ValueError, RecursionError):
-        return ContainerError(_one_line(body), refused=False)
+        return ContainerError(_one_line(body), handled=False)
     if not isinstance(document, dict):
-        return ContainerError(_one_line(body), refused=False)
+        return ContainerError(_one_line(body), handled=False)
     error = document.get("error")
-    refused = isinstance(error, str | dict)
+    handled = isinstance(error, str | dict)
     for reason in (_message(error), document.get("message"), document.get("detail")):
         if isinstance(reason, str) and reason.strip():
-            return ContainerError(_one_line(reason), refused=refused)
-    return ContainerError(_one_line(body), refused=refused)
+            return ContainerError(_one_line(reason), handled=handled)
+    return ContainerError(_one_line(body), handled=handled)
 
 
 def _message(error: Any) -> Any:

@@ -21,10 +21,10 @@ from mojo_toolbox.errors import (
     AccessDeniedError,
     AWSError,
     EndpointFailedError,
-    EndpointNotReadyError,
+    EndpointNotFoundError,
     ModelError,
     NotFoundError,
-    PredictionTimeoutError,
+    PredictionError,
     WaitTimeoutError,
 )
 from mojo_toolbox.naming import ModelKey, key_from_tags
@@ -188,11 +188,15 @@ class Endpoint:
                 invoke_endpoint(self._session, self.name, body)
             except AccessDeniedError:
                 return
-            except (ModelError, EndpointNotReadyError, PredictionTimeoutError) as error:
-                if isinstance(error, ModelError) and error.refused:
+            except EndpointNotFoundError:
+                raise
+            except PredictionError as error:
+                by_request = isinstance(error, ModelError) and error.status < HTTPStatus.INTERNAL_SERVER_ERROR
+                handled = isinstance(error, ModelError) and error.handled
+                if handled and by_request:
                     return
                 # multi-model-server answers 400 when the model could not be loaded, and 5xx while it tries again.
-                failed = isinstance(error, ModelError) and error.status < HTTPStatus.INTERNAL_SERVER_ERROR
+                failed = handled or by_request
                 if failed or time.monotonic() > last_try:
                     raise EndpointFailedError(
                         f"Endpoint {self.name!r} is InService, but its model does not answer: {error}\n"

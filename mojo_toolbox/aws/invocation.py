@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from http import HTTPStatus
 from typing import Any, Never
 
 from mojo_toolbox.aws.container_errors import read_container_error
@@ -83,7 +82,7 @@ def _raise_for(session: Session, response: Mapping[str, Any], name: str, cause: 
             f"Endpoint {name!r} answered {status}: {error.reason}",
             status=status,
             container_message=error.reason,
-            refused=error.refused and status < HTTPStatus.INTERNAL_SERVER_ERROR,
+            handled=error.handled,
             **facts,
         ) from cause
     if code == "ValidationError" and "not found" in text:

@@ -224,8 +224,9 @@ class EndpointNotReadyError(PredictionError):
 class ModelError(PredictionError):
     """The container answered an error: `status` is its HTTP status, `container_message` its reason in one line.
 
-    `refused` says that the model's own handler refused the request. Without it something in the container failed, and
-    `status` tells little: the Hugging Face container answers every failure of a handler with 400.
+    `handled` says that the model's own handler answered so: then `status` tells who is at fault, 4xx the request and 5xx the
+    model. Without it something else in the container failed, and `status` tells little: the Hugging Face container answers
+    every exception of a handler with 400.
     """
 
     def __init__(
@@ -236,12 +237,12 @@ class ModelError(PredictionError):
         request_id: str = "",
         status: int = 0,
         container_message: str = "",
-        refused: bool = False,
+        handled: bool = False,
     ) -> None:
         super().__init__(message, endpoint_name=endpoint_name, request_id=request_id)
         self.status = status
         self.container_message = container_message
-        self.refused = refused
+        self.handled = handled
 
 
 class PredictionTimeoutError(PredictionError, TimeoutError):

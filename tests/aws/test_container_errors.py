@@ -8,7 +8,7 @@ from mojo_toolbox.aws.container_errors import read_container_error
 
 
 @pytest.mark.parametrize(
-    ("body", "reason", "refused"),
+    ("body", "reason", "handled"),
     [
         ('{"error": "There is no adapter \'x\'."}\n', "There is no adapter 'x'.", True),
         # As multi-model-server writes it (tests/serving_container asks the real one).
@@ -32,9 +32,9 @@ from mojo_toolbox.aws.container_errors import read_container_error
         ("", "", False),
     ],
 )
-def test_the_reason_is_found_in_each_servers_form(body, reason, refused):
+def test_the_reason_is_found_in_each_servers_form(body, reason, handled):
     found = read_container_error(body)
-    assert (found.reason, found.refused) == (reason, refused)
+    assert (found.reason, found.handled) == (reason, handled)
 
 
 def test_a_long_reason_of_many_lines_becomes_one():

@@ -119,7 +119,7 @@ def test_a_refused_prediction_becomes_the_error_of_its_kind(answering, code, mes
 def test_a_containers_error_carries_its_status_and_message(answering):
     with pytest.raises(ModelError, match="answered 400: bad messages") as caught:
         answering("ModelError", "Received client error", OriginalStatusCode=400, OriginalMessage="bad messages\n")
-    assert (caught.value.status, caught.value.container_message, caught.value.refused) == (400, "bad messages", False)
+    assert (caught.value.status, caught.value.container_message, caught.value.handled) == (400, "bad messages", False)
 
 
 def test_other_refusals_stay_awss(answering):

@@ -25,6 +25,11 @@ def transform_fn(model, data, content_type, accept, context):
     context.set_response_status(400, "Bad Request")
     return '{"error": "Name an adapter."}'
 """
+NAN = """
+def transform_fn(model, data, content_type, accept, context):
+    context.set_response_status(500, "Model Error")
+    return '{"error": "The model computes NaN."}'
+"""
 BROKEN = "def transform_fn(model, data, content_type, accept):\n    raise RuntimeError('no weights')\n"
 NEVER = LOADING.replace("< 3", "< 3000")
 
@@ -78,6 +83,11 @@ def test_a_model_that_fails_on_the_first_question_fails_the_deployment(deployed)
     ) as caught:
         deployed("broken", BROKEN).wait(progress=False)
     assert "mojo logs broken" in str(caught.value)
+
+
+def test_a_model_that_computes_nothing_fails_the_deployment(deployed):
+    with pytest.raises(EndpointFailedError, match=r"does not answer: .*500: The model computes NaN"):
+        deployed("nan", NAN).wait(progress=False, timeout=60)
 
 
 def test_the_timeout_covers_loading(deployed, tmp_path):

@@ -124,7 +124,7 @@ def test_a_second_one_without_weights_is_missed(both, tmp_path):
 def test_one_that_computes_nan_fails_the_request(alone, tmp_path):
     from chat_request import ModelFailureError
 
-    broken = save_choice_encoder(tmp_path / "broken", save_bert(tmp_path / "bert"), none=math.nan)
+    broken = save_choice_encoder(tmp_path / "broken", save_bert(tmp_path / "bert"), scale=1e38)
     for number, pair in enumerate([(alone["first"], broken), (broken, alone["first"])]):
         with pytest.raises(ModelFailureError):
             weights(served(put_together(tmp_path / str(number), *pair)), "User: rain")

@@ -185,7 +185,7 @@ def test_of_choices_that_read_the_same_the_first_is_the_answer():
 def test_nan_is_the_models_fault_and_the_server_lives_on(tmp_path, bert):
     import inference
 
-    server = inference.model_fn(str(save_choice_encoder(tmp_path, bert, none=math.nan)))
+    server = inference.model_fn(str(save_choice_encoder(tmp_path, bert, scale=1e38)))
     for chat in ([SYSTEM, user("User: rain")], [SYSTEM, user("User: a"), answer("none"), user("User: b")]):
         for choices in (CHOICES, TASKS):
             with pytest.raises(ModelFailureError, match="NaN") as caught:

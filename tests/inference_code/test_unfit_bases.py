@@ -92,6 +92,18 @@ def test_a_bert_that_is_a_decoder_is_a_language_model(tmp_path):
     load_artifact(tmp_path)
 
 
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), float("-inf")])
+def test_weights_that_are_no_numbers_are_refused(tmp_path, number):
+    from safetensors.torch import load_file, save_file
+
+    path = save_tiny_base(tmp_path) / "model.safetensors"
+    weights = load_file(path)
+    # Attention on a CPU takes NaN queries for nothing, and answers.
+    weights["model.layers.0.self_attn.q_proj.weight"][3, 5] = number
+    save_file(weights, path, metadata={"format": "pt"})
+    refused(tmp_path, r"1 weights contain NaN or infinities, model\.layers\.0\.self_attn\.q_proj")
+
+
 def test_a_tokenizer_with_more_tokens_than_the_base_is_refused(tmp_path):
     save_tiny_base(tmp_path, vocab_size=200)
     refused(tmp_path, "knows 200 tokens, 0 to 199: they do not belong together")

@@ -8,10 +8,11 @@ def save_bert(folder, **options):
     return save_tiny_encoder(folder, longest=512, **options)
 
 
-def save_choice_encoder(folder, base, *, running=1.0, none=2.0, seed=0, **manifest):
+def save_choice_encoder(folder, base, *, running=1.0, none=2.0, scale=1.0, seed=0, **manifest):
     """Save random weights; `running` is what the running choice's logit gets on top of its likeness to the words.
 
-    `none` is the fallback's logit; by default it is a little less likely than what the words are like.
+    `none` is the fallback's logit; by default it is a little less likely than what the words are like. With a `scale` of 1e38
+    weights are still numbers, and what is computed with them is none.
     """
     import torch
     from choice_encoder import ChoiceEncoder
@@ -19,7 +20,7 @@ def save_choice_encoder(folder, base, *, running=1.0, none=2.0, seed=0, **manife
     torch.manual_seed(seed)
     encoder = ChoiceEncoder.from_base(str(base))
     with torch.no_grad():
-        encoder.comparing.out.weight.normal_(std=0.5)
+        encoder.comparing.out.weight.normal_(std=0.5).mul_(scale)
         encoder.state[2].bias.data = torch.tensor([none, running])
     encoder.save(folder)
     write_manifest(folder, **{"kind": "encoder", "base_model": {"id": str(base)}, **manifest})

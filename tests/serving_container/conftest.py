@@ -62,7 +62,7 @@ def trained(tmp_path_factory, tiny_base, tiny_encoder):
 
 @pytest.fixture(scope="session")
 def several(tmp_path_factory, tiny_base):
-    """An artifact with two adapters side by side, and a third one that computes NaN."""
+    """An artifact with two adapters side by side, and a third one whose huge weights compute NaN."""
     import torch
     from safetensors.torch import load_file, save_file
     from tiny_model import save_adapter, write_manifest
@@ -71,7 +71,7 @@ def several(tmp_path_factory, tiny_base):
     for seed, name in enumerate(("sales", "support", "broken")):
         save_adapter(folder / "adapters" / name, tiny_base, seed=seed)
     weights = folder / "adapters" / "broken" / "adapter_model.safetensors"
-    save_file({name: torch.full_like(value, torch.nan) for name, value in load_file(weights).items()}, weights)
+    save_file({name: torch.full_like(value, 1e38) for name, value in load_file(weights).items()}, weights)
     write_manifest(folder, base_model={"id": "org/tiny", "revision": None})
     return folder
 

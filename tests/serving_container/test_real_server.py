@@ -82,7 +82,7 @@ def test_several_adapters_are_chosen_by_name_or_header_and_their_failures_keep_t
     assert support != pytest.approx(sales, abs=1e-2)
     assert support == pytest.approx(by_header, abs=1e-4)
     errors = [read_container_error(found.answers[place]["body"]) for place in (0, 4, 5)]
-    assert all(error.refused for error in errors)
+    assert all(error.handled for error in errors)
     assert "several adapters" in errors[0].reason
     assert "'sales', 'support'" in errors[1].reason
 
@@ -94,7 +94,7 @@ def test_a_model_that_does_not_load_is_told_from_a_request_that_is_refused(packe
     assert found.statuses == [400]
     error = read_container_error(found.answers[0]["body"])
     assert json.loads(found.answers[0]["body"])["type"] == "InternalServerException"
-    assert not error.refused
+    assert not error.handled
     assert "base_model" in error.reason
     assert "\n" not in error.reason
 

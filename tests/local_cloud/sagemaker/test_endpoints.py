@@ -126,11 +126,14 @@ def test_a_long_failure_keeps_its_end(cloud):
     assert len(reason) == 1024
 
 
-OWN = {"model": {"modelName": "model", "handler": "handler"}, "runtime": "python"}
+HANDLER = "sagemaker_huggingface_inference_toolkit.handler_service"
+OWN = {"model": {"modelName": "model", "handler": HANDLER}, "runtime": "python"}
 
 
-def without(*keys: str) -> str:
-    return json.dumps({key: value for key, value in OWN.items() if key not in keys})
+def own(**changes: object) -> dict[str, str]:
+    """The server's own manifest, without what is None."""
+    changed = {key: value for key, value in {**OWN, **changes}.items() if value is not None}
+    return {"MAR-INF/MANIFEST.json": json.dumps(changed)}
 
 
 @pytest.mark.parametrize(
@@ -138,10 +141,18 @@ def without(*keys: str) -> str:
     [
         ({"manifest.json": "{}"}, "takes manifest.json for its own manifest. Add MAR-INF/MANIFEST.json"),
         ({"encoder/Manifest.JSON": '{"kind": "encoder"}'}, "takes encoder/Manifest.JSON for its own"),
-        ({"manifest.json": "not json"}, "manifest.json is no JSON"),
-        ({"manifest.json": "{}", "MAR-INF/MANIFEST.json": "[]"}, "MANIFEST.json is no JSON object"),
-        ({"MAR-INF/MANIFEST.json": without("runtime")}, "does not say runtime (python, python2, python3)"),
-        ({"MAR-INF/MANIFEST.json": without("model")}, "does not say model.modelName and model.handler"),
+        ({"manifest.json": "not json"}, "takes manifest.json for its own"),
+        ({"manifest.json": '{"Model": {"Service": "s.py"}}'}, "takes manifest.json for its own"),
+        ({"manifest.json": "{}", "MAR-INF/MANIFEST.json": "[]"}, "the document: Input should be"),
+        ({"MAR-INF/MANIFEST.json": "{"}, "MAR-INF/MANIFEST.json is no JSON"),
+        (own(runtime=None), "runtime: Field required"),
+        (own(runtime="python2"), "runtime: Input should be 'python' or 'python3'"),
+        (own(model=None), "model: Field required"),
+        (own(model={"modelName": "m"}), "model.handler: Field required"),
+        (own(model={"modelName": "m", "handler": "nothing.py:handle"}), "runs sagemaker_huggingface"),
+        (own(model={**OWN["model"], "extensions": "x"}), "model.extensions: Input should be"),
+        (own(specificationVersion={"a": 1}), "specificationVersion: Input should be a valid string"),
+        (own(engine={}), "engine.engineName: Field required"),
     ],
 )
 def test_an_archive_that_the_real_server_would_not_load_is_refused(cloud, files, says):
@@ -153,9 +164,9 @@ def test_an_archive_that_the_real_server_would_not_load_is_refused(cloud, files,
 @pytest.mark.parametrize(
     ("image", "files"),
     [
-        ("image", {"manifest.json": "{}", "MAR-INF/MANIFEST.json": json.dumps(OWN)}),
+        ("image", {"manifest.json": "{}", **own()}),
+        ("image", own(runtime="python3", license="MIT", engine={"engineName": "e"}, more=[1])),
         ("image", {"deep/er/manifest.json": "{}"}),
-        ("image", {"manifest.json": '{"Model": {"Service": "s.py"}}'}),
         # Its server is TorchServe, which looks for no manifest.
         ("763104351884.dkr.ecr.us-east-1.amazonaws.com/pytorch-inference:2.6.0-cpu-py312", {"manifest.json": "{}"}),
     ],
