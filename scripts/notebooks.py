@@ -14,7 +14,6 @@ from nbclient import NotebookClient
 from mojo_toolbox.local_cloud import lifecycle
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
-# Progress bars are drawn into widgets, which nobody sees in a file.
 _WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
@@ -39,13 +38,19 @@ def run(path: Path) -> None:
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
         if cell.cell_type == "code":
-            cell.outputs = [output for output in cell.outputs if _WIDGET not in output.get("data", {})]
+            cell.outputs = [output for output in cell.outputs if not _draws_a_bar(output)]
     notebook.metadata.pop("widgets", None)
     notebook.metadata.get("language_info", {}).pop("version", None)
     text = nbformat.writes(notebook)
     if os.environ["MOJO_HOME"] in text:
         sys.exit(f"{path.name} shows a folder of this machine: {os.environ['MOJO_HOME']}. Change the cell.")
     path.write_text(text + "\n", encoding="utf-8")
+
+
+def _draws_a_bar(output: nbformat.NotebookNode) -> bool:
+    """Whether it is a progress bar: a widget, which nobody sees in a file, and the empty text that rich leaves behind."""
+    data = output.get("data", {})
+    return _WIDGET in data or (output.output_type == "display_data" and not data.get("text/plain"))
 
 
 if __name__ == "__main__":
