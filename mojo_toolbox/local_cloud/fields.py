@@ -24,6 +24,8 @@ class Fields:
     """Fields of which only these values are honoured."""
     reasons: Mapping[str, str] = field(default_factory=dict)
     """Why a field is refused, where its name alone does not say it."""
+    nothing_by_itself: frozenset[str] = frozenset()
+    """Structures that ask for nothing unless a member does; any other one switches something on by being there."""
 
     @cached_property
     def accepted(self) -> frozenset[str]:
@@ -38,7 +40,12 @@ class Fields:
 
 
 def refuse_unhonoured(
-    operation: str, request: Mapping[str, Any], fields: Fields, *, code: str = "ValidationException"
+    operation: str,
+    request: Mapping[str, Any],
+    fields: Fields,
+    *,
+    code: str = "ValidationException",
+    status: int = 400,
 ) -> None:
     """Refuse the first field that asks for something that would not be done.
 
@@ -46,7 +53,7 @@ def refuse_unhonoured(
         ServiceError: it names the field, and what the local cloud takes instead where there is something.
     """
     for path, value in _unhonoured(request, "", fields):
-        raise ServiceError(code, _words(operation, path, value, fields))
+        raise ServiceError(code, _words(operation, path, value, fields), status)
 
 
 def _words(operation: str, path: str, value: Any, fields: Fields) -> str:
@@ -58,12 +65,12 @@ def _words(operation: str, path: str, value: Any, fields: Fields) -> str:
 
 
 def _unhonoured(value: Any, path: str, fields: Fields) -> Iterator[tuple[str, Any]]:
-    if _asks_for_nothing(value) or path in fields.accepted:
+    if path in fields.accepted or _is_nothing(value):
         return
     if path in fields.values:
         if value not in fields.values[path]:
             yield path, value
-    elif path and path not in fields.parents:
+    elif path and path not in fields.parents and not _only_members_ask(value, path, fields):
         yield path, value
     elif isinstance(value, Mapping):
         for name, item in value.items():
@@ -73,13 +80,18 @@ def _unhonoured(value: Any, path: str, fields: Fields) -> Iterator[tuple[str, An
             yield from _unhonoured(item, f"{path}[]", fields)
 
 
-def _asks_for_nothing(value: Any) -> bool:
-    """Whether a value switches nothing on: `VpcConfig: {}`, `RemoteDebugConfig: {"EnableRemoteDebug": False}`."""
-    if isinstance(value, Mapping):
-        return all(map(_asks_for_nothing, value.values()))
-    if isinstance(value, list):
-        return all(map(_asks_for_nothing, value))
-    return value is None or value is False or value == ""
+def _is_nothing(value: Any) -> bool:
+    """Whether a value switches nothing on wherever it is; a structure may, by being there."""
+    return value is None or value is False or value in ("", [])
+
+
+def _only_members_ask(value: Any, path: str, fields: Fields) -> bool:
+    """Whether a structure is one that means nothing by itself, and its members ask for nothing.
+
+    `VpcConfig: {}` and `RemoteDebugConfig: {"EnableRemoteDebug": False}` are; `AsyncInferenceConfig` makes an endpoint
+    asynchronous whatever is in it.
+    """
+    return path in fields.nothing_by_itself and isinstance(value, Mapping) and all(map(_is_nothing, value.values()))
 
 
 def _parents(path: str) -> Iterator[str]:

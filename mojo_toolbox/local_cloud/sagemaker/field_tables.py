@@ -62,6 +62,7 @@ _CREATE_TRAINING_JOB = Fields(
         f"{_S3_CHANNEL}.S3DataType": ("S3Prefix", "ManifestFile"),
         "ResourceConfig.InstanceCount": (1,),
         "ResourceConfig.KeepAlivePeriodInSeconds": (0,),
+        "ProfilerConfig.DisableProfiler": (True, False),
     },
     reasons={
         "AlgorithmSpecification.AlgorithmName": "it has no algorithm resources",
@@ -78,6 +79,16 @@ _CREATE_TRAINING_JOB = Fields(
         "EnableNetworkIsolation": _OWN_NETWORK,
         "RetryStrategy": "a job that fails stays failed",
     },
+    nothing_by_itself=frozenset(
+        [
+            "ResourceConfig.InstancePlacementConfig",
+            "VpcConfig",
+            "ExperimentConfig",
+            "RemoteDebugConfig",
+            "InfraCheckConfig",
+            "SessionChainingConfig",
+        ]
+    ),
 )
 
 
@@ -115,6 +126,7 @@ _CREATE_MODEL = Fields(
             )
         },
     },
+    nothing_by_itself=frozenset(["VpcConfig"]),
 )
 
 _CREATE_ENDPOINT_CONFIG = Fields(
@@ -153,6 +165,7 @@ _CREATE_ENDPOINT_CONFIG = Fields(
         "MetricsConfig": "it publishes no metrics of endpoints",
         f"{_VARIANT}.ManagedInstanceScaling": _NO_COMPONENTS,
     },
+    nothing_by_itself=frozenset(["VpcConfig", "MetricsConfig"]),
 )
 
 _DEPLOYMENT_WITHOUT_EFFECT = {
@@ -165,6 +178,7 @@ _DEPLOYMENT_REASONS = {
     "DeploymentConfig.RollingUpdatePolicy": "the traffic goes to the new servers at once",
     "DeploymentConfig.AutoRollbackConfiguration": "it has no CloudWatch alarms",
 }
+_DEPLOYMENT_NOTHING = frozenset(["DeploymentConfig.AutoRollbackConfiguration"])
 _DEPLOYMENT_HONOURED = f"{_BLUE_GREEN}.MaximumExecutionTimeoutInSeconds"
 
 _CREATE_ENDPOINT = Fields(
@@ -172,6 +186,7 @@ _CREATE_ENDPOINT = Fields(
     without_effect=_DEPLOYMENT_WITHOUT_EFFECT,
     values=_DEPLOYMENT_VALUES,
     reasons=_DEPLOYMENT_REASONS,
+    nothing_by_itself=_DEPLOYMENT_NOTHING,
 )
 _UPDATE_ENDPOINT = Fields(
     honoured=frozenset(
@@ -187,6 +202,7 @@ _UPDATE_ENDPOINT = Fields(
     without_effect=_DEPLOYMENT_WITHOUT_EFFECT,
     values=_DEPLOYMENT_VALUES,
     reasons=_DEPLOYMENT_REASONS,
+    nothing_by_itself=_DEPLOYMENT_NOTHING,
 )
 _DESIRED = "DesiredWeightsAndCapacities[]"
 _UPDATE_WEIGHTS = Fields(

@@ -66,7 +66,7 @@ def covered(path: str, fields: Fields) -> bool:
 @pytest.mark.parametrize("operation", FIELDS)
 def test_the_tables_name_fields_that_sagemaker_has(operation):
     fields = FIELDS[operation]
-    named = {*fields.honoured, *fields.without_effect, *fields.values, *fields.reasons}
+    named = {*fields.honoured, *fields.without_effect, *fields.values, *fields.reasons, *fields.nothing_by_itself}
     # The streaming sibling takes fewer.
     known = set(paths("InvokeEndpoint" if operation in RUNTIME else operation))
     assert named <= known
@@ -114,11 +114,58 @@ def test_every_field_of_the_tables_is_taken_or_says_which_values_are(operation, 
     [
         {"VpcConfig": {}, "EnableNetworkIsolation": False, "RemoteDebugConfig": {"EnableRemoteDebug": False}},
         {"ProfilerConfig": {"DisableProfiler": False}, "DebugRuleConfigurations": []},
+        {"ProfilerConfig": {"DisableProfiler": True}, "ExperimentConfig": {"TrialName": ""}, "RemoteDebugConfig": {}},
         {"InputDataConfig": [{"CompressionType": "None", "RecordWrapperType": "None", "InputMode": "FastFile"}]},
     ],
 )
 def test_what_switches_nothing_on_is_taken(request_):
     refuse_unhonoured("CreateTrainingJob", request_, FIELDS["CreateTrainingJob"])
+
+
+def structures(operation: str) -> dict[str, Any]:
+    """Every structure of a request that nothing is accepted of, given empty."""
+    fields, found = FIELDS[operation], {}
+    for path, value in paths(operation).items():
+        inner = value
+        while isinstance(inner, (dict, list)) and inner:
+            inner = inner[0] if isinstance(inner, list) else next(iter(inner.values()))
+        if inner == {} and not covered(path, fields) and path not in fields.parents:
+            found[path] = value
+    return found
+
+
+@pytest.mark.parametrize(
+    ("operation", "path"), [(operation, path) for operation in FIELDS for path in structures(operation)]
+)
+def test_an_empty_structure_is_refused_unless_the_tables_say_that_it_asks_for_nothing(operation, path):
+    request, fields = structures(operation)[path], FIELDS[operation]
+    if path in fields.nothing_by_itself:
+        refuse_unhonoured(operation, request, fields)
+        return
+    with pytest.raises(ServiceError, match=f"does not offer {operation}'s ") as caught:
+        refuse_unhonoured(operation, request, fields)
+    named = caught.value.message.split("'s ")[1].split(":")[0].split(". ")[0]
+    assert path == named or is_below(path, named)
+
+
+@pytest.mark.parametrize(
+    ("operation", "request_"),
+    [
+        ("CreateEndpointConfig", {"AsyncInferenceConfig": {"OutputConfig": {}}}),
+        ("CreateEndpointConfig", {"AsyncInferenceConfig": {"OutputConfig": {"S3OutputPath": ""}, "ClientConfig": {}}}),
+        (
+            "CreateEndpointConfig",
+            {"ExplainerConfig": {"ClarifyExplainerConfig": {"ShapConfig": {"ShapBaselineConfig": {}}}}},
+        ),
+        ("CreateEndpointConfig", {"ShadowProductionVariants": [{}]}),
+        ("CreateTrainingJob", {"InputDataConfig": [{"ShuffleConfig": {}}]}),
+        ("CreateTrainingJob", {"DebugRuleConfigurations": [{"RuleParameters": {}}]}),
+        ("CreateModel", {"PrimaryContainer": {"MultiModelConfig": {"ModelCacheSetting": ""}}}),
+    ],
+)
+def test_a_structure_that_switches_something_on_by_being_there_is_refused(operation, request_):
+    with pytest.raises(ServiceError, match="The local cloud does not offer"):
+        refuse_unhonoured(operation, request_, FIELDS[operation])
 
 
 def test_a_field_that_no_model_knows_is_refused():
