@@ -47,6 +47,8 @@ _INVOCATION = re.compile(
 )
 # The one operation of SageMaker's data services that moto remembers something by: a trial component's metrics.
 _PUT_METRICS = "/BatchPutMetrics"
+# What would scale something: the others describe, or take back.
+_SCALES = ("RegisterScalableTarget", "PutScalingPolicy", "PutScheduledAction")
 # The service name that the command line signs with when it asks whether the local cloud is there.
 STATUS_SERVICE = "mojo"
 
@@ -150,8 +152,8 @@ class Application:
             elif request.path != _PUT_METRICS:
                 # moto would answer for endpoints that it has never heard of.
                 raise ServiceError("UnknownOperationException", f"The local cloud does not offer {request.path}.", 404)
-        if verified.service == "application-autoscaling" and operation == "RegisterScalableTarget":
-            self._cloud.sagemaker.check_scalable_target(read_document(content))
+        if verified.service == "application-autoscaling" and operation in _SCALES:
+            self._cloud.sagemaker.check_scalable(operation, read_document(content))
         return self._cloud.moto.handle(request, content, verified)
 
     async def _live(self, receive: Receive, send: Send) -> None:

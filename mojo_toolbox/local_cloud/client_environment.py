@@ -53,6 +53,8 @@ def to_set(connection: Connection, environment: Mapping[str, str]) -> dict[str, 
         "AWS_ENDPOINT_URL": connection.endpoint_url,
         "AWS_ACCESS_KEY_ID": connection.credentials.access_key_id,
         "AWS_SECRET_ACCESS_KEY": connection.credentials.secret_access_key,
+        # boto3 and the command line read the second one alone, the other SDKs the first one.
+        "AWS_REGION": connection.region,
         "AWS_DEFAULT_REGION": connection.region,
         **_against_the_profile(environment),
         **_past_the_proxy(connection, environment),

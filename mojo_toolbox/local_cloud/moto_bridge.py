@@ -12,15 +12,17 @@ import time
 import types
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from io import BytesIO, StringIO
 from typing import Any
 from urllib.parse import parse_qs, unquote
 
 from mojo_toolbox.local_cloud.database import Database
-from mojo_toolbox.local_cloud.home import ACCOUNT_ID
+from mojo_toolbox.local_cloud.home import ACCOUNT_ID, REGION
 from mojo_toolbox.local_cloud.http import Answer, Request
 from mojo_toolbox.local_cloud.journal import Entry, Journal
 from mojo_toolbox.local_cloud.moto_requests import check_for_moto
+from mojo_toolbox.local_cloud.moto_rules import check_against_records
 from mojo_toolbox.local_cloud.protocol import ServiceError
 from mojo_toolbox.local_cloud.signatures import Verified
 
@@ -68,7 +70,7 @@ class MotoBridge:
             raise ServiceError(
                 "ValidationException", f"The local cloud does not execute {operation}: it needs AWS itself."
             )
-        check_for_moto(verified.service, operation, request, body)
+        members = check_for_moto(verified.service, operation, request, body)
         entry = Entry(
             time=time.time(),
             seed=secrets.token_hex(32),
@@ -78,16 +80,19 @@ class MotoBridge:
             content_type=request.headers.get("content-type", ""),
             target=request.headers.get("x-amz-target", ""),
             # moto reads region, service and user from it; the signature itself has been checked and is not kept.
-            authorization=f"AWS4-HMAC-SHA256 Credential={verified.key.access_key_id}/20000101/{verified.region}/"
+            # It keeps each region's records apart: the local cloud serves all regions alike, so it knows one.
+            authorization=f"AWS4-HMAC-SHA256 Credential={verified.key.access_key_id}/20000101/{REGION}/"
             f"{verified.service}/aws4_request, SignedHeaders=host, Signature=0",
             body=body,
         )
         with self._lock:
             self._load()
+            check_against_records(verified.service, operation, members)
             try:
                 status, media, content = self._ask(entry)
-            except ServiceError:
-                raise
+            except NotImplementedError as error:
+                code = "InvalidAction" if verified.service == "iam" else "UnknownOperationException"
+                raise ServiceError(code, f"The local cloud does not offer {operation}.") from error
             except Exception as error:
                 self._forget()
                 raise _refusal(operation, error, verified.service) from error
@@ -116,7 +121,7 @@ class MotoBridge:
 
         self._application = DomainDispatcherApplication(create_backend_app)
         for entry in self._journal.entries():
-            status, _, content = self._ask(entry)
+            status, _, content = self._ask(_in_the_one_region(entry))
             if status >= 300:  # noqa: PLR2004
                 # Another version of moto may refuse what an earlier one took: the rest is still worth having.
                 _log.warning("moto refuses what it once took (%s %s): %s", entry.target, entry.path, content[:300])
@@ -163,12 +168,7 @@ class MotoBridge:
         if entry.target:
             environ["HTTP_X_AMZ_TARGET"] = entry.target
         with _same_chance_and_time(entry):
-            try:
-                content, status, headers = run_wsgi_app(self._application, environ, buffered=True)
-            except NotImplementedError as error:
-                raise ServiceError(
-                    "UnknownOperationException", f"The local cloud does not offer {entry.target or entry.path}."
-                ) from error
+            content, status, headers = run_wsgi_app(self._application, environ, buffered=True)
         return int(status.split()[0]), headers.get("content-type", "application/json"), b"".join(content)
 
 
@@ -179,6 +179,12 @@ def operation_of(request: Request, body: bytes) -> str:
         return target.rpartition(".")[2]
     form = parse_qs(f"{request.raw_query}&{body.decode('utf-8', 'replace')}")
     return form.get("Action", [request.raw_path.rpartition("/")[2]])[0]
+
+
+def _in_the_one_region(entry: Entry) -> Entry:
+    """Return an entry as it would be kept today; earlier ones have the region that their client signed for."""
+    key, date, _, service, rest = entry.authorization.split("/", 4)
+    return replace(entry, authorization=f"{key}/{date}/{REGION}/{service}/{rest}")
 
 
 def _refusal(operation: str, error: Exception, service: str) -> ServiceError:

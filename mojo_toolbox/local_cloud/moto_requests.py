@@ -15,8 +15,8 @@ from mojo_toolbox.local_cloud.validation import check_request, known_operation, 
 _MOST_ITEMS = 10_000
 
 
-def check_for_moto(service: str, operation: str, request: Request, body: bytes) -> None:
-    """Refuse what AWS would refuse.
+def check_for_moto(service: str, operation: str, request: Request, body: bytes) -> Mapping[str, Any]:
+    """Refuse what AWS would refuse, and return the request's members.
 
     Raises:
         ServiceError: the service has no such operation, or a member is missing or not as it must be.
@@ -26,14 +26,18 @@ def check_for_moto(service: str, operation: str, request: Request, body: bytes) 
         if not known_operation(service, operation):
             raise ServiceError("InvalidAction", f"Could not find operation {operation} for {service}.")
         parameters = dict(parse_qsl(f"{request.raw_query}&{body.decode('utf-8', 'replace')}", keep_blank_values=True))
-        check_request(service, operation, _document(service, operation, parameters), code="ValidationError")
-    elif "x-amz-target" in request.headers:
+        document = _document(service, operation, parameters)
+        check_request(service, operation, document, code="ValidationError")
+        return dict(document)
+    if "x-amz-target" in request.headers:
         if not known_operation(service, operation):
             raise ServiceError("UnknownOperationException", f"{service} has no operation {operation}.")
         document = read_document(body)
         check_request(service, operation, document)
         if service == "sagemaker":
             check_tags(operation, document)
+        return {name: value for name, value in document.items() if value is not None}
+    return {}
 
 
 def _document(service: str, operation: str, parameters: Mapping[str, str]) -> Any:

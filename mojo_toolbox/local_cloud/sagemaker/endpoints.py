@@ -22,7 +22,6 @@ from mojo_toolbox.local_cloud.sagemaker.plans import (
 )
 from mojo_toolbox.local_cloud.sagemaker.records import NameTakenError, Record, Records
 from mojo_toolbox.local_cloud.sagemaker.refusing import refused
-from mojo_toolbox.local_cloud.sagemaker.short_paths import clear_short_paths
 from mojo_toolbox.local_cloud.sagemaker.tags import Tags
 
 # What answers invocations: an endpoint that is being updated serves on with its old servers.
@@ -167,7 +166,6 @@ class Endpoints:
 
     def recover(self) -> None:
         """Serve again what was in service, and go on with what was under way."""
-        clear_short_paths(self._cloud.owner)
         for record in self.records.all():
             plan, pending = record.private["plan"], record.private["pending"]
             self._clear_folders(record)

@@ -9,6 +9,7 @@ from mojo_toolbox.local_cloud.database import Database
 from mojo_toolbox.local_cloud.environments import Environments
 from mojo_toolbox.local_cloud.logs import LogsService
 from mojo_toolbox.local_cloud.processes import sweep
+from mojo_toolbox.local_cloud.protocol import ServiceError
 from mojo_toolbox.local_cloud.sagemaker.cloud import Cloud, Credentials, Folders, ObjectStore
 from mojo_toolbox.local_cloud.sagemaker.endpoints import Endpoints
 from mojo_toolbox.local_cloud.sagemaker.invocations import Answer, Invocations
@@ -17,6 +18,7 @@ from mojo_toolbox.local_cloud.sagemaker.models import EndpointConfigs, Models
 from mojo_toolbox.local_cloud.sagemaker.refusing import refused
 from mojo_toolbox.local_cloud.sagemaker.requests import checked
 from mojo_toolbox.local_cloud.sagemaker.search import answered_by_moto, refuse_search
+from mojo_toolbox.local_cloud.sagemaker.short_paths import clear_short_paths
 from mojo_toolbox.local_cloud.sagemaker.tags import Tags
 from mojo_toolbox.local_cloud.sagemaker.training_jobs import TrainingJobs
 
@@ -108,19 +110,21 @@ class SageMakerService:
         execute = self._operations.get(operation) or self._tag_operations[operation]
         return execute(checked(operation, request))
 
-    def check_scalable_target(self, request: dict[str, Any]) -> None:
+    def check_scalable(self, operation: str, request: dict[str, Any]) -> None:
         """Refuse to scale what is not there: only variants of endpoints can be.
 
         Raises:
-            ServiceError: there is no such endpoint or variant.
+            ServiceError: another service's resource, or there is no such endpoint or variant.
         """
         resource = str(request.get("ResourceId", ""))
         kind, _, rest = resource.partition("/")
         name, _, variant = rest.partition("/variant/")
         if request.get("ServiceNamespace") != "sagemaker":
-            return
+            raise refused(f"The local cloud scales nothing of {request.get('ServiceNamespace')}, only of sagemaker.")
         if kind != "endpoint" or not self._endpoints.has_variant(name, variant):
-            raise refused(f"The local cloud has no {resource} that could be scaled (endpoint/NAME/variant/VARIANT).")
+            message = f"The local cloud has no {resource} that could be scaled (endpoint/NAME/variant/VARIANT)."
+            new = operation == "RegisterScalableTarget"
+            raise ServiceError("ValidationException" if new else "ObjectNotFoundException", message)
 
     async def invoke(self, name: str, headers: dict[str, str], body: bytes) -> Answer:
         """Answer `POST /endpoints/NAME/invocations` with status, headers and body."""
@@ -137,6 +141,7 @@ class SageMakerService:
     def recover(self) -> None:
         """Take up what an earlier local cloud left: end its processes, fail its jobs, serve its endpoints."""
         sweep(self._cloud.owner)
+        clear_short_paths(self._cloud.owner)
         endpoints = {record.name for record in self._endpoints.records.all()}
         remove_leftovers(self._cloud.folders, endpoints=endpoints)
         self._jobs.recover()
@@ -147,6 +152,7 @@ class SageMakerService:
         self._jobs.shutdown()
         self._endpoints.shutdown()
         self._invocations.close()
+        clear_short_paths(self._cloud.owner)
 
     def _names_ours(self, arn: str) -> bool:
         return _resource(arn)[0] in _OURS

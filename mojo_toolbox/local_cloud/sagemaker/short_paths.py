@@ -11,13 +11,18 @@ import tempfile
 from pathlib import Path
 
 
-def socket_dir(owner: str) -> Path:
-    """Return the folder of this home's sockets, closed to other users.
+def short_folder(owner: str) -> Path:
+    """Name the folder of this home's sockets and links; it is there only while something needs it.
 
     A Unix socket's path holds some 100 bytes, and a home may lie deeper than that.
     """
     digest = hashlib.sha256(owner.encode()).hexdigest()[:12]
-    folder = Path(tempfile.gettempdir()) / f"mojo-{os.getuid()}-{digest}"
+    return Path(tempfile.gettempdir()) / f"mojo-{os.getuid()}-{digest}"
+
+
+def socket_dir(owner: str) -> Path:
+    """Return the folder of this home's sockets, made and closed to other users."""
+    folder = short_folder(owner)
     folder.mkdir(mode=0o700, exist_ok=True)
     status = folder.lstat()
     if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid():
@@ -27,8 +32,8 @@ def socket_dir(owner: str) -> Path:
 
 
 def clear_short_paths(owner: str) -> None:
-    """Remove the sockets and links that an earlier local cloud left."""
-    shutil.rmtree(socket_dir(owner), ignore_errors=True)
+    """Remove the folder with its sockets and links: at the end, and at the start what a killed local cloud left."""
+    shutil.rmtree(short_folder(owner), ignore_errors=True)
 
 
 def plain_path(folder: Path, owner: str) -> Path:

@@ -17,13 +17,15 @@ class Clients:
         self.connection = connection
         self._open: list[Any] = []
 
-    def __call__(self, service: str, keys: dict[str, Any] | None = None, **config: Any) -> Any:
+    def __call__(
+        self, service: str, keys: dict[str, Any] | None = None, *, region: str = "us-east-1", **config: Any
+    ) -> Any:
         own = self.connection.credentials
         keys = keys or {"AccessKeyId": own.access_key_id, "SecretAccessKey": own.secret_access_key}
         client = boto3.client(
             service,
             endpoint_url=self.connection.endpoint_url,
-            region_name="us-east-1",
+            region_name=region,
             aws_access_key_id=keys["AccessKeyId"],
             aws_secret_access_key=keys["SecretAccessKey"],
             aws_session_token=keys.get("SessionToken"),

@@ -113,13 +113,22 @@ def test_addresses_of_services_that_nobody_knew_are_unset_and_odd_names_are_not_
     assert "AWS_ENDPOINT_URL" not in found
 
 
+def test_every_sdk_gets_the_region_from_the_variable_that_it_reads(cloud: Connection):
+    command = f'"{sys.executable}" -m mojo_toolbox.local_cloud env --home "{cloud.home}"'
+    shell = f'eval "$({command})"; echo "$AWS_REGION $AWS_DEFAULT_REGION"'
+    done = subprocess.run(
+        ["sh", "-euc", shell], env={**os.environ, **MISLED}, capture_output=True, text=True, timeout=120, check=True
+    )
+    assert done.stdout.split() == ["us-east-1", "us-east-1"]
+
+
 def test_the_default_profile_is_contradicted_only_where_it_leads_elsewhere(cloud: Connection, tmp_path):
     config = tmp_path / "config"
-    assert len(client_environment.to_set(cloud, {"AWS_CONFIG_FILE": str(config)})) == 4
+    assert len(client_environment.to_set(cloud, {"AWS_CONFIG_FILE": str(config)})) == 5
     config.write_text(
         "[default]\nregion = eu-west-1\nuse_fips_endpoint = False\n[profile x]\nuse_fips_endpoint = true\n"
     )
-    assert len(client_environment.to_set(cloud, {"AWS_CONFIG_FILE": str(config)})) == 4
+    assert len(client_environment.to_set(cloud, {"AWS_CONFIG_FILE": str(config)})) == 5
     config.write_text(CONFIG)
     found = client_environment.to_set(cloud, {"AWS_CONFIG_FILE": str(config)})
     assert found["AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"] == found["AWS_USE_FIPS_ENDPOINT"] == "false"

@@ -21,6 +21,13 @@ from mojo_toolbox.errors import LocalCloudError, PortInUseError
 from mojo_toolbox.local_cloud import lifecycle
 from mojo_toolbox.local_cloud.lifecycle import Connection
 
+TRUST = json.dumps({
+    "Version": "2012-10-17",
+    "Statement": [
+        {"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    ],
+})  # fmt: skip
+
 
 def kill(connection: Connection) -> None:
     os.kill(connection.pid, signal.SIGKILL)
@@ -56,7 +63,7 @@ def test_what_was_acknowledged_survives_a_kill(own_home, clients_of):
     part = s3.upload_part(Bucket="kept", Key="parts", UploadId=upload, PartNumber=1, Body=b"part")["ETag"]
     lent = clients("sts").get_session_token()["Credentials"]
     url = s3.generate_presigned_url("get_object", {"Bucket": "kept", "Key": "k"})
-    role = iam.create_role(RoleName="r", AssumeRolePolicyDocument="{}")["Role"]
+    role = iam.create_role(RoleName="r", AssumeRolePolicyDocument=TRUST)["Role"]
     iam.create_user(UserName="ann")
     keys = iam.create_access_key(UserName="ann")["AccessKey"]
     iam.create_user(UserName="gone")
@@ -166,7 +173,8 @@ def test_the_command_line_speaks_json(own_home: Path):
     assert started.keys() == {"endpoint_url", "pid", "home"}
     assert started == json.loads(run("status").stdout)
     variables = json.loads(run("env").stdout)
-    assert variables.keys() == {"AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION"}
+    names = "AWS_ENDPOINT_URL AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_DEFAULT_REGION AWS_REGION"
+    assert variables.keys() == set(names.split())
     assert variables["AWS_ENDPOINT_URL"] == started["endpoint_url"]
     assert json.loads(run("down").stdout) == {"stopped": True}
     assert not Path(f"/proc/{started['pid']}/exe").exists()

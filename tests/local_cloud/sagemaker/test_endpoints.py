@@ -380,3 +380,20 @@ def test_servers_are_out_of_reach_for_other_users(cloud):
     assert folder.stat().st_mode & 0o777 == 0o700
     assert folder.stat().st_uid == os.getuid()
     assert not [c for server in servers(cloud) for c in server.net_connections(kind="inet")]
+
+
+def test_no_folder_of_sockets_is_left_behind(cloud):
+    from mojo_toolbox.local_cloud.sagemaker.short_paths import short_folder
+
+    folder = short_folder(str(cloud.root.resolve()))
+    assert not folder.exists()
+    cloud.deploy("brief", ECHO)
+    assert folder.is_dir()
+    cloud.DeleteEndpoint(EndpointName="brief")
+    cloud.close()
+    assert not folder.exists()
+    # What a killed local cloud left is removed at the next start.
+    folder.mkdir()
+    (folder / "socket").write_text("")
+    cloud.start()
+    assert not folder.exists()
