@@ -1,4 +1,4 @@
-"""What clients attach to a bucket (policy, lifecycle, encryption, …): kept and given back, not acted upon."""
+"""What clients attach to a bucket (policy, lifecycle, tags, …): kept and given back where it needs no acting upon."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from mojo_toolbox.local_cloud.http import Answer
 from mojo_toolbox.local_cloud.s3 import call as s3_call
@@ -26,8 +27,12 @@ _FULL_CONTROL = (
 
 @dataclass(frozen=True)
 class _Kind:
-    """One sub-resource: its root element, and what S3 says when none was put: a default's content or an error."""
+    """One sub-resource: what the API calls it, its root element, and what S3 says when none was put.
 
+    That is a default's content or an error.
+    """
+
+    noun: str
     root: str
     default: str | None = None
     missing: str = ""
@@ -36,38 +41,54 @@ class _Kind:
 
 
 _KINDS = {
-    "accelerate": _Kind("AccelerateConfiguration", default=""),
-    "acl": _Kind("AccessControlPolicy", default=_FULL_CONTROL),
-    "cors": _Kind("CORSConfiguration", missing="NoSuchCORSConfiguration", deletable=True),
+    "accelerate": _Kind("BucketAccelerateConfiguration", "AccelerateConfiguration", default=""),
+    "acl": _Kind("BucketAcl", "AccessControlPolicy", default=_FULL_CONTROL),
+    "cors": _Kind("BucketCors", "CORSConfiguration", missing="NoSuchCORSConfiguration", deletable=True),
     "encryption": _Kind(
+        "BucketEncryption",
         "ServerSideEncryptionConfiguration",
         default="<Rule><ApplyServerSideEncryptionByDefault><SSEAlgorithm>AES256</SSEAlgorithm>"
         "</ApplyServerSideEncryptionByDefault><BucketKeyEnabled>false</BucketKeyEnabled></Rule>",
         deletable=True,
     ),
-    "lifecycle": _Kind("LifecycleConfiguration", missing="NoSuchLifecycleConfiguration", deletable=True),
-    "logging": _Kind("BucketLoggingStatus", default=""),
-    "notification": _Kind("NotificationConfiguration", default=""),
-    "object-lock": _Kind("ObjectLockConfiguration", missing="ObjectLockConfigurationNotFoundError"),
-    "ownershipControls": _Kind("OwnershipControls", missing="OwnershipControlsNotFoundError", deletable=True),
-    "policy": _Kind("", missing="NoSuchBucketPolicy", put_status=204, deletable=True),
-    "publicAccessBlock": _Kind(
-        "PublicAccessBlockConfiguration", missing="NoSuchPublicAccessBlockConfiguration", deletable=True
+    "lifecycle": _Kind(
+        "BucketLifecycleConfiguration", "LifecycleConfiguration", missing="NoSuchLifecycleConfiguration", deletable=True
     ),
-    "replication": _Kind("ReplicationConfiguration", missing="ReplicationConfigurationNotFoundError", deletable=True),
-    "requestPayment": _Kind("RequestPaymentConfiguration", default="<Payer>BucketOwner</Payer>"),
-    "tagging": _Kind("Tagging", missing="NoSuchTagSet", put_status=204, deletable=True),
-    "website": _Kind("WebsiteConfiguration", missing="NoSuchWebsiteConfiguration", deletable=True),
+    "logging": _Kind("BucketLogging", "BucketLoggingStatus", default=""),
+    "notification": _Kind("BucketNotificationConfiguration", "NotificationConfiguration", default=""),
+    "object-lock": _Kind(
+        "ObjectLockConfiguration", "ObjectLockConfiguration", missing="ObjectLockConfigurationNotFoundError"
+    ),
+    "ownershipControls": _Kind(
+        "BucketOwnershipControls",
+        "OwnershipControls",
+        default="<Rule><ObjectOwnership>BucketOwnerEnforced</ObjectOwnership></Rule>",
+        deletable=True,
+    ),
+    "policy": _Kind("BucketPolicy", "", missing="NoSuchBucketPolicy", put_status=204, deletable=True),
+    "publicAccessBlock": _Kind(
+        "PublicAccessBlock",
+        "PublicAccessBlockConfiguration",
+        missing="NoSuchPublicAccessBlockConfiguration",
+        deletable=True,
+    ),
+    "replication": _Kind(
+        "BucketReplication", "ReplicationConfiguration", missing="ReplicationConfigurationNotFoundError", deletable=True
+    ),
+    "requestPayment": _Kind(
+        "BucketRequestPayment", "RequestPaymentConfiguration", default="<Payer>BucketOwner</Payer>"
+    ),
+    "tagging": _Kind("BucketTagging", "Tagging", missing="NoSuchTagSet", put_status=204, deletable=True),
+    "versioning": _Kind("BucketVersioning", "VersioningConfiguration", default=""),
+    "website": _Kind("BucketWebsite", "WebsiteConfiguration", missing="NoSuchWebsiteConfiguration", deletable=True),
 }
-# Kinds of which a bucket has several, told apart by ?id=.
+# Kinds of which a bucket may have several on AWS, told apart by ?id=; here it has none.
 _NUMBERED = {
-    "analytics": "AnalyticsConfiguration",
-    "intelligent-tiering": "IntelligentTieringConfiguration",
-    "inventory": "InventoryConfiguration",
-    "metrics": "MetricsConfiguration",
+    "analytics": "Analytics",
+    "intelligent-tiering": "IntelligentTiering",
+    "inventory": "Inventory",
+    "metrics": "Metrics",
 }
-# Accepting one of these would promise what does not happen.
-_REFUSED_PUTS = {"object-lock", "replication"}
 
 
 class BucketDocuments:
@@ -80,47 +101,43 @@ class BucketDocuments:
     def routes(self) -> Iterator[Route]:
         """Yield what can be asked of each sub-resource."""
         for name, kind in _KINDS.items():
-            for method in ("GET", "PUT", *(["DELETE"] if kind.deletable else [])):
-                yield Route(method, name, partial(self._handle, name=name))
-        for name in _NUMBERED:
-            yield Route("GET", name, partial(self._handle, name=name), ("continuation-token", "id"))
-            for method in ("PUT", "DELETE"):
-                yield Route(method, name, partial(self._handle, name=name), ("id",))
+            for method, verb in (("GET", "Get"), ("PUT", "Put"), *([("DELETE", "Delete")] if kind.deletable else [])):
+                # The one noun that is shorter where it is deleted.
+                noun = "BucketLifecycle" if (verb, name) == ("Delete", "lifecycle") else kind.noun
+                yield Route(f"{verb}{noun}", method, name, partial(self._handle, name=name, kind=kind))
+        for name, noun in _NUMBERED.items():
+            for method, verb in (("GET", "Get"), ("PUT", "Put"), ("DELETE", "Delete")):
+                operation = f"{verb}Bucket{noun}Configuration"
+                yield Route(operation, method, name, self._numbered, ("id",), only_with="id")
+            listed = partial(self._list_numbered, noun=noun)
+            yield Route(f"ListBucket{noun}Configurations", "GET", name, listed, ("continuation-token",))
 
-    def _handle(self, call: Call, *, name: str) -> Answer:
+    def _handle(self, call: Call, *, name: str, kind: _Kind) -> Answer:
         """Answer a request for the sub-resource `name`.
 
         Raises:
             ObjectStoreError: NoSuchBucket, MalformedXML, MalformedPolicy, or that there is none.
         """
         self._store.bucket(call.bucket)
-        if name in _NUMBERED and call.method != "GET" and not call.query.get("id"):
-            raise ObjectStoreError("InvalidArgument", "Missing required parameter: id")
-        if name in _NUMBERED and "id" not in call.query and call.method == "GET":
-            return self._list(call, name)
-        kind = _KINDS.get(name) or _Kind(_NUMBERED[name], missing="NoSuchConfiguration")
-        stored_name = f"{name}/{call.query['id']}" if name in _NUMBERED and "id" in call.query else name
         if call.method == "PUT":
-            return self._put(call, name, kind, stored_name)
+            return self._put(call, name, kind)
         if call.method == "DELETE":
-            self._database.execute("DELETE FROM s3_documents WHERE bucket = ? AND name = ?", (call.bucket, stored_name))
+            self._database.execute("DELETE FROM s3_documents WHERE bucket = ? AND name = ?", (call.bucket, name))
             return Answer(204)
-        return self._get(call, kind, stored_name)
+        return self._get(call, name, kind)
 
-    def _get(self, call: Call, kind: _Kind, stored_name: str) -> Answer:
+    def _get(self, call: Call, name: str, kind: _Kind) -> Answer:
         rows = self._database.execute(
-            "SELECT body FROM s3_documents WHERE bucket = ? AND name = ?", (call.bucket, stored_name)
+            "SELECT body FROM s3_documents WHERE bucket = ? AND name = ?", (call.bucket, name)
         )
         if rows:
             media = "application/xml" if kind.root else "application/json"
             return Answer(200, {"content-type": media}, rows[0]["body"])
         if kind.default is None:
-            raise ObjectStoreError(kind.missing, f"The bucket has no such configuration: {stored_name}", 404)
+            raise ObjectStoreError(kind.missing, f"The bucket has no such configuration: {name}", 404)
         return default_document(kind.root, kind.default)
 
-    def _put(self, call: Call, name: str, kind: _Kind, stored_name: str) -> Answer:
-        if name in _REFUSED_PUTS:
-            raise ObjectStoreError("NotImplemented", f"The local cloud does not implement {name}.", 501)
+    def _put(self, call: Call, name: str, kind: _Kind) -> Answer:
         if name == "policy":
             _check_policy(call.body)
         elif name == "tagging":
@@ -130,16 +147,17 @@ class BucketDocuments:
             xml.parse(call.body, kind.root)
         if call.body:
             self._database.execute(
-                "INSERT OR REPLACE INTO s3_documents VALUES (?, ?, ?)", (call.bucket, stored_name, call.body)
+                "INSERT OR REPLACE INTO s3_documents VALUES (?, ?, ?)", (call.bucket, name, call.body)
             )
         return Answer(kind.put_status)
 
-    def _list(self, call: Call, name: str) -> Answer:
-        rows = self._database.execute(
-            "SELECT body FROM s3_documents WHERE bucket = ? AND name LIKE ? || '/%' ORDER BY name", (call.bucket, name)
-        )
-        documents = "".join(row["body"].decode("utf-8").partition("?>")[2] or row["body"].decode() for row in rows)
-        return default_document(f"List{_NUMBERED[name]}sResult", f"<IsTruncated>false</IsTruncated>{documents}")
+    def _numbered(self, call: Call) -> Answer:
+        self._store.bucket(call.bucket)
+        raise ObjectStoreError("NoSuchConfiguration", f"The bucket has no configuration {call.query['id']}.", 404)
+
+    def _list_numbered(self, call: Call, *, noun: str) -> Answer:
+        self._store.bucket(call.bucket)
+        return default_document(f"ListBucket{noun}ConfigurationsResult", "<IsTruncated>false</IsTruncated>")
 
 
 def default_document(root: str, content: str) -> Answer:
@@ -162,3 +180,24 @@ def _check_policy(body: bytes) -> None:
         ) from error
     if not isinstance(policy, dict) or "Statement" not in policy:
         raise ObjectStoreError("MalformedPolicy", "Missing required field Statement")
+    statements = policy["Statement"]
+    for statement in statements if isinstance(statements, list) else [statements]:
+        _check_statement(statement)
+
+
+def _check_statement(statement: Any) -> None:
+    """Refuse a statement that would protect something, or open it to others."""
+    if not isinstance(statement, dict) or statement.get("Effect") not in ("Allow", "Deny"):
+        raise ObjectStoreError("MalformedPolicy", "A statement's Effect must be Allow or Deny")
+    if statement["Effect"] == "Deny":
+        raise ObjectStoreError(
+            "NotImplemented",
+            "The local cloud does not offer PutBucketPolicy's Deny: the owner may do everything. Leave it out, or use AWS.",
+            501,
+        )
+    if statement.get("Principal") in ("*", {"AWS": "*"}, {"AWS": ["*"]}) and not statement.get("Condition"):
+        raise ObjectStoreError(
+            "AccessDenied",
+            "Public policies are prevented by the BlockPublicPolicy setting in S3 Block Public Access.",
+            403,
+        )

@@ -13,6 +13,7 @@ from mojo_toolbox.local_cloud.s3.errors import ObjectStoreError
 from mojo_toolbox.local_cloud.s3.forms import FormReader, check_form
 from mojo_toolbox.local_cloud.s3.intake import Intake
 from mojo_toolbox.local_cloud.s3.objects import ObjectRoutes
+from mojo_toolbox.local_cloud.s3.parameters import check_parameters
 from mojo_toolbox.local_cloud.signatures import PayloadRule
 
 
@@ -89,8 +90,12 @@ class FormUpload:
         if "tagging" in fields:
             # A form has a document where other uploads have a header.
             headers["x-amz-tagging"] = urlencode(s3_call.body_tags(fields["tagging"].encode()))
+        if "acl" in fields:
+            headers["x-amz-acl"] = fields["acl"]
         request = replace(self._request, headers=headers)
-        return Call(request, self._bucket, fields["key"], {}, s3_call.effective_headers(request), region="")
+        call = Call(request, self._bucket, fields["key"], {}, s3_call.effective_headers(request), region="")
+        check_parameters("PutObject", call)
+        return call
 
 
 def _redirect(target: str, added: dict[str, str]) -> str | None:

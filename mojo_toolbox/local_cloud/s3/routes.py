@@ -37,36 +37,46 @@ Operation = Callable[[Call], Answer]
 
 @dataclass(frozen=True)
 class Route:
-    """One operation: its method, the sub-resource that names it ("" is the plain path), its other parameters."""
+    """One operation of S3's: its method, and the sub-resource that names it ("" is the plain path)."""
 
+    name: str
     method: str
     subresource: str
-    operation: Operation
+    operation: Operation | None
+    """None where the body is an object or a part: it is taken in while it comes."""
     parameters: Collection[str] = ()
+    """The query's other parameters."""
+    only_with: str = ""
+    """The header or parameter that tells it from the operation that follows it."""
+
+    def fits(self, call: Call) -> bool:
+        """Whether a request of this method and sub-resource is this operation."""
+        given = call.headers if self.only_with.startswith("x-amz-") else call.query
+        return not self.only_with or self.only_with in given
 
 
 class Routes:
     """The operations on one kind of path: the service, a bucket or an object."""
 
     def __init__(self, *routes: Route) -> None:
-        self._routes = routes
+        self.routes = routes
         self._subresources = {route.subresource for route in routes} - {""}
 
-    def find(self, call: Call) -> Operation:
-        """Return the operation that answers a request.
+    def find(self, call: Call) -> Route:
+        """Return the operation that a request asks for.
 
         Raises:
             ObjectStoreError: there is none, or the request has a parameter that it does not know.
         """
         # S3 itself ignores names that begin with x-, which clients use for themselves.
         given = {name for name in call.query if not name.lower().startswith("x-")} - _OF_SIGNATURES
-        of_method = [route for route in self._routes if route.method == call.method]
+        of_method = [route for route in self.routes if route.method == call.method and route.fits(call)]
         route = next((one for one in of_method if one.subresource in given), None)
         route = route or next((one for one in of_method if not one.subresource), None)
         unknown = given - {route.subresource, *route.parameters} if route else given
         if route is None or unknown:
             raise self._refusal(call, unknown, route)
-        return route.operation
+        return route
 
     def _refusal(self, call: Call, unknown: Collection[str], route: Route | None) -> ObjectStoreError:
         if names := sorted(_NOT_OFFERED.intersection(unknown) - self._subresources):

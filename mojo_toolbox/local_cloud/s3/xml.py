@@ -46,8 +46,8 @@ class _Builder(ET.TreeBuilder):
         raise _malformed()
 
 
-def parse(body: bytes, root: str) -> ET.Element:
-    """Read a document, without its namespaces.
+def parse(body: bytes, root: str = "") -> ET.Element:
+    """Read a document, without its namespaces; its outermost element must be `root` where that is given.
 
     Raises:
         ObjectStoreError: MalformedXML.
@@ -58,7 +58,7 @@ def parse(body: bytes, root: str) -> ET.Element:
         raise _malformed() from error
     for one in element.iter():
         one.tag = one.tag.rpartition("}")[2]
-    if element.tag != root:
+    if root and element.tag != root:
         raise _malformed()
     return element
 
