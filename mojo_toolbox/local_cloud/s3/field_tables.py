@@ -34,12 +34,14 @@ ALWAYS_WITHOUT_EFFECT = {
     "MFA": "deleting never needs a second factor here",
     "BypassGovernanceRetention": "no object is locked",
 }
-_ALWAYS_REFUSED = {
+ALWAYS_REFUSED = {
     **dict.fromkeys(("SSECustomerAlgorithm", "SSECustomerKey", "SSECustomerKeyMD5"), _NO_KEYS_OF_CLIENTS),
     **dict.fromkeys(
         ("CopySourceSSECustomerAlgorithm", "CopySourceSSECustomerKey", "CopySourceSSECustomerKeyMD5"),
         _NO_KEYS_OF_CLIENTS,
     ),
+    **dict.fromkeys(("GrantFullControl", "GrantRead", "GrantReadACP", "GrantWrite", "GrantWriteACP"), _OWNERS_ALONE),
+    "Token": "it neither locks nor replicates objects",
 }
 
 
@@ -56,7 +58,7 @@ def _fields(
         honoured=ALWAYS_HONOURED | frozenset(honoured.split()),
         without_effect={**ALWAYS_WITHOUT_EFFECT, **(without_effect or {})},
         values=values or {},
-        reasons={**_ALWAYS_REFUSED, **(reasons or {})},
+        reasons={**ALWAYS_REFUSED, **(reasons or {})},
         nothing_by_itself=frozenset(nothing_by_itself.split()),
     )
 
@@ -203,7 +205,7 @@ _OF_BUCKETS: Mapping[str, Fields] = {
     "GetBucketAcl": _fields(),
     "PutBucketAcl": _acl(),
     "GetBucketCors": _fields(),
-    "PutBucketCors": _fields(without_effect={"CORSConfiguration": "pages of other origins are refused in any case"}),
+    "PutBucketCors": _fields(reasons={"CORSConfiguration": "it refuses pages of other origins"}),
     "DeleteBucketCors": _fields(),
     "GetBucketEncryption": _fields(),
     "PutBucketEncryption": _fields(
@@ -220,8 +222,8 @@ _OF_BUCKETS: Mapping[str, Fields] = {
     "DeleteBucketEncryption": _fields(),
     "GetBucketLifecycleConfiguration": _fields(),
     "PutBucketLifecycleConfiguration": _fields(
-        without_effect={"LifecycleConfiguration": "no object expires or moves by itself"},
         values={"TransitionDefaultMinimumObjectSize": ("all_storage_classes_128K",)},
+        reasons={"LifecycleConfiguration": "no object expires or moves by itself"},
     ),
     "DeleteBucketLifecycle": _fields(),
     "GetBucketLogging": _fields(),

@@ -34,7 +34,7 @@ def check_parameters(operation: str, call: Call) -> None:
         raise ObjectStoreError("MissingSecurityHeader", "Your request was missing a required header: x-amz-acl")
     for name, value in members.items():
         _check_value(operation, name, value)
-    _check_acl(members)
+    _check_acl(operation, members)
     _check_encryption(members)
     refuse_unhonoured(operation, members, FIELDS[operation], code="NotImplemented", status=501)
 
@@ -49,14 +49,20 @@ def _check_value(operation: str, name: str, value: Any) -> None:
         raise ObjectStoreError(code, f"{message}: {value}")
 
 
-def _check_acl(members: Mapping[str, Any]) -> None:
+def _check_acl(operation: str, members: Mapping[str, Any]) -> None:
     """Refuse access for others, as buckets do whose objects are their owner's: all new ones, on AWS."""
     granted = any(_is_of_acl(name) and name not in ("ACL", "AccessControlPolicy") for name in members)
     if "AccessControlPolicy" in members:
         grants = members["AccessControlPolicy"].get("Grants") or []
         granted = granted or not grants or not all(map(_is_owners, grants))
-    if granted or members.get("ACL", _OWNERS_ACLS[0]) not in _OWNERS_ACLS:
-        raise ObjectStoreError("AccessControlListNotSupported", "The bucket does not allow ACLs")
+    if not granted and members.get("ACL", _OWNERS_ACLS[0]) in _OWNERS_ACLS:
+        return
+    if operation == "CreateBucket":
+        raise ObjectStoreError(
+            "InvalidBucketAclWithObjectOwnership",
+            "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting",
+        )
+    raise ObjectStoreError("AccessControlListNotSupported", "The bucket does not allow ACLs")
 
 
 def _is_of_acl(name: str) -> bool:

@@ -10,23 +10,30 @@ import pytest
 from mojo_toolbox.local_cloud.fields import Fields, refuse_unhonoured
 from mojo_toolbox.local_cloud.log_requests import FIELDS as LOGS_FIELDS
 from mojo_toolbox.local_cloud.protocol import ServiceError
+from mojo_toolbox.local_cloud.s3.field_tables import ALWAYS_HONOURED, ALWAYS_REFUSED, ALWAYS_WITHOUT_EFFECT
+from mojo_toolbox.local_cloud.s3.field_tables import FIELDS as S3_FIELDS
 from mojo_toolbox.local_cloud.sagemaker.field_tables import FIELDS as SAGEMAKER_FIELDS
 from mojo_toolbox.local_cloud.validation import service_shapes
 
-FIELDS = {**SAGEMAKER_FIELDS, **LOGS_FIELDS}
+FIELDS = {**SAGEMAKER_FIELDS, **LOGS_FIELDS, **S3_FIELDS}
 DOCS = Path(__file__).parents[3] / "docs" / "local-cloud.md"
+IN_EVERY_S3_TABLE = {*ALWAYS_HONOURED, *ALWAYS_WITHOUT_EFFECT, *ALWAYS_REFUSED}
 RUNTIME = ("InvokeEndpoint", "InvokeEndpointWithResponseStream")
 
 
 def model_of(operation: str) -> dict[str, Any]:
     if operation in LOGS_FIELDS:
         return service_shapes("logs")
+    if operation in S3_FIELDS:
+        return service_shapes("s3")
     return service_shapes("sagemaker-runtime" if operation in RUNTIME else "sagemaker")
 
 
 def paths(operation: str) -> dict[str, Any]:
     """Every path of an operation's request, with a value that asks for something."""
     model = model_of(operation)
+    if "input" not in model["operations"][operation]:
+        return {}
     found: dict[str, Any] = {}
 
     def walk(name: str, path: str, wrap: Any, seen: tuple[str, ...]) -> None:
@@ -64,12 +71,23 @@ def covered(path: str, fields: Fields) -> bool:
 
 
 @pytest.mark.parametrize("operation", FIELDS)
-def test_the_tables_name_fields_that_sagemaker_has(operation):
+def test_the_tables_name_fields_that_aws_has(operation):
     fields = FIELDS[operation]
     named = {*fields.honoured, *fields.without_effect, *fields.values, *fields.reasons, *fields.nothing_by_itself}
     # The streaming sibling takes fewer.
     known = set(paths("InvokeEndpoint" if operation in RUNTIME else operation))
-    assert named <= known
+    assert named - (IN_EVERY_S3_TABLE if operation in S3_FIELDS else set()) <= known
+
+
+def test_what_every_s3_table_has_is_a_field_of_some_operation():
+    assert set.union(*(set(paths(operation)) for operation in S3_FIELDS)) >= IN_EVERY_S3_TABLE
+
+
+@pytest.mark.parametrize("operation", S3_FIELDS)
+def test_every_parameter_of_s3_is_in_its_table(operation):
+    fields = S3_FIELDS[operation]
+    decided = fields.accepted | fields.parents | {*fields.values, *fields.reasons}
+    assert {path for path in paths(operation) if path.isidentifier()} <= decided
 
 
 @pytest.mark.parametrize("operation", FIELDS)
