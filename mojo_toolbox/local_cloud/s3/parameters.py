@@ -18,8 +18,9 @@ _WRONG_VALUES = {
     "ServerSideEncryption": ("InvalidEncryptionAlgorithmError", "The encryption request you specified is not valid"),
 }
 # Whoever reads these refuses them, and takes small letters too.
-_READ_ELSEWHERE = ("ChecksumAlgorithm", "ChecksumMode", "ChecksumType", "EncodingType", "MetadataDirective")
-_READ_ELSEWHERE += ("TaggingDirective",)
+_READ_ELSEWHERE = frozenset(
+    ["ChecksumAlgorithm", "ChecksumMode", "ChecksumType", "EncodingType", "MetadataDirective", "TaggingDirective"]
+)
 _OWNERS_ACLS = ("private", "bucket-owner-full-control")
 
 

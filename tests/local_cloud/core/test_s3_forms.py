@@ -124,3 +124,21 @@ def test_a_form_tags_what_it_uploads(clients: Clients, bucket):
     assert post(clients, bucket, granted(clients, bucket, "k", tagging=tags), b"content").status == 204
     assert clients("s3").get_object_tagging(Bucket=bucket, Key="k")["TagSet"] == [{"Key": "a b", "Value": "ü&c"}]
     assert post(clients, bucket, granted(clients, bucket, "l", tagging="no document"), b"content").status == 400
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "code"),
+    [
+        ("acl", "public-read", b"AccessControlListNotSupported"),
+        ("x-amz-storage-class", "GLACIER", b"NotImplemented"),
+        ("x-amz-object-lock-legal-hold", "ON", b"NotImplemented"),
+    ],
+)
+def test_a_form_cannot_ask_for_what_is_not_done(clients: Clients, bucket, field, value, code):
+    reply = post(clients, bucket, granted(clients, bucket, "k", **{field: value}), b"content")
+    assert code in reply.body
+    assert "Contents" not in clients("s3").list_objects_v2(Bucket=bucket)
+
+
+def test_a_form_may_say_that_its_object_is_private(clients: Clients, bucket):
+    assert post(clients, bucket, granted(clients, bucket, "k", acl="private"), b"content").status == 204
