@@ -457,7 +457,8 @@ class Hub:
         key = self._key(product, task, model_id)
         stage = self._settings.stage if stage is None else stage
         name = naming.endpoint_name(key, stage)
-        return Endpoint(self._session, name, version_base=naming.deployment_base(key, stage))
+        about_name = naming.about_hash(key, stage)
+        return Endpoint(self._session, name, version_base=naming.deployment_base(key, stage), about_name=about_name)
 
     def delete(
         self,
@@ -469,7 +470,8 @@ class Hub:
     ) -> Deletion:
         """Remove a stage: its endpoint, configurations and models. Training jobs and artifacts in S3 stay.
 
-        What could not be removed stands in the answer's `failed` with AWS's reason.
+        What could not be removed stands in the answer's `failed` with AWS's reason. Where nothing was there, the answer's
+        text says under which name it was looked for.
         """
         return self.endpoint(product=product, task=task, model_id=model_id, stage=stage).delete()
 

@@ -124,7 +124,7 @@ class Model(ABC):
             DataError: messages or tasks that cannot be asked.
             ConfigurationError: `abstain_below` is no probability, or the server gives none to compare it with.
             EndpointNotFoundError: nothing is deployed under this name.
-            EndpointNotReadyError: it is deployed but does not answer yet.
+            EndpointNotReadyError: it is there but does not answer: on its way (`status`), or it failed (`reason`).
             ModelError: the container answered an error.
             PredictionTimeoutError: no answer within a minute.
             InvalidAnswerError: an answer that is none of the tasks.
@@ -266,7 +266,9 @@ class AWSModel(Model):
         settings = load_settings(cloud_service=cloud_service, region_name=region_name, home=home)
         self._session = Session(settings)
         key = ModelKey(**require_names(settings, product=product, task=task, model_id=model_id))
-        self._name = naming.endpoint_name(key, settings.stage if stage is None else stage)
+        stage = settings.stage if stage is None else stage
+        self._name = naming.endpoint_name(key, stage)
+        self._about_name = naming.about_hash(key, stage)
         self._adapter_name = adapter
 
     def __repr__(self) -> str:
@@ -282,7 +284,7 @@ class AWSModel(Model):
         return self._adapter_name
 
     def _ask(self, body: bytes) -> Answer:
-        answer, request_id = invoke_endpoint(self._session, self._name, body)
+        answer, request_id = invoke_endpoint(self._session, self._name, body, about_name=self._about_name)
         return Answer(body=answer, request_id=request_id)
 
 

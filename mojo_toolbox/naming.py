@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -82,22 +83,53 @@ def require_unhashed(key: ModelKey, stage: str) -> None:
     Raises:
         InvalidNameError: a part that AWS does not take as it is, or a name that is too long; a clean one is proposed.
     """
-    given = {"product": key.product, "task": key.task, "model_id": key.model_id, "stage": stage}
+    given = _parts(key, stage)
     name = endpoint_name(key, stage)
     agree = "or agree to that name with allow_hashed_names=True."
-    for field, part in given.items():
-        if (clean := _clean(part)) != part:
-            example = f", such as {clean!r}" if clean else ""
-            raise InvalidNameError(
-                f"{field} {part!r} does not fit into AWS's names: the endpoint would be called {name!r}. Use lower-case "
-                f"letters, digits and single dashes{example}, {agree}"
-            )
+    for field, part in _misfits(given).items():
+        example = f", such as {clean!r}" if (clean := _clean(part)) else ""
+        raise InvalidNameError(
+            f"{field} {part!r} does not fit into AWS's names: the endpoint would be called {name!r}. Use lower-case "
+            f"letters, digits and single dashes{example}, {agree}"
+        )
     length = len("--".join(given.values()))
     if length > MAX_NAME_LENGTH:
         raise InvalidNameError(
             f"The endpoint's name has {length} characters and AWS takes {MAX_NAME_LENGTH}: it would be called {name!r}. "
             f"Shorten product, task, model_id or stage, {agree}"
         )
+
+
+def about_hash(key: ModelKey, stage: str) -> str:
+    """Say, in a sentence, why the endpoint's name ends with a hash; empty where it does not.
+
+    For what finds nothing under such a name: a typo is mostly why.
+    """
+    given = _parts(key, stage)
+    misfits = _misfits(given)
+    if misfits:
+        named = " and ".join(f"{field} {part!r}" for field, part in misfits.items())
+        verb = "does" if len(misfits) == 1 else "do"
+        cleaned = {field: clean for field, part in misfits.items() if (clean := _clean(part))}
+        meant = ", ".join(f"{field} {clean!r}" for field, clean in cleaned.items())
+        hint = f" Did you mean {meant}?" if meant else ""
+        return f"The name ends with a hash because {named} {verb} not fit into AWS's names.{hint}"
+    length = len("--".join(given.values()))
+    if length > MAX_NAME_LENGTH:
+        return (
+            f"The name ends with a hash because product, task, model_id and stage have {length} characters together, "
+            f"and AWS takes {MAX_NAME_LENGTH}."
+        )
+    return ""
+
+
+def _parts(key: ModelKey, stage: str) -> dict[str, str]:
+    return {"product": key.product, "task": key.task, "model_id": key.model_id, "stage": require_name("stage", stage)}
+
+
+def _misfits(given: Mapping[str, str]) -> dict[str, str]:
+    """Return the parts of a name that AWS does not take as they are."""
+    return {field: part for field, part in given.items() if _clean(part) != part}
 
 
 def job_base(key: ModelKey) -> str:

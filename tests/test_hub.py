@@ -19,6 +19,7 @@ from mojo_toolbox.errors import (
     ConfigurationError,
     DataError,
     EndpointFailedError,
+    EndpointNotReadyError,
     HyperparameterError,
     InvalidNameError,
     ModelError,
@@ -443,6 +444,9 @@ def test_an_endpoint_with_a_hash_in_its_name_stays_reachable(hub, tiny_base, loc
     assert model.predict([{"role": "user", "content": "hello"}], max_tokens=1).usage.completion_tokens <= 1
     hub.deploy(**names, base_model=tiny_base).wait(progress=False)  # an update: agreed to before
     assert hub.delete(**names).removed
+    nothing = str(hub.delete(**names))
+    assert nothing.startswith(f"nothing was there to remove. There is no endpoint '{model.name}'. ")
+    assert "because product 'Acme Inc.' and model_id 'tiny.Chat' and stage 'Dev_1!' do not fit" in nothing
 
 
 def test_names_come_from_the_project_where_they_are_left_out(tmp_path, monkeypatch, tiny_base):
@@ -485,9 +489,16 @@ def test_a_base_model_of_another_kind_is_refused_before_anything_is_sent(hub, ti
         hub.train(recipe="encoder-router", base_model=tiny_base, train_data=[conversation()], dry_run=True, **KEY)
 
 
-def test_an_endpoint_whose_weights_are_not_all_there_fails_and_says_so(hub, tmp_path):
+def test_an_endpoint_whose_weights_are_not_all_there_fails_and_says_so(hub, tmp_path, local_home):
     key = {**KEY, "model_id": "headless"}
     endpoint = hub.deploy(base_model=without_head(tmp_path), **key)
+    model = AWSModel(**key, cloud_service="local", home=local_home)
+    with pytest.raises(EndpointNotReadyError, match="it is Creating") as caught:
+        model.predict([{"role": "user", "content": "hi"}])
+    assert caught.value.status == "Creating"
     with pytest.raises(EndpointFailedError, match=r"lack lm_head\.weight"):
         endpoint.wait(progress=False)
+    with pytest.raises(EndpointNotReadyError, match=r"failed: .*lack lm_head\.weight") as caught:
+        model.predict([{"role": "user", "content": "hi"}])
+    assert "lm_head.weight" in caught.value.reason
     hub.delete(**key)

@@ -12,7 +12,7 @@ from http import HTTPStatus
 from typing import Any
 
 from mojo_toolbox import contract, naming
-from mojo_toolbox.aws.existing_endpoints import existing_endpoints, listed, place
+from mojo_toolbox.aws.existing_endpoints import look_around, place
 from mojo_toolbox.aws.invocation import invoke_endpoint
 from mojo_toolbox.aws.jobs import resource_tags
 from mojo_toolbox.aws.requests import Overrides, Request, build
@@ -100,6 +100,8 @@ class Deletion:
 
     removed: list[str] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)
+    absence: str = ""
+    """What to say where nothing was there: the name that was looked for."""
 
     def attempt(self, what: str, action: Callable[[], object]) -> None:
         """Run a deletion; what is not there counts as neither removed nor failed."""
@@ -115,18 +117,31 @@ class Deletion:
     def __str__(self) -> str:
         lines = [f"removed {what}" for what in self.removed]
         lines += [f"NOT removed: {what} ({reason})" for what, reason in self.failed.items()]
-        return "\n".join(lines) or "nothing was there to remove"
+        return "\n".join(lines) or f"nothing was there to remove. {self.absence}".rstrip()
 
 
 class Endpoint:
     """An endpoint of a product, task, model_id and stage; every property asks AWS anew."""
 
-    def __init__(self, session: Session, name: str, *, version_base: str, expected_config: str | None = None) -> None:
-        """Name the endpoint; `version_base` begins the names of all its models and configurations."""
+    def __init__(
+        self,
+        session: Session,
+        name: str,
+        *,
+        version_base: str,
+        expected_config: str | None = None,
+        about_name: str = "",
+    ) -> None:
+        """Name the endpoint; `version_base` begins the names of all its models and configurations.
+
+        `about_name` is said where nothing is found under the name.
+        """
         self._session = session
         self.name = name
         self._version_base = version_base
         self._expected_config = expected_config
+        self.about_name = f" {about_name}" if about_name else ""
+        """What to add, after a blank, to an error that says that there is no such endpoint."""
 
     def __repr__(self) -> str:
         return f"Endpoint({self.name!r})"
@@ -140,11 +155,15 @@ class Endpoint:
         try:
             return self._session.call("sagemaker", "describe_endpoint", EndpointName=self.name)
         except NotFoundError as error:
-            known = listed(existing_endpoints(self._session, near=self.name))
             facts = {"code": error.code, "operation": error.operation, "request_id": error.request_id}
-            raise NotFoundError(
-                f"There is no endpoint {self.name!r} {place(self._session)}.{known}", **facts
-            ) from error
+            raise NotFoundError(self._absence(), **facts) from error
+
+    def _absence(self) -> str:
+        """Say that AWS describes no such endpoint, and which there are."""
+        found = look_around(self._session, self.name)
+        if found.status:  # listed still, or already
+            return f"AWS lists the endpoint {self.name!r} as {found.status}, but does not describe it. Ask again in a moment."
+        return f"There is no endpoint {self.name!r} {place(self._session)}.{self.about_name}{found}"
 
     @property
     def status(self) -> str:
@@ -244,7 +263,7 @@ class Endpoint:
 
         AWS takes a while to end the instances: until then the endpoint is listed as Deleting.
         """
-        deletion = Deletion()
+        deletion = Deletion(absence=f"There is no endpoint {self.name!r}.{self.about_name}")
         deletion.attempt(f"endpoint {self.name}", self._delete_endpoint)
         self.remove_versions(deletion=deletion)
         return deletion

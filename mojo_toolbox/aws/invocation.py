@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Never
 
 from mojo_toolbox.aws.container_errors import read_container_error
-from mojo_toolbox.aws.existing_endpoints import existing_endpoints, listed, place
+from mojo_toolbox.aws.existing_endpoints import Surroundings, look_around, place
 from mojo_toolbox.aws.session import CREDENTIAL_FAILURES, Session, connection_failure, refusal
 from mojo_toolbox.errors import (
     EndpointNotFoundError,
@@ -22,21 +22,23 @@ _OPERATION = "sagemaker-runtime:invoke_endpoint"
 _NOT_READY_CODES = {"ModelNotReadyException", "ServiceUnavailable"}
 
 
-def invoke_endpoint(session: Session, name: str, body: bytes) -> tuple[bytes, str]:
+def invoke_endpoint(session: Session, name: str, body: bytes, *, about_name: str = "") -> tuple[bytes, str]:
     """Send `body` (JSON) to the endpoint `name`; return the answer's body and the request id.
+
+    `about_name` is said where nothing is found under the name.
 
     Raises:
         PredictionError: or one of its kinds, whatever failed: settings, credentials, the network, AWS or the container.
     """
     try:
-        return _invoke(session, name, body)
+        return _invoke(session, name, body, about_name)
     except PredictionError:
         raise
     except MojoError as error:
         raise as_prediction_error(error, endpoint_name=name) from error
 
 
-def _invoke(session: Session, name: str, body: bytes) -> tuple[bytes, str]:
+def _invoke(session: Session, name: str, body: bytes, about_name: str) -> tuple[bytes, str]:
     from botocore.exceptions import (
         BotoCoreError,
         ClientError,
@@ -53,7 +55,7 @@ def _invoke(session: Session, name: str, body: bytes) -> tuple[bytes, str]:
         )
         return answer["Body"].read(), str(answer["ResponseMetadata"]["RequestId"])
     except ClientError as error:
-        _raise_for(session, error.response, name, error)
+        _raise_for(session, error.response, name, about_name, error)
     except (ReadTimeoutError, ConnectTimeoutError) as error:
         raise PredictionTimeoutError(f"Endpoint {name!r} did not answer in time.", endpoint_name=name) from error
     except (HTTPClientError, BotoConnectionError) as error:
@@ -65,7 +67,7 @@ def _invoke(session: Session, name: str, body: bytes) -> tuple[bytes, str]:
         raise connection_failure(error, operation=_OPERATION) from error
 
 
-def _raise_for(session: Session, response: Mapping[str, Any], name: str, cause: Exception) -> Never:
+def _raise_for(session: Session, response: Mapping[str, Any], name: str, about_name: str, cause: Exception) -> Never:
     """Raise what AWS's error answer means."""
     code = str(response.get("Error", {}).get("Code", ""))
     text = str(response.get("Error", {}).get("Message", ""))
@@ -86,9 +88,28 @@ def _raise_for(session: Session, response: Mapping[str, Any], name: str, cause: 
             **facts,
         ) from cause
     if code == "ValidationError" and "not found" in text:
-        known = existing_endpoints(session, near=name)
-        message = f"There is no endpoint {name!r} {place(session)}. Deploy it, or check product, task, model_id, stage and region."
-        raise EndpointNotFoundError(f"{message}{listed(known)}", known=known, **facts) from cause
+        # AWS says so of every endpoint that is not in service: it may be there all the same.
+        found = look_around(session, name)
+        if found.status:
+            standing = {"status": found.status, "reason": found.reason}
+            raise EndpointNotReadyError(_not_ready(session, name, found), **standing, **facts) from cause
+        message = (
+            f"There is no endpoint {name!r} {place(session)}. {about_name and about_name + ' '}"
+            "Deploy it, or check product, task, model_id, stage and region."
+        )
+        raise EndpointNotFoundError(f"{message}{found}", known=found.others, **facts) from cause
     if code in _NOT_READY_CODES or (code == "ValidationError" and "InService" in text):
         raise EndpointNotReadyError(f"Endpoint {name!r} is not ready: {text}", **facts) from cause
     raise refusal(response, operation=_OPERATION) from cause
+
+
+def _not_ready(session: Session, name: str, found: Surroundings) -> str:
+    """Say how an endpoint that answers nobody is doing, and what to try."""
+    if found.status == "Failed":
+        reason = found.reason.rstrip(".") or "AWS gives no reason"
+        return f"Endpoint {name!r} failed: {reason}. See: mojo logs {name}{session.cli_option}. Then deploy it again."
+    if found.status == "Deleting":
+        return f"Endpoint {name!r} is being deleted. Deploy it again when it is gone."
+    if found.status == "InService":
+        return f"Endpoint {name!r} is InService, but did not answer yet. Ask again in a moment."
+    return f"Endpoint {name!r} is not ready: it is {found.status}. Wait until it is InService: mojo ls endpoints{session.cli_option}"

@@ -96,7 +96,8 @@ class Session:
             region = session.region_name
         if region is None:
             raise ConfigurationError(
-                "No AWS region. Pass region_name=…, or set MOJO_REGION_NAME or AWS_DEFAULT_REGION."
+                "No AWS region. Pass region_name=…, or set MOJO_REGION_NAME or AWS_DEFAULT_REGION. "
+                "On this machine instead, without an account: cloud_service='local'."
             )
         return str(region)
 

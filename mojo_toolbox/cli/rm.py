@@ -72,7 +72,9 @@ def rm(
         raise MojoError(f"Not removed: {reasons}")
     if not deletion.removed:
         see = command("ls", argument="endpoints", cloud=cloud_service, region_name=region_name)
-        raise NotFoundError(f"There is no endpoint {endpoint.name}: nothing was removed. See: {see}")
+        raise NotFoundError(
+            f"There is no endpoint {endpoint.name}: nothing was removed.{endpoint.about_name} See: {see}"
+        )
 
 
 def _stop(name: str, cloud: Any, region: str | None, *, yes: bool, as_json: bool) -> None:

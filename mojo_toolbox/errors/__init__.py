@@ -30,7 +30,7 @@ Each says what went wrong, with which thing, and what to try; the facts are attr
      ├── WaitTimeoutError               still going on when the wait ended
      └── PredictionError                asking an endpoint failed                (.endpoint_name, .request_id)
           ├── EndpointNotFoundError     (.known: endpoints that exist)
-          ├── EndpointNotReadyError
+          ├── EndpointNotReadyError     (.status, .reason)
           ├── ModelError                the container answered an error          (.status, .container_message)
           ├── PredictionTimeoutError
           ├── InvalidAnswerError        an answer outside the choices, never passed on  (.answer, .choices)
@@ -218,7 +218,27 @@ class EndpointNotFoundError(PredictionError):
 
 
 class EndpointNotReadyError(PredictionError):
-    """The endpoint exists but does not answer yet: it is being created, updated or has failed."""
+    """The endpoint exists but does not answer: it is being created, updated or deleted, or it failed.
+
+    `status` is SageMaker's word for it, and `reason` says why it failed; both are empty where nobody could look.
+    """
+
+    def __init__(
+        self, message: str, *, endpoint_name: str, request_id: str = "", status: str = "", reason: str = ""
+    ) -> None:
+        super().__init__(message, endpoint_name=endpoint_name, request_id=request_id)
+        self.status = status
+        self.reason = reason
+
+    @property
+    def is_out_of_service(self) -> bool:
+        """Whether AWS itself says that the endpoint serves nobody now: asking again at once is of no use."""
+        return self.status not in {"", "InService", "Updating"}
+
+    @property
+    def is_final(self) -> bool:
+        """Whether waiting is of no use either."""
+        return self.status in {"Failed", "Deleting"}
 
 
 class ModelError(PredictionError):

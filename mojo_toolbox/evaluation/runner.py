@@ -109,6 +109,7 @@ def evaluate(
         EvaluationError: `output` holds another run, or this one finished; or the router cannot be asked at all.
         ConfigurationError: an argument out of its range, or the `evaluation` extra is missing.
         EndpointNotFoundError: the router is an endpoint that is not there.
+        EndpointNotReadyError: the router is an endpoint that is not in service.
     """
     asking = Asking(previous, concurrency, timeout, shuffles, seed)
     counting = _Counting(latency_limit_ms, price, resamples)

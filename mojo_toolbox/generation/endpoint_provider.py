@@ -35,6 +35,7 @@ class EndpointProvider:
             ProviderUnavailableError: the endpoint is being made, busy, or gave no answer in time.
             ModelError: the container refuses this chat.
             EndpointNotFoundError: nothing is deployed there.
+            EndpointNotReadyError: it failed, or is being deleted.
             AWSError, ConfigurationError, LocalCloudError: the call cannot be made, or AWS refuses it.
         """
         try:
@@ -46,6 +47,8 @@ class EndpointProvider:
                 raise
             raise ProviderUnavailableError(str(error), rate_limited="rottl" in error.code) from error
         except EndpointNotReadyError as error:
+            if error.is_final:
+                raise
             raise ProviderUnavailableError(str(error)) from error
         except ModelError as error:
             if error.status < _FIRST_SERVER_ERROR and error.status != _TOO_MANY:

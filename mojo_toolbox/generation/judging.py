@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from mojo_toolbox.data import NONE_ANSWER, Conversation, MeasuringPoint, measuring_points
-from mojo_toolbox.errors import ConfigurationError, EndpointNotFoundError, EvaluationError
 from mojo_toolbox.evaluation.routers.question import Answer, Question, Record, as_router, usable
+from mojo_toolbox.evaluation.runs.asking import ends_asking
 from mojo_toolbox.generation.judge_prompt import load_judge_prompt
 from mojo_toolbox.generation.judgements import Judgement, read_judgements
 from mojo_toolbox.generation.plan import Plan
@@ -23,8 +23,6 @@ from mojo_toolbox.generation.providers import Provider, request_seed
 MarkKind = Literal[
     "label", "unjudged", "language", "task name", "leak", "placeholder", "repeated", "empty", "long", "copied"
 ]
-# Another turn will not be answered either.
-_FATAL = (ConfigurationError, EndpointNotFoundError, EvaluationError)
 # An entry of the judge's answer: a name of many tokens, and ten words.
 _TOKENS_A_TURN, _TOKENS_AROUND, _MOST_TOKENS = 80, 64, 8192
 _LONGEST_SAID = 300
@@ -152,7 +150,7 @@ class RouterJudge:
         """Ask once a labelled turn; one that the router fails at is marked as unjudged.
 
         Raises:
-            EvaluationError, ConfigurationError, EndpointNotFoundError: nothing can be asked at all.
+            EvaluationError, ConfigurationError, EndpointNotFoundError, EndpointNotReadyError: nothing can be asked at all.
         """
         tasks = [Record(task.model_dump()) for task in conversation.tasks]
         messages = [Record(role=message.role, content=message.content) for message in conversation.messages]
@@ -168,9 +166,10 @@ class RouterJudge:
     def _mark(self, point: MeasuringPoint, question: Question) -> Mark | None:
         try:
             answer = usable(self._router.ask(question), question)
-        except _FATAL:
-            raise
-        except Exception as error:  # noqa: BLE001 - whatever a router fails with, the turn is a person's to judge
+        except Exception as error:
+            if ends_asking(error):
+                raise
+            # Whatever a router fails with, the turn is a person's to judge.
             reason = _shortened(f"{type(error).__name__}: {error}")
             return Mark(point.turn, f"The router gave no answer: {reason}", kind="unjudged", by=self.name)
         return self._disagreement(point, answer)

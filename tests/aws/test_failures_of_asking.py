@@ -12,11 +12,14 @@ from mojo_toolbox.errors import (
     AWSError,
     ConfigurationError,
     EndpointNotFoundError,
+    EndpointNotReadyError,
     LocalCloudError,
     NotFoundError,
     PredictionError,
     ProviderUnavailableError,
 )
+from mojo_toolbox.evaluation.routers.question import require_endpoint
+from mojo_toolbox.evaluation.runs.asking import ends_asking
 from mojo_toolbox.generation.endpoint_provider import EndpointProvider
 
 KEY = {"product": "acme", "task": "routing", "model_id": "tiny"}
@@ -24,35 +27,51 @@ TURNS = [{"role": "user", "content": "hi"}]
 TASKS = [{"name": "recap"}]
 
 
+TIMES = {"CreationTime": 1, "LastModifiedTime": 1, "EndpointArn": "arn:" + "x" * 20}
+NAME = "acme--routing--tiny--dev"
+
+
+def listed(one):
+    name, status = one if isinstance(one, tuple) else (one, "InService")
+    return {"EndpointName": name, "EndpointStatus": status, **TIMES}
+
+
 class FakeAWS(ThreadingHTTPServer):
-    """Answers InvokeEndpoint with one refusal and ListEndpoints with names, and remembers what it was asked."""
+    """Answers InvokeEndpoint with one refusal and looks at endpoints with theirs, and remembers what it was asked."""
 
     daemon_threads = True
 
-    def __init__(self, code="ValidationError", text="Endpoint x of account 1 not found.", endpoints=(), status=400):
+    def __init__(
+        self,
+        code="ValidationError",
+        text="Endpoint x of account 1 not found.",
+        endpoints=(),
+        status=400,
+        more=False,
+        described=None,
+    ):
         super().__init__(("127.0.0.1", 0), _Handler)
-        self.refusal, self.endpoints, self.status = (code, text), endpoints, status
+        self.refusal, self.status = (code, text), status
+        # Names, or names with a status; None where nobody may list them.
+        self.endpoints, self.more, self.described = endpoints, more, described
         self.asked = []
 
 
 class _Handler(BaseHTTPRequestHandler):
     def do_POST(self):
         self.rfile.read(int(self.headers.get("content-length") or 0))
-        listing = self.headers.get("x-amz-target") == "SageMaker.ListEndpoints"
-        self.server.asked.append("list" if listing else "invoke")
-        if not listing:
+        target = self.headers.get("x-amz-target", "InvokeEndpoint").removeprefix("SageMaker.")
+        self.server.asked.append({"ListEndpoints": "list", "DescribeEndpoint": "describe"}.get(target, "invoke"))
+        if target == "ListEndpoints" and self.server.endpoints is None:
+            self._answer(400, {"message": "no"}, "AccessDeniedException")
+        elif target == "ListEndpoints":
+            more = {"NextToken": "more"} if self.server.more else {}
+            self._answer(200, {"Endpoints": [listed(one) for one in self.server.endpoints], **more}, "")
+        elif target == "DescribeEndpoint" and self.server.described is not None:
+            self._answer(200, {"EndpointName": "x", "EndpointConfigName": "c", **TIMES, **self.server.described}, "")
+        else:
             code, text = self.server.refusal
             self._answer(self.server.status, {"message": text}, code)
-        elif self.server.endpoints is None:
-            self._answer(400, {"message": "no"}, "AccessDeniedException")
-        else:
-            times = {
-                "CreationTime": 1,
-                "LastModifiedTime": 1,
-                "EndpointStatus": "InService",
-                "EndpointArn": "arn:" + "x" * 20,
-            }
-            self._answer(200, {"Endpoints": [{"EndpointName": name, **times} for name in self.server.endpoints]}, "")
 
     def _answer(self, status, document, code):
         body = json.dumps(document).encode()
@@ -151,7 +170,7 @@ SSO = "sso_account_id=123456789012\nsso_role_name=r\nsso_region=eu-west-1\nsso_s
         (with_profile("credential_process=/bin/echo hello"), ConfigurationError, "configuration cannot be used"),
         (with_profile("credential_process=/bin/echo []"), ConfigurationError, "configuration cannot be used"),
         (with_variables(AWS_PROFILE="nope"), ConfigurationError, "nope"),
-        (without_region, ConfigurationError, "No AWS region"),
+        (without_region, ConfigurationError, "On this machine instead, without an account: cloud_service='local'"),
         (with_variables(AWS_DEFAULT_REGION="eu west 1"), ConfigurationError, "eu west 1"),
         (with_variables(AWS_ENDPOINT_URL="not an address"), ConfigurationError, "not an address"),
         (with_variables(AWS_ENDPOINT_URL="http://127.0.0.1:99999"), AWSError, "Port out of range"),
@@ -228,7 +247,8 @@ def test_the_list_never_hides_the_error(aws, endpoints, known, end):
         AWSModel(**KEY, cloud_service="aws").predict(TURNS, tasks=TASKS)
     assert str(caught.value).endswith(end)
     assert known is ... or caught.value.known == known
-    assert server.asked == ["invoke", "list"]
+    # Who may not list endpoints may still describe this one.
+    assert server.asked == ["invoke", "list"] + (["describe"] if endpoints is None else [])
 
 
 def test_the_handle_on_a_missing_endpoint_lists_them_too(aws):
@@ -239,6 +259,109 @@ def test_the_handle_on_a_missing_endpoint_lists_them_too(aws):
     ):
         endpoint.describe()
     assert server.asked.count("list") == 1
+
+
+@pytest.mark.parametrize("status", ["Creating", "Deleting", "RollingBack", "OutOfService", "InService"])
+def test_an_endpoint_that_is_there_is_not_said_to_be_missing(aws, status):
+    server = aws(endpoints=[("other", "InService"), (NAME, status)])
+    with pytest.raises(EndpointNotReadyError) as caught:
+        AWSModel(**KEY, cloud_service="aws").predict(TURNS, tasks=TASKS)
+    assert (caught.value.status, caught.value.reason, caught.value.endpoint_name) == (status, "", NAME)
+    assert ("being deleted" if status == "Deleting" else status) in str(caught.value)
+    assert "There is no endpoint" not in str(caught.value)
+    assert caught.value.request_id == "id-1"
+    assert server.asked == ["invoke", "list"]
+
+
+def test_an_endpoint_that_failed_says_why(aws):
+    why = {"EndpointStatus": "Failed", "FailureReason": "The primary container\ndid not pass the ping."}
+    server = aws(endpoints=[(NAME, "Failed")], described=why)
+    with pytest.raises(
+        EndpointNotReadyError, match=f"'{NAME}' failed: The primary container did not pass the ping"
+    ) as caught:
+        AWSModel(**KEY, cloud_service="aws").predict(TURNS)
+    assert caught.value.status == "Failed"
+    assert caught.value.reason == "The primary container did not pass the ping."
+    assert server.asked == ["invoke", "list", "describe"]
+
+
+def test_a_reason_that_nobody_may_read_hides_no_failure(aws):
+    aws(endpoints=[(NAME, "Failed")])
+    with pytest.raises(EndpointNotReadyError, match="AWS gives no reason") as caught:
+        AWSModel(**KEY, cloud_service="aws").predict(TURNS)
+    assert (caught.value.status, caught.value.reason) == ("Failed", "")
+
+
+@pytest.mark.parametrize("options", [{"endpoints": ["other"], "more": True}, {"endpoints": None}])
+def test_an_endpoint_that_is_not_on_the_list_is_looked_for_by_its_name(aws, options):
+    aws(**options, described={"EndpointStatus": "Creating"})
+    with pytest.raises(EndpointNotReadyError, match="it is Creating"):
+        AWSModel(**KEY, cloud_service="aws").predict(TURNS)
+
+
+def test_the_handle_says_no_contradiction_either(aws):
+    aws(text="Could not find endpoint.", endpoints=[(NAME, "Creating")])
+    with pytest.raises(NotFoundError, match=f"AWS lists the endpoint '{NAME}' as Creating") as caught:
+        Hub(cloud_service="aws").endpoint(**KEY).describe()
+    assert "There is no endpoint" not in str(caught.value)
+
+
+# Where the hash comes from is said wherever nothing is found under it.
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"stage": "Dev_1!"}, "because stage 'Dev_1!' does not fit into AWS's names. Did you mean stage 'dev-1'?"),
+        ({"product": "Acme"}, "because product 'Acme' does not fit into AWS's names. Did you mean product 'acme'?"),
+        (
+            {"task": "Route", "model_id": "tiny.x"},
+            (
+                "because task 'Route' and model_id 'tiny.x' do not fit into AWS's names. "
+                "Did you mean task 'route', model_id 'tiny-x'?"
+            ),
+        ),
+        ({"model_id": "\u65e5\u672c"}, "because model_id '\u65e5\u672c' does not fit into AWS's names."),
+        ({"model_id": "m" * 50}, "have 70 characters together, and AWS takes 63."),
+    ],
+)
+def test_a_hashed_name_under_which_nothing_is_found_says_where_its_hash_comes_from(aws, change, words):
+    aws()
+    names = {**KEY, **change}
+    model = AWSModel(**names, cloud_service="aws")
+    with pytest.raises(EndpointNotFoundError) as caught:
+        model.predict(TURNS)
+    assert f"There is no endpoint '{model.name}'" in str(caught.value)
+    assert words in str(caught.value)
+    hub = Hub(cloud_service="aws")
+    aws(text="Could not find endpoint.")
+    with pytest.raises(NotFoundError) as caught:
+        hub.endpoint(**names).describe()
+    assert model.name in str(caught.value)
+    assert words in str(caught.value)
+
+
+def test_a_clean_name_says_nothing_of_hashes(aws):
+    aws()
+    with pytest.raises(EndpointNotFoundError) as caught:
+        AWSModel(**KEY, cloud_service="aws").predict(TURNS)
+    assert "hash" not in str(caught.value)
+
+
+def test_evaluation_ends_at_an_endpoint_that_is_out_of_service(aws):
+    aws(endpoints=[(NAME, "Creating")])
+    with pytest.raises(EndpointNotReadyError, match="Creating"):
+        require_endpoint(AWSModel(**KEY, cloud_service="aws"))
+    for status, ends in (("Creating", True), ("Failed", True), ("", False), ("InService", False)):
+        assert ends_asking(EndpointNotReadyError("no", endpoint_name="e", status=status)) is ends
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"), [("Creating", ProviderUnavailableError), ("Failed", EndpointNotReadyError)]
+)
+def test_writing_conversations_waits_for_an_endpoint_unless_it_failed(aws, status, kind):
+    aws(endpoints=[(NAME, status)])
+    provider = EndpointProvider(AWSModel(**KEY, cloud_service="aws"))
+    with pytest.raises(kind):
+        provider.complete(TURNS, max_tokens=1, temperature=0, seed=0)
 
 
 def test_writing_conversations_ends_where_asking_can_never_succeed(aws, monkeypatch):

@@ -181,7 +181,8 @@ def test_an_endpoint_is_deployed_listed_and_deleted_with_all_that_belongs_to_it(
     assert deletion.failed == {}
     assert [e.stage for e in list_endpoints(session)] == ["prod"]
     assert [m.name for m in list_models(session)] == [prod.version_name]
-    assert str(endpoint.delete()) == "nothing was there to remove"
+    again = str(endpoint.delete())
+    assert again == f"nothing was there to remove. There is no endpoint {endpoint.name!r}."
 
 
 def test_superseded_versions_are_removed_and_others_left_alone(session):

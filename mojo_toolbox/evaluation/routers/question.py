@@ -136,7 +136,10 @@ def require_endpoint(model: Model) -> None:
         return  # what others make of such a request is theirs
     try:
         model._ask(b"{}")  # noqa: SLF001 - the same door, without a question
-    except (ModelError, EndpointNotReadyError, PredictionTimeoutError):
+    except EndpointNotReadyError as error:
+        if error.is_out_of_service:
+            raise
+    except (ModelError, PredictionTimeoutError):
         return  # it is there
 
 

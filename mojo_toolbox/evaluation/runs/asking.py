@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from mojo_toolbox.data import Conversation, MeasuringPoint, measuring_points
-from mojo_toolbox.errors import ConfigurationError, EndpointNotFoundError, EvaluationError
+from mojo_toolbox.errors import ConfigurationError, EndpointNotFoundError, EndpointNotReadyError, EvaluationError
 from mojo_toolbox.evaluation.routers.question import Answer, Question, Record, Router, usable
 from mojo_toolbox.evaluation.runs.journal import Journal
 from mojo_toolbox.evaluation.runs.patience import Patience
@@ -28,8 +28,13 @@ from mojo_toolbox.evaluation.runs.predictions import (
 )
 
 Previous = Literal["labelled", "own"]
-# Nothing else will be answered either: the run ends, and goes on when it is started again.
-_FATAL = (ConfigurationError, EndpointNotFoundError, EvaluationError)
+
+
+def ends_asking(error: Exception) -> bool:
+    """Whether nothing else will be answered either: the run ends, and goes on when it is started again."""
+    if isinstance(error, EndpointNotReadyError):
+        return error.is_out_of_service
+    return isinstance(error, ConfigurationError | EndpointNotFoundError | EvaluationError)
 
 
 @dataclass(frozen=True)
@@ -55,7 +60,7 @@ def ask_all(
     """Ask every decision that the journal lacks; `on_answer` gets each row, the known ones too, from any thread.
 
     Raises:
-        ConfigurationError, EndpointNotFoundError, EvaluationError: the router cannot be asked at all.
+        ConfigurationError, EndpointNotFoundError, EndpointNotReadyError, EvaluationError: it cannot be asked at all.
     """
     lanes = _Lanes(_Lane(router, journal, asking, on_answer), asking.concurrency)
     try:
@@ -161,9 +166,10 @@ class _Lane:
         given = Question([Record(m) for m in question.messages], [Record(t) for t in question.tasks], question.previous)
         try:
             answer, latency = patience.call(lambda: _timed(self.router, given))
-        except _FATAL:
-            raise
-        except Exception as error:  # noqa: BLE001 - a row of its own, counted and shown
+        except Exception as error:
+            if ends_asking(error):
+                raise
+            # A row of its own, counted and shown.
             return Outcome(None, in_one_line(error), None)
         except BaseException as error:
             raise EvaluationError(f"the router ended with {in_one_line(error)}.") from error
