@@ -11,11 +11,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, overload
 
+from pydantic import BaseModel, ValidationError
+
 from mojo_toolbox import naming
 from mojo_toolbox.aws.invocation import invoke_endpoint
 from mojo_toolbox.aws.session import Session
 from mojo_toolbox.contract import MAX_BODY_BYTES, ChatReply, Usage, chat_request, parse_chat_reply
 from mojo_toolbox.data import Message, Task
+from mojo_toolbox.data.conversations import Text, describe
 from mojo_toolbox.data.keys import CHAT_TURN
 from mojo_toolbox.errors import ConfigurationError, DataError, InvalidAnswerError, ModelError
 from mojo_toolbox.naming import ModelKey
@@ -23,6 +26,7 @@ from mojo_toolbox.routing.prompt import UNKNOWN, Unknown, routing_prompt
 from mojo_toolbox.routing_session import RoutingSession
 from mojo_toolbox.settings import CloudService, load_settings, require_names
 
+_FILTER = "A chat is asked with text. Keep those messages: [m for m in messages if isinstance(m.get('content'), str)]"
 # The sum of many probabilities in floating point may be a little more than 1.
 _MOST_LIKELY = 1 + 1e-6
 
@@ -183,6 +187,7 @@ class Model(ABC):
         With `abstain_below` a turn whose answer is less likely is `abstained`, and is not kept as a decision.
 
         Raises:
+            DataError: tasks that cannot be listed.
             ConfigurationError: `abstain_below` is no probability.
         """
         _check_threshold(abstain_below)
@@ -288,6 +293,13 @@ class AWSModel(Model):
         return Answer(body=answer, request_id=request_id)
 
 
+class _ChatTurn(BaseModel):
+    """A message of a plain chat, with whatever role its server knows."""
+
+    role: Text
+    content: Text
+
+
 def _chat_body(
     messages: Sequence[Message | Mapping[str, Any]], max_tokens: int, temperature: float, adapter: str | None
 ) -> dict[str, Any]:
@@ -302,11 +314,13 @@ def _chat_body(
     plain = []
     for number, message in enumerate(messages, start=1):
         given = message.model_dump() if isinstance(message, Message) else message
-        if not isinstance(given, Mapping) or not isinstance(given.get("content"), str) or "role" not in given:
-            raise DataError(f"a message needs a role and a text as its content, not {given!r:.80}.")
+        try:
+            turn = _ChatTurn.model_validate(given)
+        except ValidationError as error:
+            raise DataError(f"messages cannot be used: message {number}: {describe(error)}. {_FILTER}") from error
         if problem := CHAT_TURN.dropped(given):
-            raise DataError(f"message {number}: {problem}.")
-        plain.append({"role": given["role"], "content": given["content"]})
+            raise DataError(f"messages cannot be used: message {number}: {problem}.")
+        plain.append(turn.model_dump())
     return chat_request(plain, max_tokens=max_tokens, temperature=temperature, adapter=adapter)
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Generic, Protocol, TypeVar
 
 from mojo_toolbox.data import Task
+from mojo_toolbox.data.conversations import whole_characters
 from mojo_toolbox.errors import DataError
+from mojo_toolbox.routing.prompt import read_tasks
 
 _Decision = TypeVar("_Decision", bound="_HasTask", covariant=True)  # noqa: PLC0105 - the name errors and docs show
 
@@ -29,12 +31,30 @@ class RoutingSession(Generic[_Decision]):
     """One conversation with a router. Made by `model.session(tasks=…)`; for one thread at a time."""
 
     def __init__(self, predict: _Predict[_Decision], tasks: Sequence[Task | Mapping[str, Any]]) -> None:
-        """Begin an empty conversation; nothing is sent."""
+        """Begin an empty conversation; nothing is sent.
+
+        Raises:
+            DataError: tasks that cannot be listed.
+        """
         self._predict = predict
         self._messages: list[dict[str, Any]] = []
         self.tasks = tasks
-        """What the assistant can do now. It may be replaced at any time; a task that is gone counts as unknown from then
-        on. While it stays the same, a server that keeps prefixes reads only what is new at each turn."""
+
+    @property
+    def tasks(self) -> Sequence[Task | Mapping[str, Any]]:
+        """What the assistant can do now. It may be replaced at any time; a task that is gone counts as unknown from then on.
+
+        While it stays the same, a server that keeps prefixes reads only what is new at each turn. A list that cannot be
+        asked with is a DataError, and the one before stays.
+        """
+        return self._tasks
+
+    @tasks.setter
+    def tasks(self, tasks: Sequence[Task | Mapping[str, Any]]) -> None:
+        # An iterator is read once, and every turn asks.
+        tasks = list(tasks) if isinstance(tasks, Iterator) else tasks
+        read_tasks(tasks)
+        self._tasks = tasks
 
     @property
     def messages(self) -> list[dict[str, Any]]:
@@ -64,8 +84,13 @@ class RoutingSession(Generic[_Decision]):
         """Take what the assistant said; nothing is sent before the next `route()`.
 
         Raises:
-            DataError: it is no text.
+            DataError: it is no text, or holds half a character.
         """
         if not isinstance(agent_text, str):
             raise DataError(f"the assistant's reply is a text, not {type(agent_text).__name__}.")
+        try:
+            # Once kept, it would make every later question one that cannot be sent.
+            whole_characters(agent_text)
+        except ValueError as error:
+            raise DataError(f"the assistant's reply cannot be used: {error}.") from error
         self._messages.append({"role": "assistant", "content": agent_text})

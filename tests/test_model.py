@@ -124,7 +124,10 @@ def test_rubbish_from_a_server_is_a_model_error(body):
         ([{"role": "user", "content": "x"}], {"tasks": [*TASKS, TASKS[0]]}, "occurs twice"),
         ([{"role": "user", "content": "x"}], {"tasks": [{"name": "None"}]}, "cannot be named"),
         ([{"role": "user", "content": "x"}], {"tasks": [{"name": "a\nb"}]}, "line breaks"),
-        ([{"role": "user"}], {}, "role and a text"),
+        ([{"role": "user"}], {}, "messages cannot be used: message 1: content: is missing"),
+        ([{"content": "x"}], {}, "message 1: role: is missing"),
+        (["x"], {}, "message 1: a JSON object was expected"),
+        ([None], {}, "message 1: a JSON object was expected"),
         (5, {}, "must be a list"),
         ([{"role": "user", "content": "x"}], {"tasks": ["recap"]}, "each task is"),
         ([{"role": "user", "content": "x"}], {"max_tokens": 0}, "max_tokens=0"),
@@ -132,7 +135,7 @@ def test_rubbish_from_a_server_is_a_model_error(body):
         (5, {"tasks": TASKS}, "must be a list"),
         ([{"role": "user", "content": "x"}], {"tasks": 5}, "must be a list"),
         ([{"role": "user", "content": "x"}], {"tasks": TASKS, "previous": 5}, "previous must be"),
-        ([{"role": object(), "content": "x"}], {}, "cannot be written as JSON"),
+        ([{"role": object(), "content": "x"}], {}, "message 1: role: text was expected, not object"),
         ([{"role": "user", "content": "x" * 7_000_000}], {}, "MB"),
     ],
 )
@@ -141,6 +144,23 @@ def test_what_cannot_be_asked_is_said(messages, options, words):
     with pytest.raises(DataError, match=words):
         model.predict(messages, **options)
     assert model.asked == []
+
+
+@pytest.mark.parametrize("content", [[{"type": "text", "text": "hi"}], None, 3, {"text": "hi"}])
+@pytest.mark.parametrize("options", [{}, {"tasks": TASKS}])
+def test_a_content_that_is_no_text_is_named_by_its_message_and_the_filter_works(content, options):
+    turns = [
+        {"role": "user", "content": "hi"},
+        {"role": "assistant", "content": "hello"},
+        {"role": "assistant", "content": content},
+        {"role": "user", "content": "bye"},
+    ]
+    model = Scripted(reply("none"))
+    with pytest.raises(DataError, match=r"^messages cannot be used: message 3: content: text was expected") as caught:
+        model.predict(turns, **options)
+    proposed = str(caught.value).partition("[m for m")[2].removesuffix(".")
+    model.predict(eval(f"[m for m{proposed}", {"messages": turns}), **options)  # as the error proposes
+    assert len(model.asked) == 1
 
 
 def test_previous_without_tasks_is_refused():

@@ -123,3 +123,39 @@ def test_what_is_no_text_is_refused_and_not_kept():
     with pytest.raises(DataError, match="content"):
         session.route(7)
     assert session.messages == []
+
+
+@pytest.mark.parametrize(
+    ("tasks", "words"),
+    [
+        ([{"name": "None"}], "cannot be named 'None'"),
+        ([], "at least one task"),
+        ("recap", "must be a list"),
+        (None, "must be a list"),
+        (["recap"], "each task is"),
+        ([*TASKS, TASKS[0]], "occurs twice"),
+        ([{"name": "a\nb"}], "line breaks"),
+        ([{"description": "Sum up"}], "task 1: name: is missing"),
+    ],
+)
+def test_tasks_that_cannot_be_asked_with_are_refused_when_they_are_given(tasks, words):
+    model = Scripted("recap")
+    with pytest.raises(DataError, match=words):
+        model.session(tasks=tasks)
+    session = model.session(tasks=TASKS)
+    with pytest.raises(DataError, match=words):
+        session.tasks = tasks
+    assert session.tasks == TASKS
+    assert session.route("sum it up").task == "recap"
+
+
+def test_a_stream_of_tasks_is_asked_with_at_every_turn():
+    session = Scripted("recap", "email").session(tasks=iter(TASKS))
+    assert [session.route(text).task for text in ("one", "two")] == ["recap", "email"]
+
+
+def test_half_a_character_in_a_reply_is_refused_and_not_kept():
+    session = Scripted("recap").session(tasks=TASKS)
+    with pytest.raises(DataError, match="surrogate"):
+        session.reply("\ud83d")
+    assert session.route("one").task == "recap"

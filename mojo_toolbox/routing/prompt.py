@@ -89,6 +89,25 @@ def routing_prompt(
     return RoutingPrompt(chat, possible, dict(zip(possible, [*_spelt(tasks), None], strict=True)))
 
 
+def read_tasks(tasks: Sequence[Task | Mapping[str, Any]]) -> tuple[Task, ...]:
+    """Return the tasks of a list that a router can choose from.
+
+    Raises:
+        DataError: no tasks, or one that cannot be listed.
+    """
+    if isinstance(tasks, str | Mapping) or not isinstance(tasks, Iterable) or not tasks:
+        raise DataError('tasks must be a list such as [{"name": "…", "description": "…"}], with at least one task.')
+    for task in tasks:
+        if not isinstance(task, Task | Mapping):
+            raise DataError(f'each task is {{"name": "…", "description": "…"}}, not {task!r:.80}.')
+    listed = tuple(_read(Task, task, "task", number) for number, task in enumerate(tasks, start=1))
+    try:
+        require_distinct(listed)
+    except ValueError as error:
+        raise DataError(f"tasks cannot be used: {error}.") from error
+    return listed
+
+
 def choices(tasks: Sequence[Task]) -> list[str]:
     """Return what the router may answer: the tasks' names in the list's order, then none."""
     return [*(task.name for task in tasks), NONE_ANSWER]
@@ -132,18 +151,8 @@ def _checked(
         raise DataError(
             'messages must be a list such as [{"role": "user", "content": "…"}], with at least one message.'
         )
-    if isinstance(tasks, str | Mapping) or not isinstance(tasks, Iterable) or not tasks:
-        raise DataError('tasks must be a list such as [{"name": "…", "description": "…"}], with at least one task.')
-    for task in tasks:
-        if not isinstance(task, Task | Mapping):
-            raise DataError(f'each task is {{"name": "…", "description": "…"}}, not {task!r:.80}.')
-    turns = [_read(Message, message, "message", number) for number, message in enumerate(messages, start=1)]
-    listed = tuple(_read(Task, task, "task", number) for number, task in enumerate(tasks, start=1))
-    try:
-        require_distinct(listed)
-    except ValueError as error:
-        raise DataError(f"tasks cannot be used: {error}.") from error
-    return turns, listed
+    listed = read_tasks(tasks)
+    return [_read(Message, message, "message", number) for number, message in enumerate(messages, start=1)], listed
 
 
 def _read(kind: type[_Read], given: object, called: str, number: int) -> _Read:
