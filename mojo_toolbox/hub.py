@@ -15,27 +15,26 @@ from mojo_toolbox.aws import endpoints as aws_endpoints
 from mojo_toolbox.aws import images, jobs
 from mojo_toolbox.aws.endpoints import Deletion, DeploymentPlan, Endpoint, EndpointSummary, ModelSummary
 from mojo_toolbox.aws.jobs import JobSummary, TrainingJob, TrainingPlan
+from mojo_toolbox.aws.request_rules import UNASKED_ACCOUNT
 from mojo_toolbox.aws.requests import Overrides, Request, require_instance_type
 from mojo_toolbox.aws.session import Session
 from mojo_toolbox.aws.storage import Storage, file_sha256, require_bucket_name, split_file_uri, split_uri
 from mojo_toolbox.data.augmentation import Augmentation
 from mojo_toolbox.data.task_pool import TaskPool
-from mojo_toolbox.errors import AlreadyExistsError, AWSError, ConfigurationError, NotFoundError
+from mojo_toolbox.errors import AlreadyExistsError, AWSError, ConfigurationError, InvalidNameError, NotFoundError
 from mojo_toolbox.naming import ModelKey
-from mojo_toolbox.packing import TrainedArtifact, pack
+from mojo_toolbox.packing import TrainedArtifact, pack, require_untrained, staged_bases
 from mojo_toolbox.routing import PROMPT_VERSION
 from mojo_toolbox.routing.dataset import DataSource, PreparedData, prepare_validation_data, require_readable
 from mojo_toolbox.routing.recipes import SERVING_INSTANCE_TYPES
 from mojo_toolbox.settings import CloudService, load_settings, require_names
 from mojo_toolbox.shipped import training_scripts_dir
-from mojo_toolbox.staging import BaseModel, find_base_model, require_base_model_name
+from mojo_toolbox.staging import BaseModel, find_base_model, require_base_model_name, require_staged
 from mojo_toolbox.training_choices import ROUTING, TrainingChoices
 
-# What stands in a dry run's requests where AWS would have to be asked.
-_ACCOUNT = "<account>"
 _LOCAL_ROLE = "mojo-local"
 # A name, or an ARN as SageMaker's API takes it.
-_ROLE = re.compile(r"[\w+=,.@/-]{1,512}|arn:aws[a-z-]*:iam::\d{12}:role/?[\w+=,.@/-]+", re.ASCII)
+_ROLE = re.compile(r"(?:[\w+=,.@/-]{0,511}/)?[\w+=,.@-]{1,64}|arn:aws[a-z-]*:iam::\d{12}:role/?[\w+=,.@/-]+", re.ASCII)
 
 
 class Hub:
@@ -180,6 +179,9 @@ class Hub:
             AWSError: AWS refused a call.
         """
         key = self._key(product, task, model_id)
+        _require_job("resume", resume)
+        if base_model is not None:
+            require_base_model_name(base_model)
         choices = TrainingChoices.settle(
             recipe,
             base_model=base_model,
@@ -204,7 +206,7 @@ class Hub:
         storage = self._storage(dry_run=True)
         plan = TrainingPlan(
             job_name=name,
-            image_uri=image_uri or images.training_image(self._session.region_name),
+            image_uri=images.training_image(self._session.region_name) if image_uri is None else image_uri,
             role_arn=self._role_arn(dry_run=True),
             instance_type=instance_type,
             instance_count=instance_count,
@@ -213,7 +215,7 @@ class Hub:
             if max_runtime_seconds is None
             else max_runtime_seconds,
             program=choices.program,
-            hyperparameters={},
+            hyperparameters=choices.hyperparameters.model_dump(),
             channels={channel: storage.uri(f"{place}/") for channel, place in folders.items()},
             source_uri=storage.uri("code/"),
             # SageMaker adds the job's name and "output/model.tar.gz".
@@ -225,12 +227,12 @@ class Hub:
         )
         # Whatever is wrong so far costs nobody the minutes that data and base model take.
         jobs.training_job_request(plan, request_overrides)
-        require_base_model_name(choices.base_model)
         self._require_sources(sources.values())
         if not dry_run:
             storage = self._usable_storage()
             self._require_no_job(name)
         self._require_sources_in_s3(sources.values())
+        require_staged(choices.base_model, storage)
         plan = replace(
             plan,
             role_arn=self._role_arn(dry_run=dry_run),
@@ -273,16 +275,26 @@ class Hub:
     def jobs(
         self, *, product: str | None = None, task: str | None = None, model_id: str | None = None, limit: int = 100
     ) -> list[JobSummary]:
-        """Return the training jobs that this library started, newest first, at most `limit`."""
-        wanted = {"product": product, "task": task, "model_id": model_id}
-        return jobs.list_jobs(self._session, limit=limit, wanted={k: v for k, v in wanted.items() if v is not None})
+        """Return the training jobs that this library started, newest first, at most `limit`.
+
+        Raises:
+            ConfigurationError: `limit` is no number of jobs.
+            InvalidNameError: a part of the name that cannot be used.
+        """
+        if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
+            raise ConfigurationError(f"limit={limit!r} must be a whole number of at least 1.")
+        given = {"product": product, "task": task, "model_id": model_id}
+        wanted = {field: naming.require_name(field, name) for field, name in given.items() if name is not None}
+        return jobs.list_jobs(self._session, limit=limit, wanted=wanted)
 
     def job(self, name: str) -> TrainingJob:
         """Return the handle on the job `name`.
 
         Raises:
+            InvalidNameError: no job can have this name.
             NotFoundError: there is no such job.
         """
+        _require_job("name", name)
         job = TrainingJob(self._session, name)
         try:
             job.describe()
@@ -381,7 +393,7 @@ class Hub:
         plan = DeploymentPlan(
             endpoint_name=endpoint_name,
             version_name=version_name,
-            image_uri=image_uri or images.serving_image(self._session.region_name, any_type),
+            image_uri=images.serving_image(self._session.region_name, any_type) if image_uri is None else image_uri,
             role_arn=self._role_arn(dry_run=True),
             model_data_uri=storage.uri(artifact_key),
             staged={},
@@ -391,14 +403,17 @@ class Hub:
             tags=naming.tags(key, stage=stage, version=version),
         )
         # Whatever is wrong so far costs nobody the minutes that artifact and base model take.
-        aws_endpoints.deployment_requests(plan, update=False, overrides=request_overrides)
+        for known in (False, True):
+            aws_endpoints.deployment_requests(plan, update=known, overrides=request_overrides)
         update = self._require_stage(key, stage, dry_run=dry_run)
         if not dry_run:
             storage = self._usable_storage()
+        trained = self._trained_artifact(key, job=job, model_data=model_data, base_model=base_model)
+        beside = None if encoder is None else self._encoder_artifact(encoder)
+        for base in staged_bases(trained, base_model=base_model, encoder=beside):
+            require_staged(base, storage)
         with tempfile.TemporaryDirectory() as scratch:
             artifact = Path(scratch) / "model.tar.gz"
-            trained = self._trained_artifact(key, job=job, model_data=model_data, base_model=base_model)
-            beside = None if encoder is None else self._encoder_artifact(encoder)
             packed = pack(
                 trained,
                 artifact,
@@ -412,7 +427,9 @@ class Hub:
             requests = aws_endpoints.deployment_requests(
                 replace(
                     plan,
-                    image_uri=image_uri or images.serving_image(self._session.region_name, instance_type),
+                    image_uri=images.serving_image(self._session.region_name, instance_type)
+                    if image_uri is None
+                    else image_uri,
                     role_arn=self._role_arn(dry_run=dry_run),
                     model_data_uri=storage.uri(artifact_key),
                     staged=packed.staged,
@@ -485,7 +502,7 @@ class Hub:
         if bucket is not None:
             require_bucket_name(bucket)
         else:
-            account = _ACCOUNT if dry_run else self._session.account_id
+            account = UNASKED_ACCOUNT if dry_run else self._session.account_id
             bucket = naming.default_bucket(self._session.region_name, account)
         return Storage(self._session, bucket)
 
@@ -501,7 +518,9 @@ class Hub:
             )
         if role.startswith("arn:"):
             return role
-        return naming.role_arn(role, self._session.region_name, _ACCOUNT if dry_run else self._session.account_id)
+        return naming.role_arn(
+            role, self._session.region_name, UNASKED_ACCOUNT if dry_run else self._session.account_id
+        )
 
     def _hub_token_environment(self) -> dict[str, str]:
         """Name the secret that holds the hub's token; the token itself never travels."""
@@ -669,6 +688,15 @@ def _require_one_instance(count: object) -> None:
         )
 
 
+def _require_job(argument: str, given: object) -> None:
+    """Refuse what can be no training job, without asking AWS."""
+    if given is not None and not isinstance(given, TrainingJob) and not naming.is_resource_name(given):
+        raise InvalidNameError(
+            f"{argument}={given!r:.80} is no name of a training job: letters, digits and inner dashes, at most "
+            f"{naming.MAX_NAME_LENGTH}. See hub.jobs()."
+        )
+
+
 def _require_one_model(
     *,
     job: TrainingJob | str | None,
@@ -676,15 +704,14 @@ def _require_one_model(
     base_model: str | Path | None,
     encoder: TrainingJob | str | None,
 ) -> None:
-    """Refuse what names two models to deploy, or none that can be."""
+    """Refuse what names two models to deploy, or none that can be; asks nobody."""
+    _require_job("job", job)
+    _require_job("encoder", encoder)
     if model_data is not None and job is not None:
         raise ConfigurationError("Give either model_data or job: they name the same thing.")
     if model_data is not None:
         split_file_uri(model_data)
     if base_model is not None:
-        require_base_model_name(str(base_model))
-        if encoder is not None and job is model_data is None:
-            raise ConfigurationError(
-                "encoder stands beside a trained model, and base_model alone deploys one that nobody trained. Leave one of "
-                "them out, or name the trained model's job or model_data too."
-            )
+        require_base_model_name(base_model)
+        if job is model_data is None:
+            require_untrained(base_model, encoder_given=encoder is not None)

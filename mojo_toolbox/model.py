@@ -317,7 +317,9 @@ def _chat_body(
         try:
             turn = _ChatTurn.model_validate(given)
         except ValidationError as error:
-            raise DataError(f"messages cannot be used: message {number}: {describe(error)}. {_FILTER}") from error
+            no_text = isinstance(given, Mapping) and not isinstance(given.get("content"), str)
+            hint = f" {_FILTER}" if no_text else ""
+            raise DataError(f"messages cannot be used: message {number}: {describe(error)}.{hint}") from error
         if problem := CHAT_TURN.dropped(given):
             raise DataError(f"messages cannot be used: message {number}: {problem}.")
         plain.append(turn.model_dump())

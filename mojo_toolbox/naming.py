@@ -157,6 +157,11 @@ def new_version() -> str:
     return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
 
 
+def is_resource_name(name: object) -> bool:
+    """Return whether something of SageMaker's can have this name."""
+    return isinstance(name, str) and len(name) <= MAX_NAME_LENGTH and _AWS_NAME.fullmatch(name) is not None
+
+
 def require_resource_name(kind: str, name: str) -> str:
     """Return `name` if SageMaker takes it, for names that the user chose.
 
@@ -165,7 +170,7 @@ def require_resource_name(kind: str, name: str) -> str:
     """
     if not isinstance(name, str):
         raise InvalidNameError(f"{kind} must be text, not {type(name).__name__}.")
-    if not _AWS_NAME.fullmatch(name) or len(name) > MAX_NAME_LENGTH:
+    if not is_resource_name(name):
         suggestion = _join([name], limit=MAX_NAME_LENGTH)
         raise InvalidNameError(
             f"{kind} {name!r} is not a name that AWS takes: letters, digits and inner dashes, at most "

@@ -87,12 +87,7 @@ def pack(
         ConfigurationError: things that do not go together, or a base model of another kind.
     """
     if trained is None:
-        if encoder is not None:
-            raise ConfigurationError(
-                "encoder stands beside a trained model, and base_model alone deploys one that nobody trained. Leave one of them "
-                "out, or name the trained model's job or model_data too."
-            )
-        require_kind(str(base_model), "language_model")
+        require_untrained(str(base_model), encoder_given=encoder is not None)
         base = find_base(str(base_model))
         base_only_artifact(base.reference, inference_code_dir(), target)
         return Packed({contract.BASE_MODEL_CHANNEL: base})
@@ -117,6 +112,28 @@ def pack(
         _require_prompt(encoder_manifest, encoder.uri, prompt_version)
         bases[contract.ENCODER_BASE_MODEL_CHANNEL] = _base_of(encoder, encoder_manifest, None, find_base)
     return Packed(bases, kind=manifest.kind)
+
+
+def require_untrained(base_model: str | Path, *, encoder_given: bool) -> None:
+    """Refuse a base model that cannot be served as it is, as far as no artifact is read; asks nobody.
+
+    Raises:
+        ConfigurationError: it is of another kind, or an encoder would stand beside it.
+    """
+    if encoder_given:
+        raise ConfigurationError(
+            "encoder stands beside a trained model, and base_model alone deploys one that nobody trained. Leave one of them "
+            "out, or name the trained model's job or model_data too."
+        )
+    require_kind(str(base_model), "language_model")
+
+
+def staged_bases(
+    trained: TrainedArtifact | None, *, base_model: str | Path | None, encoder: TrainedArtifact | None
+) -> list[str]:
+    """Return the base models that the arguments of `pack()` name where they were staged, as far as no artifact is read."""
+    first = base_model if base_model is not None else trained and trained.staged_base_uri
+    return [str(base) for base in (first, encoder and encoder.staged_base_uri) if base is not None]
 
 
 def _downloaded(trained: TrainedArtifact, path: Path, storage: Storage) -> Trained:

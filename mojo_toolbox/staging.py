@@ -10,7 +10,7 @@ from pathlib import Path
 from mojo_toolbox.aws.storage import Storage, file_sha256, split_uri
 from mojo_toolbox.base_models import AT_HAND, resolve_base_model
 from mojo_toolbox.contract import BaseModelReference
-from mojo_toolbox.errors import BaseModelNotFoundError
+from mojo_toolbox.errors import AccessDeniedError, BaseModelNotFoundError, ConfigurationError, NotFoundError
 
 # As huggingface_hub checks ids; of a path, such as ./model, it is none.
 _HUB_ID = re.compile(r"(?!.*(--|\.\.))\w[\w.-]*(/\w[\w.-]*)?")
@@ -36,13 +36,18 @@ class BaseModel:
             storage.put(complete, b"")
 
 
-def require_base_model_name(name: str) -> None:
+def require_base_model_name(given: str | Path) -> None:
     """Refuse what cannot be a base model, without asking anybody: a folder without a model, or no name of one.
 
     Raises:
         BaseModelNotFoundError: neither a model's folder nor a Hugging Face id.
-        ConfigurationError: an `s3://` URI that is none.
+        ConfigurationError: neither text nor a path, or an `s3://` URI that is none.
     """
+    name = str(given)
+    if not isinstance(given, str | Path) or not name.strip():
+        raise ConfigurationError(
+            f"base_model={given!r:.80} names no model. Give a Hugging Face id (owner/name), a folder, or an s3:// folder."
+        )
     folder = Path(name).expanduser()
     if name.startswith("s3://"):
         split_uri(name)
@@ -53,6 +58,27 @@ def require_base_model_name(name: str) -> None:
         raise BaseModelNotFoundError(
             f"There is no base model {name!r}: no such folder, and no id of the Hugging Face hub (owner/name)."
         )
+
+
+def require_staged(name: str, storage: Storage) -> None:
+    """Refuse a base model in S3 that is not there; of one that lies elsewhere nothing is asked.
+
+    Raises:
+        BaseModelNotFoundError: below the `s3://` URI there is no config.json.
+        AWSError: S3 does not answer.
+    """
+    if not name.startswith("s3://"):
+        return
+    folder = name.rstrip("/")
+    try:
+        storage.require_object(f"{folder}/config.json")
+    except NotFoundError as error:
+        raise BaseModelNotFoundError(
+            f"There is no base model at {name}: {folder}/config.json does not exist. Name the folder that holds it."
+        ) from error
+    except AccessDeniedError:
+        # The role that the container runs with may read more than whoever starts it: the container will tell.
+        return
 
 
 def find_base_model(name: str, storage: Storage, *, cache_dir: Path, token: str | None, look_up: bool) -> BaseModel:

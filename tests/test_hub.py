@@ -325,8 +325,40 @@ AWS = {"cloud_service": "aws", "region_name": "us-east-1", "role": "r"}
         ({"bucket": "my-bucket", "role": "arn:aws:iam::111122223333:role/x"}, {}, AccessDeniedError, "no usable AWS"),
         ({}, {"request_overrides": {"CreateTrainingJob": {"Vpc": {}}}}, ConfigurationError, "Vpc"),
         ({}, {"max_runtime_seconds": 0}, ConfigurationError, "MaxRuntimeInSeconds"),
+        ({}, {"max_runtime_seconds": 99999999}, ConfigurationError, "max_runtime_seconds takes 1 to 2419200"),
+        ({}, {"max_runtime_seconds": True}, ConfigurationError, "MaxRuntimeInSeconds True is not a number"),
         ({}, {"volume_size_gb": "big"}, ConfigurationError, "VolumeSizeInGB"),
+        ({}, {"volume_size_gb": 2**31}, ConfigurationError, "VolumeSizeInGB 2147483648 is not a number"),
+        ({}, {"image_uri": "!!"}, ConfigurationError, "TrainingImage '!!' is not an image"),
+        ({}, {"image_uri": ""}, ConfigurationError, "TrainingImage '' is not an image"),
+        ({}, {"image_uri": "a" * 256}, ConfigurationError, "has 256 characters, and AWS takes 255"),
+        (
+            {},
+            {"hyperparameters": {"target_modules": "q" * 2500}},
+            ConfigurationError,
+            "HyperParameters.target_modules",
+        ),
+        (
+            {},
+            {"request_overrides": {"CreateTrainingJob": {"EnableManagedSpotTraining": True}}},
+            ConfigurationError,
+            "spot",
+        ),
         ({}, {"base_model": "./nowhere"}, BaseModelNotFoundError, "no such folder"),
+        ({}, {"base_model": ""}, ConfigurationError, "base_model='' names no model"),
+        ({}, {"base_model": 5}, ConfigurationError, "base_model=5 names no model"),
+        ({}, {"resume": 5}, InvalidNameError, "resume=5 is no name of a training job"),
+        ({}, {"resume": ""}, InvalidNameError, "resume='' is no name of a training job"),
+        ({}, {"resume": "under_score"}, InvalidNameError, "resume='under_score' is no name"),
+        ({"bucket": "two..dots"}, {}, ConfigurationError, "no name of an S3 bucket"),
+        ({"bucket": "192.168.1.1"}, {}, ConfigurationError, "no name of an S3 bucket"),
+        ({"role": "r" * 65}, {}, ConfigurationError, "neither a role's name nor its ARN"),
+        (
+            {},
+            {"request_overrides": {"CreateTrainingJob": {"Tags": [{"Key": "a", "Value": v} for v in "bc"]}}},
+            ConfigurationError,
+            "Tags has the key 'a' twice",
+        ),
         ({}, {"base_model": "s3://"}, ConfigurationError, "'s3://' is not an S3 URI"),
         ({}, {"validation_data": "nowhere.jsonl"}, DataError, "nowhere.jsonl: no such file"),
         ({}, {"validation_data": []}, DataError, "nothing to train on"),
@@ -351,11 +383,79 @@ def test_train_looks_at_what_is_cheap_before_it_prepares_data(tmp_path, half_rig
             NotFoundError,
             "no object s3://no-such-bucket/dev.jsonl",
         ),
+        (
+            {"base_model": "s3://no-such-bucket"},
+            BaseModelNotFoundError,
+            "s3://no-such-bucket/config.json does not exist",
+        ),
+        ({"base_model": "s3://no-such-bucket/a/"}, BaseModelNotFoundError, "no base model at s3://no-such-bucket/a/"),
     ],
 )
 def test_train_asks_the_cloud_before_it_prepares_data(hub, half_right, tiny_base, change, error, words):
     with pytest.raises(error, match=re.escape(words)):
-        hub.train(base_model=tiny_base, train_data=half_right, **KEY, **change)
+        hub.train(**{"base_model": tiny_base, "train_data": half_right, **KEY, **change})
+
+
+@pytest.fixture(scope="module")
+def bucket(hub):
+    """A bucket with the config.json of a model in the folder "model", and nothing else."""
+    hub._session.call("s3", "create_bucket", Bucket="base-models")
+    hub._session.call("s3", "put_object", Bucket="base-models", Key="model/config.json", Body=b"{}")
+    return "s3://base-models"
+
+
+@pytest.mark.parametrize("place", ["", "/", "/nothing/", "/mode", "/model/config.json"])
+def test_a_base_model_that_is_not_in_s3_is_refused_at_once(hub, bucket, trained, half_right, place):
+    words = "Name the folder that holds it"
+    with pytest.raises(BaseModelNotFoundError, match=words):
+        hub.train(base_model=bucket + place, train_data=half_right, **KEY)
+    before = len(hub.models())
+    for options in ({}, {"job": trained}, {"dry_run": True}):
+        with pytest.raises(BaseModelNotFoundError, match=words):
+            hub.deploy(base_model=bucket + place, **options, **{**KEY, "model_id": "nowhere"})
+    assert len(hub.models()) == before
+
+
+def test_a_base_model_that_is_in_s3_is_taken(hub, bucket, half_right):
+    for slash in ("", "/"):
+        assert hub.deploy(base_model=f"{bucket}/model{slash}", dry_run=True, **KEY)
+        with pytest.raises(DataError, match=r"half-right\.jsonl:2"):
+            hub.train(base_model=f"{bucket}/model{slash}", train_data=half_right, **KEY)
+
+
+def test_a_staged_base_model_that_is_gone_is_said_before_its_artifact_is_deployed(hub, trained):
+    (channel,) = (one for one in trained.describe()["InputDataConfig"] if one["ChannelName"] == "base_model")
+    bucket, _, prefix = channel["DataSource"]["S3DataSource"]["S3Uri"].removeprefix("s3://").partition("/")
+    place = {"Bucket": bucket, "Key": f"{prefix}config.json"}
+    kept = hub._session.call("s3", "get_object", **place)["Body"].read()
+    hub._session.call("s3", "delete_object", **place)
+    try:
+        with pytest.raises(BaseModelNotFoundError, match=r"config\.json does not exist"):
+            hub.deploy(job=trained, **{**KEY, "model_id": "gone"})
+    finally:
+        hub._session.call("s3", "put_object", Body=kept, **place)
+
+
+def test_who_may_not_look_into_s3_leaves_a_base_model_to_the_container(tmp_path):
+    # Without credentials: a dry run shows the request all the same.
+    hub = Hub(**AWS, home=tmp_path)
+    (request,) = hub.train(base_model="s3://b-1/model", train_data=[conversation()], dry_run=True, **KEY)
+    assert "s3://b-1/model/" in str(request)
+
+
+@pytest.mark.parametrize(
+    ("look", "error", "words"),
+    [
+        (lambda hub: hub.job(5), InvalidNameError, "name=5 is no name of a training job"),
+        (lambda hub: hub.job(""), InvalidNameError, "name='' is no name of a training job"),
+        (lambda hub: hub.jobs(limit=0), ConfigurationError, "limit=0 must be a whole number of at least 1"),
+        (lambda hub: hub.jobs(limit=True), ConfigurationError, "limit=True must be"),
+        (lambda hub: hub.jobs(product=5), InvalidNameError, "product must be a name, not 5"),
+    ],
+)
+def test_what_cannot_be_looked_for_is_said_before_aws_is_asked(tmp_path, look, error, words):
+    with pytest.raises(error, match=re.escape(words)):
+        look(Hub(**AWS, home=tmp_path))
 
 
 def test_a_taken_job_name_is_said_before_data_is_prepared(hub, trained, half_right, tiny_base):
@@ -388,10 +488,21 @@ def test_a_stream_of_conversations_loses_none_to_the_early_look(tmp_path, tiny_b
         ({}, {}, AccessDeniedError, "no usable AWS credentials"),
         ({}, {"instance_type": "ml.inf2.xlarge"}, ConfigurationError, "Neuron"),
         ({}, {"instance_count": 0}, ConfigurationError, "InitialInstanceCount"),
+        ({}, {"instance_count": True}, ConfigurationError, "InitialInstanceCount True is not a number"),
         ({}, {"environment": {"A": 1}}, ConfigurationError, "Environment"),
+        ({}, {"environment": {"A-B": "1"}}, ConfigurationError, "the key 'A-B', 'A-B' does not match AWS's pattern"),
+        ({}, {"environment": {"A": "x" * 1025}}, ConfigurationError, "Environment.A has 1025 characters"),
+        ({}, {"image_uri": "!!"}, ConfigurationError, "PrimaryContainer.Image '!!' is not an image"),
+        ({}, {"image_uri": "two words"}, ConfigurationError, "PrimaryContainer.Image 'two words'"),
+        ({}, {"request_overrides": {"UpdateEndpoint": {"Vpc": {}}}}, ConfigurationError, "Vpc"),
         ({}, {"request_overrides": {"CreateModel": {"Vpc": {}}}}, ConfigurationError, "Vpc"),
         ({}, {"job": "a", "model_data": "s3://b/c"}, ConfigurationError, "either model_data or job"),
         ({}, {"model_data": "s3://bucket"}, ConfigurationError, "names a bucket, not a file"),
+        ({}, {"model_data": 5}, ConfigurationError, "5 is not an S3 URI"),
+        ({}, {"job": 5}, InvalidNameError, "job=5 is no name of a training job"),
+        ({}, {"job": ""}, InvalidNameError, "job='' is no name"),
+        ({}, {"encoder": "two words"}, InvalidNameError, "encoder='two words' is no name"),
+        ({}, {"base_model": MINILM}, ConfigurationError, "is no causal language model"),
         ({}, {"model_data": "/tmp/model.tar.gz"}, ConfigurationError, "is not an S3 URI"),
         ({}, {"base_model": "/no/folder"}, BaseModelNotFoundError, "no such folder"),
         ({}, {"base_model": "a/b", "encoder": "job"}, ConfigurationError, "encoder stands beside a trained model"),

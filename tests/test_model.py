@@ -163,6 +163,13 @@ def test_a_content_that_is_no_text_is_named_by_its_message_and_the_filter_works(
     assert len(model.asked) == 1
 
 
+@pytest.mark.parametrize("turn", [5, {"content": "x"}, {"role": "user", "content": "\ud800"}])
+def test_no_filter_is_proposed_that_would_not_help(turn):
+    with pytest.raises(DataError, match="message 1: ") as caught:
+        Scripted(reply("x")).predict([turn])
+    assert "[m for m" not in str(caught.value)
+
+
 def test_previous_without_tasks_is_refused():
     with pytest.raises(ConfigurationError, match="previous"):
         Scripted(reply("x")).predict([{"role": "user", "content": "x"}], previous="recap")

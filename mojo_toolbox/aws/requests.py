@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from mojo_toolbox.aws.request_rules import broken_rules
 from mojo_toolbox.errors import ConfigurationError
 
 # The operations whose requests users may add to.
@@ -36,10 +37,10 @@ Overrides = Mapping[str, Mapping[str, Any]]
 
 
 def build(operation: str, parameters: Mapping[str, Any], overrides: Overrides | None) -> Request:
-    """Merge the user's overrides into `parameters` and check the whole by botocore's own validation.
+    """Merge the user's overrides into `parameters` and check the whole, as botocore does and as AWS will.
 
     Raises:
-        ConfigurationError: an operation or a field that does not exist, or a value of the wrong type.
+        ConfigurationError: an operation or a field that does not exist, or a value of the wrong type or out of range.
     """
     if overrides is not None and not isinstance(overrides, Mapping):
         raise ConfigurationError(
@@ -57,7 +58,10 @@ def build(operation: str, parameters: Mapping[str, Any], overrides: Overrides | 
     merged = _merge(parameters, (overrides or {}).get(operation, {}))
     report = _validator().validate(merged, _input_shape(operation))
     if report.has_errors():
-        raise ConfigurationError(f"{operation} cannot be sent: {report.generate_report()}")
+        problems = "; ".join(report.generate_report().splitlines())
+        raise ConfigurationError(f"{operation} cannot be sent: {problems}")
+    if broken := broken_rules(operation, merged, _input_shape(operation)):
+        raise ConfigurationError(f"{operation} cannot be sent: {'; '.join(broken)}.")
     return Request(operation, merged)
 
 

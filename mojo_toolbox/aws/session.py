@@ -96,8 +96,7 @@ class Session:
             region = session.region_name
         if region is None:
             raise ConfigurationError(
-                "No AWS region. Pass region_name=…, or set MOJO_REGION_NAME or AWS_DEFAULT_REGION. "
-                "On this machine instead, without an account: cloud_service='local'."
+                "No AWS region. Pass region_name=…, or set MOJO_REGION_NAME or AWS_DEFAULT_REGION."
             )
         return str(region)
 

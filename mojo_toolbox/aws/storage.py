@@ -12,7 +12,8 @@ from typing import Any
 from mojo_toolbox.aws.session import Session, connection_failure, refusal
 from mojo_toolbox.errors import AccessDeniedError, AWSError, ConfigurationError, NotFoundError
 
-_BUCKET_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+# No two dots side by side, and no IP address.
+_BUCKET_NAME = re.compile(r"(?!.*\.\.)(?!\d+(\.\d+){3}$)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", re.ASCII)
 # Buckets from before 2018 may have these names; none can be made any more.
 _OLD_BUCKET_NAME = re.compile(r"[a-zA-Z0-9._-]{1,255}")
 
@@ -23,7 +24,7 @@ def split_uri(uri: str) -> tuple[str, str]:
     Raises:
         ConfigurationError: it is none.
     """
-    scheme, _, rest = uri.partition("://")
+    scheme, _, rest = str(uri).partition("://")
     bucket, _, key = rest.partition("/")
     if scheme != "s3" or not _OLD_BUCKET_NAME.fullmatch(bucket):
         raise ConfigurationError(f"{uri!r} is not an S3 URI such as s3://bucket/folder/file.")

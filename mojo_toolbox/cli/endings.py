@@ -25,8 +25,8 @@ from mojo_toolbox.errors import MojoError
 _INTERRUPTED = 130
 # typer carries a copy of click since 0.20 and exports only this kind of its errors: UsageError is the base it shares.
 _ParsingError = typer.BadParameter.__mro__[1]
-# What AWS lacks on a machine where nobody ever used it; the error of a missing region says itself what to do there.
-_NO_ACCOUNT = "no usable AWS credentials"
+# What AWS lacks on a machine where nobody ever used it.
+_NO_ACCOUNT = ("No AWS region", "no usable AWS credentials")
 
 
 class UsageError(MojoError):
@@ -104,7 +104,7 @@ def _report(error: BaseException) -> int:
         return _report_parsing(error)
     if isinstance(error, MojoError | OSError):
         _error(_what_happened(error))
-        if _NO_ACCOUNT in str(error):
+        if any(sign in str(error) for sign in _NO_ACCOUNT):
             note("On this machine instead, without an account: --cloud local")
         return 2 if isinstance(error, UsageError) else 1
     _error(f"unexpected {type(error).__name__}: {error} (a fault of mojo itself; --debug shows where)")

@@ -93,6 +93,76 @@ def test_a_wrong_override_is_named_before_anything_is_sent(overrides, words):
         training_job_request(training_plan(), overrides)
 
 
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"StoppingCondition": {"MaxRuntimeInSeconds": 2419201}}, "MaxRuntimeInSeconds 2419201 is too long"),
+        ({"StoppingCondition": {"MaxPendingTimeInSeconds": 2419201}}, "is too high, and AWS takes at most 2419200"),
+        ({"StoppingCondition": {"MaxWaitTimeInSeconds": 3600}}, "is for managed spot training"),
+        (
+            {"EnableManagedSpotTraining": True, "StoppingCondition": {"MaxWaitTimeInSeconds": 3599}},
+            "MaxWaitTimeInSeconds must be at least MaxRuntimeInSeconds (3600)",
+        ),
+        ({"ResourceConfig": {"KeepAlivePeriodInSeconds": 21601}}, "at most 21600"),
+        (
+            {"ResourceConfig": {"InstanceType": "ml.g5.2xlage"}},
+            "ResourceConfig.InstanceType 'ml.g5.2xlage' is not one of",
+        ),
+        ({"AlgorithmSpecification": {"TrainingInputMode": "file"}}, "such as File"),
+        ({"AlgorithmSpecification": {"TrainingImage": "Upper/Case"}}, "'Upper/Case' is not an image"),
+        ({"VpcConfig": {"SecurityGroupIds": ["sg 1"], "Subnets": ["s"]}}, "VpcConfig.SecurityGroupIds[0] 'sg 1'"),
+        ({"VpcConfig": {"SecurityGroupIds": ["sg"] * 6, "Subnets": ["s"]}}, "has 6 entries, and AWS takes 5"),
+        ({"RoleArn": "arn:aws:iam::1:role/longer-than-twenty"}, "RoleArn 'arn:aws:iam::1:role/longer-than-twenty'"),
+        ({"Tags": [{"Key": "a*b", "Value": "c"}]}, "Tags[0].Key 'a*b'"),
+        ({"Tags": [{"Key": "a", "Value": "b"}, {"Key": "a", "Value": "c"}]}, "Tags has the key 'a' twice"),
+        ({"Tags": [{"Key": "aws:a", "Value": "b"}]}, "AWS keeps keys that begin with 'aws:' for itself"),
+        (
+            {"VpcConfig": {"SecurityGroupIds": [], "Subnets": []}},
+            "min length: 1; Invalid length for parameter VpcConfig",
+        ),
+        ({"HyperParameters": {"x": "y" * 2501}}, "HyperParameters.x has 2501 characters, and AWS takes 2500"),
+        ({"HyperParameters": {f"x{n}": "y" for n in range(101)}}, "entries, and AWS takes 100"),
+        ({"OutputDataConfig": {"S3OutputPath": "/tmp/here"}}, "OutputDataConfig.S3OutputPath '/tmp/here'"),
+        ({"TrainingJobName": "under_score"}, "TrainingJobName 'under_score'"),
+    ],
+)
+def test_what_aws_would_refuse_is_said_before_anything_is_sent(fields, words):
+    with pytest.raises(ConfigurationError, match=re.escape(words)) as caught:
+        training_job_request(training_plan(), {"CreateTrainingJob": fields})
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("operation", "fields", "words"),
+    [
+        ("CreateEndpointConfig", {"VariantName": "a_b"}, "VariantName 'a_b' does not match"),
+        ("CreateEndpointConfig", {"InitialVariantWeight": float("nan")}, "InitialVariantWeight nan is not a number"),
+        ("CreateEndpointConfig", {"VolumeSizeInGB": 513}, "VolumeSizeInGB 513 is too high, and AWS takes at most 512"),
+        ("CreateEndpointConfig", {"ContainerStartupHealthCheckTimeoutInSeconds": 3601}, "at most 3600"),
+    ],
+)
+def test_what_aws_would_refuse_of_a_variant_is_said(operation, fields, words):
+    variant = {"VariantName": "v", "ModelName": "m", "InitialInstanceCount": 1, "InstanceType": "ml.m5.large", **fields}
+    with pytest.raises(ConfigurationError, match=re.escape(words)):
+        build(operation, {"EndpointConfigName": "c", "ProductionVariants": [variant]}, None)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"StoppingCondition": {"MaxRuntimeInSeconds": 2419200}},
+        {"EnableManagedSpotTraining": True, "StoppingCondition": {"MaxWaitTimeInSeconds": 3600}},
+        {"AlgorithmSpecification": {"TrainingImage": "image"}},
+        {"AlgorithmSpecification": {"TrainingImage": f"localhost:5000/a/b_c:v1.2@sha256:{'0' * 64}"}},
+        {"Tags": [{"Key": "Größe 日本", "Value": "a b_.:/=+-@"}]},
+        {"RoleArn": "arn:aws:iam::<account>:role/mojo"},
+        {"RoleArn": "arn:aws-us-gov:iam::123456789012:role/path/mojo"},
+    ],
+)
+def test_what_aws_takes_is_taken(fields):
+    assert training_job_request(training_plan(), {"CreateTrainingJob": fields})
+
+
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_a_request_without_its_required_fields_is_refused(operation):
     with pytest.raises(ConfigurationError, match="Missing required parameter"):

@@ -170,7 +170,7 @@ SSO = "sso_account_id=123456789012\nsso_role_name=r\nsso_region=eu-west-1\nsso_s
         (with_profile("credential_process=/bin/echo hello"), ConfigurationError, "configuration cannot be used"),
         (with_profile("credential_process=/bin/echo []"), ConfigurationError, "configuration cannot be used"),
         (with_variables(AWS_PROFILE="nope"), ConfigurationError, "nope"),
-        (without_region, ConfigurationError, "On this machine instead, without an account: cloud_service='local'"),
+        (without_region, ConfigurationError, "No AWS region"),
         (with_variables(AWS_DEFAULT_REGION="eu west 1"), ConfigurationError, "eu west 1"),
         (with_variables(AWS_ENDPOINT_URL="not an address"), ConfigurationError, "not an address"),
         (with_variables(AWS_ENDPOINT_URL="http://127.0.0.1:99999"), AWSError, "Port out of range"),

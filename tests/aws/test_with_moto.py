@@ -187,7 +187,9 @@ def test_an_endpoint_is_deployed_listed_and_deleted_with_all_that_belongs_to_it(
 
 def test_superseded_versions_are_removed_and_others_left_alone(session):
     old, new = deployment_plan("20260101-000000-aaaa"), deployment_plan("20260102-000000-bbbb")
-    other = deployment_plan("20260103-000000-cccc", version_name=f"x-{old.version_name}", endpoint_name="other")
+    # Older too, and with this endpoint's name inside: as long as AWS allows.
+    alike = f"a-{old.version_name.removesuffix('00-aaaa')}"
+    other = deployment_plan("20260103-000000-cccc", version_name=alike, endpoint_name="other")
     for plan in (old, new, other):
         send(session, *deployment_requests(plan, update=False)[:2])
     coming = deployment_plan("20260104-000000-dddd")  # another process deploys it just now
