@@ -49,10 +49,19 @@ def progress_bar(title: str, *, show: bool = True) -> Iterator[Progress]:
     with RichProgress(*columns, console=console, transient=False) as bar:
         row = bar.add_task(title, total=None, text="")
 
+        moved = False
+
         def report(*, done: float | None = None, total: float | None = None, text: str | None = None) -> None:
+            nonlocal moved
+            moved = moved or bool(done)
             fields: dict[str, Any] = {} if text is None else {"text": text}
             if total is not None:
                 fields["total"] = total
             bar.update(row, completed=done, **fields)
 
-        yield report
+        try:
+            yield report
+        except Exception:
+            # Of work that never began, such as on a file that is not there, the error says all.
+            bar.live.transient = not moved
+            raise

@@ -97,6 +97,11 @@ def _called(character: str) -> str:
     return f"has the character U+{ord(character):04X}{f' ({name})' if name else ''}, which is invisible there"
 
 
+def is_blank(text: str) -> bool:
+    """Whether nobody would see anything of a text: it is empty, or blanks and invisible characters are all there is."""
+    return not any(unicodedata.category(character)[0] in _SEEN and character not in _UNSEEN for character in text)
+
+
 def on_one_line(text: str) -> str:
     """Return a text with a blank for each character that a terminal could take for a command, or that nobody sees."""
     return "".join(character if _has_its_place(text, place) else " " for place, character in enumerate(text))

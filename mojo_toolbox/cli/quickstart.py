@@ -11,7 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mojo_toolbox.cli.endings import goes_on
+from mojo_toolbox.cli.options import command
 from mojo_toolbox.cli.output import note
+from mojo_toolbox.cli.own_program import python, runnable
 from mojo_toolbox.data import POINTS, Conversation, read_conversations
 from mojo_toolbox.data.augmentation import Augmentation
 from mojo_toolbox.data.splits import labels_of, split
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
 _PACKAGES = ("moto", "starlette", "uvicorn", "torch", "transformers", "peft", "sagemaker_training", "sklearn")
 _BASE_MODEL = "HuggingFaceTB/SmolLM2-135M-Instruct"
 # The names of README, docs and notebooks: what is left running is what their lines ask.
+_STOP = "mojo local down"
 _PRODUCT, _TASK, _MODEL_ID, _STAGE = "mojodex", "routing", "smollm2-router", "dev"
 # What fits ten minutes on two cores: 0.4 tokens a character, 360 tokens of training and 6 decisions a second.
 _TRAIN_CHARACTERS = 320_000
@@ -125,33 +129,39 @@ def _run(train: list[Conversation], test: list[Conversation]) -> _Result:
     from mojo_toolbox.evaluation import evaluate
 
     started = time.monotonic()
+    names = {"product": _PRODUCT, "task": _TASK, "model_id": _MODEL_ID}
     model = AWSModel(product=_PRODUCT, task=_TASK, model_id=_MODEL_ID, stage=_STAGE, cloud_service="local")
-    with progress_bar("1/6 Start") as report:
+    with goes_on(_still_there("The endpoint goes on if it was begun.")), progress_bar("1/6 Start") as report:
         report(text="starting; the base model is converted once")
         hub = Hub(cloud_service="local")
-        endpoint = hub.deploy(product=_PRODUCT, task=_TASK, model_id=_MODEL_ID, stage=_STAGE, base_model=_BASE_MODEL)
+        endpoint = hub.deploy(**names, stage=_STAGE, base_model=_BASE_MODEL)
         endpoint.wait(progress=False)
         report(done=1, total=1, text="serving the untrained model")
-    with progress_bar("2/6 Ask untrained") as report:
+    serving = f"The endpoint {endpoint.name} goes on."
+    with goes_on(_still_there(serving)), progress_bar("2/6 Ask untrained") as report:
         before = evaluate(model, test, progress=report)
-    with progress_bar("3/6 Ask baseline") as report:
+    with goes_on(_still_there(serving)), progress_bar("3/6 Ask baseline") as report:
         baseline = evaluate(baseline_router("tfidf"), test, progress=report)
-    with progress_bar("4/6 Train") as report:
+    with goes_on(_still_there(serving)), progress_bar("4/6 Train") as report:
         report(text="starting the job")
         job = hub.train(
             base_model=_BASE_MODEL,
             train_data=train,
             augmentation=_AUGMENTATION,
-            product=_PRODUCT,
-            task=_TASK,
-            model_id=_MODEL_ID,
+            **names,
             hyperparameters=_HYPERPARAMETERS,
         )
-        job.wait(progress=report)
-    with progress_bar("5/6 Deploy") as report:
-        hub.deploy(product=_PRODUCT, task=_TASK, model_id=_MODEL_ID, stage=_STAGE, job=job).wait(progress=False)
+        follow, stop = command("logs", argument=job.name, cloud="local"), command("rm", job=job.name, cloud="local")
+        training = f"The training job {job.name} goes on.\nFollow it: {follow} --follow\nStop it: {stop}\n{serving}"
+        with goes_on(_still_there(training)):
+            job.wait(progress=report)
+    with (
+        goes_on(_still_there(f"The deployment of {endpoint.name} goes on if it was begun.")),
+        progress_bar("5/6 Deploy") as report,
+    ):
+        hub.deploy(**names, stage=_STAGE, job=job).wait(progress=False)
         report(done=1, total=1, text="serving the trained model")
-    with progress_bar("6/6 Ask trained") as report:
+    with goes_on(_still_there(serving)), progress_bar("6/6 Ask trained") as report:
         after = evaluate(model, test, progress=report)
     seen = {task.name for conversation in train for task in conversation.tasks}
     return _Result(
@@ -164,6 +174,11 @@ def _run(train: list[Conversation], test: list[Conversation]) -> _Result:
         endpoint=endpoint.name,
         seconds=time.monotonic() - started,
     )
+
+
+def _still_there(what: str) -> str:
+    """Say what Ctrl-C leaves running, and how to end all of it."""
+    return f"{what}\nStop everything: {_STOP}"
 
 
 def _as_json(result: _Result) -> dict[str, Any]:
@@ -204,7 +219,7 @@ def _show(result: _Result) -> None:
         f"Trained on {result.train_conversations} conversations, asked about {result.test_conversations} others, among them "
         f"tasks never seen in training: {', '.join(result.unseen_tasks)}. {result.seconds / 60:.1f} minutes."
     )
-    console.print("\nThe endpoint stays up. Ask it:\n")
+    console.print(f"\nThe endpoint stays up. Ask it from Python ({python()}):\n", markup=False, soft_wrap=True)
     print("from mojo_toolbox import AWSModel")
     names = f'product="{_PRODUCT}", task="{_TASK}", model_id="{_MODEL_ID}"'
     tasks = '[{"name": "meeting_recap", "description": "Summarise a meeting"}]'
@@ -212,7 +227,7 @@ def _show(result: _Result) -> None:
         f'print(AWSModel({names}, stage="{_STAGE}", cloud_service="local")'
         f'.predict([{{"role": "user", "content": "help me sum up my meeting"}}], tasks={tasks}))'
     )
-    console.print("\nStop everything: [bold]mojo local down[/bold]")
+    print(f"\nStop everything: {runnable(_STOP)}")
 
 
 def _percent(share: Interval | None) -> str:

@@ -109,6 +109,9 @@ def test_interrupted_wait_says_what_goes_on_and_rm_stops_it(local):
 def test_rm_removes_the_stage_and_says_when_there_is_none(local):
     deployed = local("deploy", *NAMES, "--stage", "short", "--base-model", "base", "--no-wait")
     assert deployed.stdout == "acme--routing--tiny--short\n"
+    refused = local("rm", *NAMES, "--stage", "short")
+    assert refused.returncode == 2
+    assert "add --yes" in refused.stderr
     removed = local.json("rm", *NAMES, "--stage", "short", "--yes")
     assert removed["failed"] == {}
     assert "endpoint acme--routing--tiny--short" in removed["removed"]
@@ -136,4 +139,4 @@ def test_local_cloud_that_does_not_run_is_reported_with_1(mojo):
     env = mojo("local", "env")
     # Nothing on standard output: it is evaluated by shells.
     assert (env.returncode, env.stdout) == (1, "")
-    assert mojo.json("local", "down") == {"stopped": False}
+    assert mojo.json("local", "down") == {"stopped": False, "jobs": [], "endpoints": []}

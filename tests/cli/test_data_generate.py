@@ -178,11 +178,11 @@ def test_a_dry_run_shows_prompts_and_cost_and_asks_nothing(shell):
         (["--provider", "gpt"], 2, "there is no provider 'gpt'"),
         (["--provider", "endpoint:a/b"], 2, "'a/b' is not PRODUCT/TASK/MODEL_ID"),
         (["--provider", "openai:m"], 1, "OPENAI_API_KEY"),
-        (["--provider", "replay", "--scenario-shares", "swich=1"], 1, "Did you mean switch?"),
-        (["--provider", "replay", "--language", "fr=-1"], 1, "must be a number of at least 0"),
-        (["--provider", "replay", "--template", "none.md"], 1, "no template 'none.md'"),
-        (["--provider", "replay", "--max-cost", "1"], 1, "needs prices"),
-        (["--provider", "replay", "--judge", "stay"], 2, "--judge: there is no provider 'stay'"),
+        (["--provider", "replay:answers.jsonl", "--scenario-shares", "swich=1"], 1, "Did you mean switch?"),
+        (["--provider", "replay:answers.jsonl", "--language", "fr=-1"], 1, "must be a number of at least 0"),
+        (["--provider", "replay:answers.jsonl", "--template", "none.md"], 1, "no template 'none.md'"),
+        (["--provider", "replay:answers.jsonl", "--max-cost", "1"], 1, "needs prices"),
+        (["--provider", "replay:answers.jsonl", "--judge", "stay"], 2, "--judge: there is no provider 'stay'"),
     ],
 )
 def test_what_cannot_be_done_is_said_in_a_line(shell, options, status, words):
