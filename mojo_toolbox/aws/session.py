@@ -96,7 +96,7 @@ class Session:
         session = self._boto()
         with _configuration():
             region = session.region_name
-        if region is None:
+        if not region:  # "" is what an emptied variable says
             raise ConfigurationError(
                 f"No AWS region. Pass region_name=…, or set MOJO_REGION_NAME or AWS_DEFAULT_REGION.\n{_WITHOUT_ACCOUNT}"
             )

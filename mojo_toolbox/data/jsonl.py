@@ -22,6 +22,7 @@ LONGEST_LINE = 64 * 2**20
 # What may begin a JSON value that goes wrong later, and the comments that some dialects of JSON have.
 _BEGINNINGS = ("{", "[", '"', "'", "//", "/*")
 _SHOWN = 20
+OTHER_FORMATS = "For other formats: mojo data import"
 
 
 class RawLine(NamedTuple):
@@ -106,7 +107,7 @@ def _fault(error: json.JSONDecodeError) -> str:
     """Say what is wrong with a line; one that is no JSON from its first character on is mostly of a file of another kind."""
     text = error.doc.strip()
     if text and not error.doc[: error.pos].strip() and not text.startswith(_BEGINNINGS):
-        return f"the line begins with {text[:_SHOWN]!r}, and one JSON object a line was expected. For other formats: mojo data import"
+        return f"the line begins with {text[:_SHOWN]!r}, and one JSON object a line was expected. {OTHER_FORMATS}"
     hint = " The line ends too early: one whole JSON object a line was expected." if ends_too_early(error) else ""
     return f"{why_not_json(error)}{hint}"
 

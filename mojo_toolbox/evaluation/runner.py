@@ -29,7 +29,7 @@ from mojo_toolbox.evaluation.routers.question import Router, RouterFunction, as_
 from mojo_toolbox.evaluation.runs.asking import Asking, Previous, ask_all
 from mojo_toolbox.evaluation.runs.journal import Journal
 from mojo_toolbox.evaluation.runs.predictions import Prediction, is_right
-from mojo_toolbox.evaluation.runs.run_folder import RunFolder, open_run, require_unfinished, require_usable
+from mojo_toolbox.evaluation.runs.run_folder import RunFolder, open_run, require_usable
 from mojo_toolbox.evaluation.runs.source import Conversations, Source, Survey
 from mojo_toolbox.model import Model
 from mojo_toolbox.progress import Progress, reporting_to
@@ -116,8 +116,6 @@ def evaluate(
     asked = as_router(router, name=name)
     if output is not None:
         require_usable(Path(output))
-        if not (overwrite or retry_errors or reuse):
-            require_unfinished(Path(output))
     source = Source(conversations, limit=limit)
     source.look_at_first()
     require_askable(asked, output, again=overwrite or retry_errors)

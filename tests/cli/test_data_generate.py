@@ -12,7 +12,7 @@ from scripted_chat_server import completion, refusal, serving
 
 from mojo_toolbox.data import read_conversations
 from mojo_toolbox.generation import DEFAULT_SHARES
-from mojo_toolbox.generation.example import EXAMPLE_COUNT
+from mojo_toolbox.generation.example import EXAMPLE_COUNT, EXAMPLE_TASKS
 
 TASKS = [{"name": name, "description": f"What {name} is for"} for name in ("recap", "email", "quote", "lead")]
 TEMPLATE = (
@@ -203,6 +203,23 @@ def test_tasks_are_needed_but_for_the_example(shell):
     done = shell("data", "generate", "--provider", "openai:m")
     assert (done.returncode, done.stdout) == (2, "")
     assert "TASKS is missing" in done.stderr
+
+
+def test_a_misspelt_provider_is_said_before_missing_tasks(shell):
+    done = shell("data", "generate", "--provider", "opneai:m")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "there is no provider 'opneai:m'" in done.stderr
+    assert "TASKS" not in done.stderr
+
+
+def test_replay_alone_is_for_the_example_only(shell):
+    done = shell("data", "generate", "tasks.json", "--provider", "replay")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert (
+        "--provider replay has answers for the example's tasks only, not for tasks.json: leave TASKS out" in done.stderr
+    )
+    (shell.folder / "copy.json").write_bytes(EXAMPLE_TASKS.read_bytes())
+    assert shell("data", "generate", "copy.json", "--provider", "replay", "-n", "1").returncode == 0
 
 
 def test_a_wrong_key_ends_the_run_in_a_line(shell):

@@ -1,13 +1,19 @@
 """The quickstart from its first step to its last, with a tiny model in place of the real one."""
 
 import json
+import re
 
 import pytest
 from tiny_base import save_tiny_base
 
-from mojo_toolbox import AWSModel
+from mojo_toolbox import AWSModel, evaluation
+from mojo_toolbox.aws.endpoints import Endpoint
+from mojo_toolbox.aws.jobs import TrainingJob
+from mojo_toolbox.aws.session import Session
 from mojo_toolbox.cli import quickstart
+from mojo_toolbox.cli.endings import Interrupted
 from mojo_toolbox.data import POINTS
+from mojo_toolbox.settings import load_settings
 
 NAMES = ["recap", "email", "quote", "post", "forecast"]
 QUICK = {"max_steps": 1, "load_in_4bit": False, "dtype": "float32", "warmup_steps": 0, "lora_r": 2}
@@ -31,6 +37,38 @@ def tiny_quickstart(tmp_path, monkeypatch, local_home):
     data = tmp_path / "data.jsonl"
     data.write_text("".join(json.dumps(conversation(number)) + "\n" for number in range(20)), encoding="utf-8")
     return data
+
+
+@pytest.mark.parametrize("step", ["deploy", "train", "ask"])
+def test_interrupted_it_names_what_goes_on_and_how_to_stop_it(step, tiny_quickstart, monkeypatch):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    place = {
+        "deploy": (Endpoint, "wait"),
+        "train": (TrainingJob, "wait"),
+        "ask": (evaluation, "evaluate"),
+    }[step]
+    monkeypatch.setattr(*place, interrupted)
+    with pytest.raises(Interrupted) as caught:
+        quickstart.quickstart(data=tiny_quickstart)
+    said = str(caught.value)
+    assert said.endswith("Stop everything: mojo local down")
+    if step == "train":
+        (name,) = re.findall(r"The training job (\S+) goes on\.", said)
+        assert f"Stop it: mojo rm --job {name} --cloud local" in said
+        TrainingJob(Session(load_settings(cloud_service="local")), name).stop()
+    else:
+        assert "endpoint" in said
+
+
+def test_it_ends_with_commands_that_run(tiny_quickstart, capsys, monkeypatch):
+    monkeypatch.setattr(quickstart, "runnable", lambda text: text.replace("mojo ", "env/bin/mojo "))
+    monkeypatch.setattr(quickstart, "python", lambda: "env/bin/python")
+    quickstart.quickstart(data=tiny_quickstart)
+    out = capsys.readouterr().out
+    assert out.endswith("Stop everything: env/bin/mojo local down\n")
+    assert "Ask it from Python (env/bin/python):" in out
 
 
 def test_the_quickstart_trains_deploys_asks_and_leaves_the_endpoint_running(tiny_quickstart, capsys, local_home):
