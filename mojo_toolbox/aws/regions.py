@@ -6,6 +6,7 @@ import difflib
 import logging
 import re
 from functools import cache
+from typing import Any
 
 from mojo_toolbox.errors import ConfigurationError
 
@@ -54,7 +55,7 @@ def _known_regions() -> list[str]:
     return sorted(found)
 
 
-def _plain_session() -> object:
+def _plain_session() -> Any:
     import botocore.session
 
     return botocore.session.Session(session_vars={"profile": (None, None, None, None)})

@@ -129,7 +129,7 @@ def _run(train: list[Conversation], test: list[Conversation]) -> _Result:
     from mojo_toolbox.evaluation import evaluate
 
     started = time.monotonic()
-    names = {"product": _PRODUCT, "task": _TASK, "model_id": _MODEL_ID}
+    names: dict[str, Any] = {"product": _PRODUCT, "task": _TASK, "model_id": _MODEL_ID}
     model = AWSModel(product=_PRODUCT, task=_TASK, model_id=_MODEL_ID, stage=_STAGE, cloud_service="local")
     with goes_on(_still_there("The endpoint goes on if it was begun.")), progress_bar("1/6 Start") as report:
         report(text="starting; the base model is converted once")

@@ -6,7 +6,7 @@ import re
 import pytest
 from tiny_base import save_tiny_base
 
-from mojo_toolbox import AWSModel, evaluation
+from mojo_toolbox import AWSModel, Hub, evaluation
 from mojo_toolbox.aws.endpoints import Endpoint
 from mojo_toolbox.aws.jobs import TrainingJob
 from mojo_toolbox.aws.session import Session
@@ -16,6 +16,7 @@ from mojo_toolbox.data import POINTS
 from mojo_toolbox.settings import load_settings
 
 NAMES = ["recap", "email", "quote", "post", "forecast"]
+KEY = {"product": "mojodex", "task": "routing", "model_id": "smollm2-router", "stage": "dev"}
 QUICK = {"max_steps": 1, "load_in_4bit": False, "dtype": "float32", "warmup_steps": 0, "lora_r": 2}
 
 
@@ -49,9 +50,11 @@ def test_interrupted_it_names_what_goes_on_and_how_to_stop_it(step, tiny_quickst
         "train": (TrainingJob, "wait"),
         "ask": (evaluation, "evaluate"),
     }[step]
-    monkeypatch.setattr(*place, interrupted)
-    with pytest.raises(Interrupted) as caught:
+    with monkeypatch.context() as patched, pytest.raises(Interrupted) as caught:
+        patched.setattr(*place, interrupted)
         quickstart.quickstart(data=tiny_quickstart)
+    # It does go on; the next test wants to deploy there.
+    Hub(cloud_service="local").endpoint(**KEY).wait(progress=False)
     said = str(caught.value)
     assert said.endswith("Stop everything: mojo local down")
     if step == "train":
@@ -82,8 +85,7 @@ def test_the_quickstart_trains_deploys_asks_and_leaves_the_endpoint_running(tiny
     assert 0 < sum(counts[0].values()) <= 20
     assert len(told["unseen_tasks"]) >= 2
     assert told["train_conversations"] > 0
-    key = {"product": "mojodex", "task": "routing", "model_id": "smollm2-router", "stage": "dev"}
-    model = AWSModel(**key, cloud_service="local", home=local_home)
+    model = AWSModel(**KEY, cloud_service="local", home=local_home)
     assert model.name == told["endpoint"]
     tasks = [{"name": name} for name in NAMES]
     assert model.predict([{"role": "user", "content": "hello"}], tasks=tasks).task in {*NAMES, None}
