@@ -209,7 +209,7 @@ class Model(ABC):
                 request_id=error.request_id,
                 status=error.status,
                 container_message=error.container_message,
-                refused=error.refused,
+                handled=error.handled,
             ) from error
 
     def _chat(self, request: Mapping[str, Any]) -> tuple[ChatReply, str, float]:

@@ -141,7 +141,9 @@ def test_a_job_without_a_checkpoint_is_not_resumed_from_nothing(hub, failed, tin
 
 
 def test_a_failed_job_has_no_model_and_says_why(hub, failed):
-    with pytest.raises(NotFoundError, match=f"{failed.name}' is Failed, so it has no model to deploy: .*no_such_layer"):
+    with pytest.raises(
+        NotFoundError, match=f"(?s){failed.name}' is Failed, so it has no model to deploy: .*no_such_layer"
+    ):
         hub.deploy(**FAILED_KEY, job=failed)
     with pytest.raises(NotFoundError, match=f"The newest, {failed.name}, is Failed"):
         hub.deploy(**FAILED_KEY)

@@ -170,11 +170,11 @@ def test_an_encoder_that_is_asked_for_a_reply_is_said_to_choose_only():
     class Encoder(Scripted):
         def _ask(self, body):
             text = f'{ENCODER_REFUSAL}: send structured_outputs: {{"choice": [...]}}.'
-            raise ModelError("400", endpoint_name="e", status=400, container_message=text, refused=True)
+            raise ModelError("400", endpoint_name="e", status=400, container_message=text, handled=True)
 
     with pytest.raises(ModelError, match=r"chooses among tasks, and writes no replies\. Give tasks=…") as caught:
         Encoder(None).predict([{"role": "user", "content": "hi"}])
-    assert (caught.value.status, caught.value.refused) == (400, True)
+    assert (caught.value.status, caught.value.handled) == (400, True)
     assert ENCODER_REFUSAL in (ROOT / "inference_code" / "encoder_server.py").read_text(encoding="utf-8")
 
 

@@ -17,7 +17,7 @@ _WELL_FORMED = re.compile(r"[a-z]{2,4}(-[a-z]{2,4})?-(north|south|central|(north
 # Of the letters of two names, so many are the same where one is the other misspelt.
 _ALIKE = 0.8
 # Services that are in every region.
-_SERVICES = ("sagemaker", "ec2")
+_SERVICES = ("ec2", "sagemaker")
 
 
 @cache

@@ -172,7 +172,7 @@ def _deploy(title: str, stage: str, **source: Any) -> Endpoint:
 
     with _step(title, f"The deployment at stage {stage} goes on if it was begun.") as report:
         report(text="the first time, the base model is converted")
-        endpoint = Hub(cloud_service="local").deploy(**_NAMES, stage=stage, **source)
+        endpoint: Endpoint = Hub(cloud_service="local").deploy(**_NAMES, stage=stage, **source)
         with goes_on(_still_there(f"The endpoint {endpoint.name} goes on.")):
             endpoint.wait(progress=False)
         report(done=1, total=1, text=f"serving at stage {stage}")
@@ -192,7 +192,7 @@ def _train(train: list[Conversation]) -> TrainingJob:
 
     with _step("4/6 Train", "The training job goes on if it was begun.") as report:
         report(text="starting the job")
-        job = Hub(cloud_service="local").train(
+        job: TrainingJob = Hub(cloud_service="local").train(
             base_model=_BASE_MODEL,
             train_data=train,
             augmentation=_AUGMENTATION,
