@@ -66,6 +66,8 @@ _SET_BY_SCRIPTS = frozenset(
 # Below it, names that look alike mean other things: "output_dir" is not "optim".
 _LIKENESS = 0.7
 # CloudWatch reads these from the training script's JSON lines.
+# How the serving code answers a request without choices where an encoder serves.
+ENCODER_REFUSAL = "This endpoint holds an encoder, which only chooses"
 METRIC_DEFINITIONS = [
     {"Name": name, "Regex": rf'"{name}": ([-+0-9.eE]+)'}
     for name in (

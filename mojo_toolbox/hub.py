@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, overload
@@ -32,6 +32,8 @@ from mojo_toolbox.shipped import training_scripts_dir
 from mojo_toolbox.staging import BaseModel, find_base_model, require_base_model_name, require_staged
 from mojo_toolbox.training_choices import ROUTING, TrainingChoices
 
+# The file that the training scripts write into a checkpoint last.
+_WHOLE_CHECKPOINT = re.compile(r"checkpoint-\d+/sealed\.json")
 _LOCAL_ROLE = "mojo-local"
 # A name, or an ARN as SageMaker's API takes it.
 _ROLE = re.compile(r"(?:[\w+=,.@/-]{0,511}/)?[\w+=,.@-]{1,64}|arn:aws[a-z-]*:iam::\d{12}:role/?[\w+=,.@/-]+", re.ASCII)
@@ -107,6 +109,7 @@ class Hub:
         image_uri: str | None = None,
         request_overrides: Overrides | None = None,
         dry_run: Literal[False] = False,
+        confirm: Callable[[], None] | None = None,
     ) -> TrainingJob: ...
 
     @overload
@@ -136,6 +139,7 @@ class Hub:
         image_uri: str | None = None,
         request_overrides: Overrides | None = None,
         dry_run: bool = False,
+        confirm: Callable[[], None] | None = None,
     ) -> TrainingJob | list[Request]:
         """Start a training job and return at once; `wait()` on the handle. The instance is billed while it runs.
 
@@ -169,6 +173,8 @@ class Hub:
             request_overrides: fields to merge into a request by operation, such as
                 `{"CreateTrainingJob": {"VpcConfig": {…}}}`.
             dry_run: check everything and return the requests without sending any.
+            confirm: called once, after all quick checks and before anything is uploaded or billed; an exception in it ends
+                the call.
 
         Raises:
             DataError: data that cannot be used.
@@ -240,6 +246,8 @@ class Hub:
             output_uri=storage.uri(f"{naming.s3_prefix(key)}/jobs"),
             checkpoint_uri=storage.uri(f"{prefix}/checkpoints") if resume is None else self._checkpoints_of(resume),
         )
+        if confirm is not None and not dry_run:
+            confirm()
         with tempfile.TemporaryDirectory() as scratch:
             folder = Path(scratch)
             # The quick one first: what is wrong with it is said before the other one is varied for minutes.
@@ -322,6 +330,7 @@ class Hub:
         environment: dict[str, str] | None = None,
         request_overrides: Overrides | None = None,
         dry_run: Literal[False] = False,
+        confirm: Callable[[], None] | None = None,
     ) -> Endpoint: ...
 
     @overload
@@ -344,6 +353,7 @@ class Hub:
         environment: dict[str, str] | None = None,
         request_overrides: Overrides | None = None,
         dry_run: bool = False,
+        confirm: Callable[[], None] | None = None,
     ) -> Endpoint | list[Request]:
         """Put a model on the endpoint of this stage and return at once; `wait()` on the handle. Billed until deleted.
 
@@ -368,7 +378,9 @@ class Hub:
             image_uri: another serving image than the pinned one.
             environment: variables for the container.
             request_overrides: fields to merge into a request by operation, as in `train()`.
-            dry_run: check everything and return the requests without sending any that change something.
+            dry_run: check everything and return the requests without sending any that change something. A trained model is
+                read from S3 for it, which needs credentials.
+            confirm: as in `train()`.
 
         Raises:
             NotFoundError: no completed job, or no such artifact.
@@ -414,6 +426,8 @@ class Hub:
             require_staged(base, storage)
         with tempfile.TemporaryDirectory() as scratch:
             artifact = Path(scratch) / "model.tar.gz"
+            if confirm is not None and not dry_run:
+                confirm()
             packed = pack(
                 trained,
                 artifact,
@@ -584,7 +598,13 @@ class Hub:
         if resumed.status in {"InProgress", "Stopping"}:
             raise ConfigurationError(f"{resumed.name} still runs: stop it first, or let it end.")
         if resumed.checkpoint_uri is None:
-            raise ConfigurationError(f"{resumed.name} kept no checkpoints: start without `resume`.")
+            raise ConfigurationError(f"{resumed.name} kept no checkpoints: start without resume=….")
+        names = Storage(self._session, split_uri(resumed.checkpoint_uri)[0]).names_below(resumed.checkpoint_uri)
+        if not any(_WHOLE_CHECKPOINT.fullmatch(name) for name in names):
+            raise ConfigurationError(
+                f"{resumed.name} is {resumed.status} and left no checkpoint to go on from. Start without resume=…, or with a "
+                "smaller save_steps to have checkpoints sooner."
+            )
         return resumed.checkpoint_uri
 
     def _trained_artifact(
@@ -592,6 +612,7 @@ class Hub:
     ) -> TrainedArtifact | None:
         """Find the artifact to deploy; None when a base model is to be deployed as it is."""
         if model_data is not None:
+            Storage(self._session, split_uri(model_data)[0]).require_object(model_data)
             return TrainedArtifact(uri=model_data)
         if job is not None:
             return self._artifact_of(self._as_job(job))
@@ -614,17 +635,17 @@ class Hub:
         description = handle.describe()
         uri = description.get("ModelArtifacts", {}).get("S3ModelArtifacts")
         if description["TrainingJobStatus"] != "Completed" or not uri:
-            raise NotFoundError(
-                f"Training job {handle.name!r} is {description['TrainingJobStatus']}: there is no model to deploy yet."
-            )
+            raise NotFoundError(jobs.why_no_model(self._session, description))
         return TrainedArtifact(uri=uri, staged_base_uri=jobs.channel_uri(description, contract.BASE_MODEL_CHANNEL))
 
     def _newest_completed(self, key: ModelKey) -> TrainingJob:
         wanted = {"product": key.product, "task": key.task, "model_id": key.model_id}
         for newest in jobs.list_jobs(self._session, status="Completed", wanted=wanted, limit=1):
             return TrainingJob(self._session, newest.name)
+        begun = jobs.list_jobs(self._session, wanted=wanted, limit=1)
+        newest_begun = f" The newest, {begun[0].name}, is {begun[0].status}." if begun else ""
         raise NotFoundError(
-            f"No completed training job of {key.product}/{key.task}/{key.model_id}. "
+            f"No completed training job of {key.product}/{key.task}/{key.model_id}.{newest_begun} "
             "Train one, or deploy an untrained model with base_model=…"
         )
 

@@ -16,13 +16,13 @@ from pydantic import BaseModel, ValidationError
 from mojo_toolbox import naming
 from mojo_toolbox.aws.invocation import invoke_endpoint
 from mojo_toolbox.aws.session import Session
-from mojo_toolbox.contract import MAX_BODY_BYTES, ChatReply, Usage, chat_request, parse_chat_reply
+from mojo_toolbox.contract import ENCODER_REFUSAL, MAX_BODY_BYTES, ChatReply, Usage, chat_request, parse_chat_reply
 from mojo_toolbox.data import Message, Task
 from mojo_toolbox.data.conversations import Text, describe
 from mojo_toolbox.data.keys import CHAT_TURN
 from mojo_toolbox.errors import ConfigurationError, DataError, InvalidAnswerError, ModelError
 from mojo_toolbox.naming import ModelKey
-from mojo_toolbox.routing.prompt import UNKNOWN, Unknown, routing_prompt
+from mojo_toolbox.routing.prompt import UNKNOWN, Unknown, require_text, routing_prompt
 from mojo_toolbox.routing_session import RoutingSession
 from mojo_toolbox.settings import CloudService, load_settings, require_names
 
@@ -125,7 +125,7 @@ class Model(ABC):
             temperature: of a chat reply; 0 takes the likeliest token each time.
 
         Raises:
-            DataError: messages or tasks that cannot be asked.
+            DataError: messages or tasks that cannot be asked, such as an empty last message.
             ConfigurationError: `abstain_below` is no probability, or the server gives none to compare it with.
             EndpointNotFoundError: nothing is deployed under this name.
             EndpointNotReadyError: it is there but does not answer: on its way (`status`), or it failed (`reason`).
@@ -138,7 +138,7 @@ class Model(ABC):
             routing = {"previous": not isinstance(previous, Unknown), "abstain_below": abstain_below is not None}
             for name in (name for name, given in routing.items() if given):
                 raise ConfigurationError(f"{name}= belongs to routing; give tasks= too, or leave it out.")
-            reply, request_id, latency = self._chat(_chat_body(messages, max_tokens, temperature, self._adapter))
+            reply, request_id, latency = self._plain_chat(_chat_body(messages, max_tokens, temperature, self._adapter))
             return ChatAnswer(reply.content, latency, reply.usage, request_id)
         prompt = routing_prompt(messages, tasks, previous=previous)
         body = chat_request(prompt.messages, choices=prompt.choices, adapter=self._adapter)
@@ -201,6 +201,21 @@ class Model(ABC):
     def _adapter(self) -> str | None:
         """The adapter to ask for, on a server that has several."""
         return None
+
+    def _plain_chat(self, request: Mapping[str, Any]) -> tuple[ChatReply, str, float]:
+        try:
+            return self._chat(request)
+        except ModelError as error:
+            if ENCODER_REFUSAL not in error.container_message:
+                raise
+            raise ModelError(
+                f"{self.name} is an encoder router: it chooses among tasks, and writes no replies. Give tasks=…",
+                endpoint_name=self.name,
+                request_id=error.request_id,
+                status=error.status,
+                container_message=error.container_message,
+                handled=error.handled,
+            ) from error
 
     def _chat(self, request: Mapping[str, Any]) -> tuple[ChatReply, str, float]:
         try:
@@ -323,6 +338,8 @@ def _chat_body(
         if problem := CHAT_TURN.dropped(given):
             raise DataError(f"messages cannot be used: message {number}: {problem}.")
         plain.append(turn.model_dump())
+    if plain[-1]["role"] == "user":
+        require_text(plain[-1]["content"])
     return chat_request(plain, max_tokens=max_tokens, temperature=temperature, adapter=adapter)
 
 

@@ -46,13 +46,28 @@ def progress_bar(title: str, *, show: bool = True) -> Iterator[Progress]:
         TimeElapsedColumn(Column(no_wrap=True, min_width=7)),
         TimeRemainingColumn(compact=True, table_column=Column(no_wrap=True, min_width=5)),
     )
-    with RichProgress(*columns, console=console, transient=False) as bar:
-        row = bar.add_task(title, total=None, text="")
+    bar = RichProgress(*columns, console=console, transient=False)
+    row = bar.add_task(title, total=None, text="")
+    moved = False
 
-        def report(*, done: float | None = None, total: float | None = None, text: str | None = None) -> None:
-            fields: dict[str, Any] = {} if text is None else {"text": text}
-            if total is not None:
-                fields["total"] = total
-            bar.update(row, completed=done, **fields)
+    def report(*, done: float | None = None, total: float | None = None, text: str | None = None) -> None:
+        nonlocal moved
+        moved = moved or bool(done)
+        fields: dict[str, Any] = {} if text is None else {"text": text}
+        if total is not None:
+            fields["total"] = total
+        bar.update(row, completed=done, **fields)
+        # Not before there is something to tell: work may end at once, such as on a file that is not there.
+        bar.start()
 
+    try:
         yield report
+    except Exception:
+        if not moved:
+            # Of work that never moved, the error says all: the bar is taken back.
+            bar.live.transient = True
+            bar.live.stop()
+        raise
+    finally:
+        if bar.live.is_started:
+            bar.stop()

@@ -68,6 +68,7 @@ _FLAG = "\U0001f3f4"
 _LINE_ENDS = frozenset("\n\r\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029")
 _WRITTEN = "LMN"
 _SEEN = "LNPS"
+_WITHOUT_SHAPE = ("Cc", "Cf", "Zl", "Zp", "Zs")
 
 
 def canonical(name: str) -> str:
@@ -95,6 +96,17 @@ def _called(character: str) -> str:
         return "has line breaks"
     name = unicodedata.name(character, "")
     return f"has the character U+{ord(character):04X}{f' ({name})' if name else ''}, which is invisible there"
+
+
+def is_blank(text: str) -> bool:
+    """Whether nobody would see anything of a text: it is empty, or blanks and invisible characters are all there is."""
+    return all(
+        character.isspace()
+        or character in _UNSEEN
+        or unicodedata.category(character) in _WITHOUT_SHAPE
+        or _is_variation_selector(character)
+        for character in text
+    )
 
 
 def on_one_line(text: str) -> str:

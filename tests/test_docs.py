@@ -316,8 +316,8 @@ def test_nobody_is_sent_to_an_index_that_has_not_got_the_library():
 def test_the_quickstart_leaves_the_endpoint_that_readme_docs_and_notebooks_ask():
     from mojo_toolbox.cli import quickstart
 
-    left = {"product": quickstart._PRODUCT, "task": quickstart._TASK, "model_id": quickstart._MODEL_ID}
-    assert left == KEY
+    assert quickstart._NAMES == KEY
+    assert quickstart._STAGE == "dev"
     asking = [PAGES_BY_NAME[name] for name in ("README.md", "tutorial.md", "programmers-guide.md")]
     for path in [*asking, *sorted((ROOT / "examples").glob("*.ipynb"))]:
         text = path.read_text(encoding="utf-8").replace('\\"', '"')

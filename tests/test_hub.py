@@ -30,6 +30,7 @@ from mojo_toolbox.errors import (
 TASKS = [{"name": "recap", "description": "Sum up a meeting"}, {"name": "email", "description": "Write an email"}]
 QUICK = {"max_steps": 1, "load_in_4bit": False, "dtype": "float32", "warmup_steps": 0, "lora_r": 2}
 KEY = {"product": "mojodex", "task": "routing", "model_id": "tiny-router"}
+FAILED_KEY = {**KEY, "model_id": "fails"}
 
 
 def conversation(request="sum it up", task="recap"):
@@ -114,6 +115,63 @@ def test_a_job_goes_on_from_the_checkpoints_of_another(hub, tiny_base):
     assert "Resuming from checkpoint-2." in list(resumed.logs())
     with pytest.raises(NotFoundError, match="no training job 'nobody'"):
         hub.train(**same, resume="nobody")
+
+
+@pytest.fixture(scope="module")
+def failed(hub, tiny_base):
+    """A job that failed before its first checkpoint."""
+    wrong = {**QUICK, "target_modules": "no_such_layer"}
+    job = hub.train(base_model=tiny_base, train_data=[conversation()], hyperparameters=wrong, **FAILED_KEY)
+    with pytest.raises(TrainingJobFailedError):
+        job.wait(progress=False)
+    return job
+
+
+def test_a_job_without_a_checkpoint_is_not_resumed_from_nothing(hub, failed, tiny_base):
+    agreed = []
+    with pytest.raises(ConfigurationError, match=f"{failed.name} is Failed and left no checkpoint") as caught:
+        hub.train(
+            base_model=tiny_base,
+            train_data=[conversation()],
+            resume=failed,
+            confirm=lambda: agreed.append(1),
+            **FAILED_KEY,
+        )
+    assert "Start without resume=" in str(caught.value)
+    assert agreed == []
+
+
+def test_a_failed_job_has_no_model_and_says_why(hub, failed):
+    with pytest.raises(
+        NotFoundError, match=f"(?s){failed.name}' is Failed, so it has no model to deploy: .*no_such_layer"
+    ):
+        hub.deploy(**FAILED_KEY, job=failed)
+    with pytest.raises(NotFoundError, match=f"The newest, {failed.name}, is Failed"):
+        hub.deploy(**FAILED_KEY)
+    (listed,) = hub.jobs(model_id="fails")
+    assert "no_such_layer" in listed.failure_reason
+
+
+def test_a_confirmation_comes_after_the_checks_and_before_anything_is_sent(hub, trained, tiny_base):
+    class RefusedError(Exception):
+        pass
+
+    def refuse():
+        raise RefusedError
+
+    options = {"base_model": tiny_base, "train_data": [conversation()], **KEY}
+    with pytest.raises(RefusedError):
+        hub.train(**options, job_name="never-begun", confirm=refuse)
+    with pytest.raises(NotFoundError):
+        hub.job("never-begun")
+    assert [request.operation for request in hub.train(**options, dry_run=True, confirm=refuse)] == [
+        "CreateTrainingJob"
+    ]
+    with pytest.raises(RefusedError):
+        hub.deploy(**KEY, stage="never", confirm=refuse)
+    with pytest.raises(NotFoundError, match="no object s3://"):
+        hub.deploy(**KEY, model_data="s3://no-such-bucket/model.tar.gz", confirm=refuse)
+    assert hub.endpoint(**KEY, stage="never").removable() == []
 
 
 def test_a_failing_job_says_why_with_its_last_lines(hub, tiny_base):

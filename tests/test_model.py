@@ -3,8 +3,10 @@
 import json
 
 import pytest
+from pages import ROOT
 
 from mojo_toolbox import AWSModel, Decision, Model
+from mojo_toolbox.contract import ENCODER_REFUSAL
 from mojo_toolbox.errors import (
     ConfigurationError,
     DataError,
@@ -120,6 +122,11 @@ def test_rubbish_from_a_server_is_a_model_error(body):
         ("hello", {"tasks": TASKS}, "must be a list"),
         ([{"role": "assistant", "content": "x"}], {"tasks": TASKS}, "last message must be the user's"),
         ([{"role": "user", "content": 3}], {"tasks": TASKS}, "content"),
+        ([{"role": "user", "content": ""}], {"tasks": TASKS}, "last message is empty"),
+        ([{"role": "user", "content": " \n\t"}], {"tasks": TASKS}, "last message is blank"),
+        ([{"role": "user", "content": "\u200b\ufeff"}], {"tasks": TASKS}, "last message is blank"),
+        ([{"role": "user", "content": ""}], {}, "last message is empty"),
+        ([{"role": "user", "content": "hi"}, {"role": "user", "content": " "}], {}, "last message is blank"),
         ([{"role": "user", "content": "x"}], {"tasks": []}, "at least one task"),
         ([{"role": "user", "content": "x"}], {"tasks": [*TASKS, TASKS[0]]}, "occurs twice"),
         ([{"role": "user", "content": "x"}], {"tasks": [{"name": "None"}]}, "cannot be named"),
@@ -168,6 +175,34 @@ def test_no_filter_is_proposed_that_would_not_help(turn):
     with pytest.raises(DataError, match="message 1: ") as caught:
         Scripted(reply("x")).predict([turn])
     assert "[m for m" not in str(caught.value)
+
+
+@pytest.mark.parametrize("said", ["?", "👋", "ок", "1", "はい", "…"])
+def test_earlier_messages_may_be_empty_and_the_last_as_short_as_it_likes(said):
+    history = [{"role": "user", "content": ""}, {"role": "assistant", "content": " "}]
+    model = Scripted(reply("none"))
+    assert model.predict([*history, {"role": "user", "content": said}], tasks=TASKS).task is None
+    model.predict([*history, {"role": "user", "content": said}])
+    assert len(model.asked) == 2
+
+
+def test_a_session_keeps_nothing_of_an_empty_turn():
+    session = Scripted(reply("none")).session(tasks=TASKS)
+    with pytest.raises(DataError, match="last message is empty"):
+        session.route("")
+    assert session.messages == []
+
+
+def test_an_encoder_that_is_asked_for_a_reply_is_said_to_choose_only():
+    class Encoder(Scripted):
+        def _ask(self, body):
+            text = f'{ENCODER_REFUSAL}: send structured_outputs: {{"choice": [...]}}.'
+            raise ModelError("400", endpoint_name="e", status=400, container_message=text, handled=True)
+
+    with pytest.raises(ModelError, match=r"chooses among tasks, and writes no replies\. Give tasks=…") as caught:
+        Encoder(None).predict([{"role": "user", "content": "hi"}])
+    assert (caught.value.status, caught.value.handled) == (400, True)
+    assert ENCODER_REFUSAL in (ROOT / "inference_code" / "encoder_server.py").read_text(encoding="utf-8")
 
 
 def test_previous_without_tasks_is_refused():

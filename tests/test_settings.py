@@ -226,3 +226,29 @@ def test_names_come_from_arguments_else_from_settings(monkeypatch):
     with pytest.raises(ConfigurationError, match=r"Missing: model_id=…\. Give it, set MOJO_MODEL_ID"):
         require_names(load_settings(), product=None, model_id=None)
     assert require_names(load_settings(), product="") == {"product": ""}
+
+
+@pytest.mark.parametrize("place", ["environment", ".env", "argument"])
+def test_a_wrong_value_is_said_with_the_place_where_it_is_set(place, tmp_path, monkeypatch):
+    given = {}
+    if place == ".env":
+        (tmp_path / ".env").write_text("MOJO_CLOUD_SERVICE=azure\n")
+    elif place == "environment":
+        (tmp_path / ".env").write_text("MOJO_CLOUD_SERVICE=local\n")
+        monkeypatch.setenv("MOJO_CLOUD_SERVICE", "azure")
+    else:
+        given = {"cloud_service": "azure"}
+    with pytest.raises(ConfigurationError, match="MOJO_CLOUD_SERVICE") as caught:
+        load_settings(**given)
+    assert str(tmp_path / ".env" if place == ".env" else f"({place})") in str(caught.value)
+
+
+def test_a_misspelt_variable_of_the_file_is_said_with_the_file(tmp_path, monkeypatch):
+    (tmp_path / ".env").write_text("MOJO_BUKCET=x\n")
+    with pytest.raises(ConfigurationError, match=r"It is set in .*/\.env"):
+        load_settings()
+    (tmp_path / ".env").unlink()
+    monkeypatch.setenv("MOJO_BUKCET", "x")
+    with pytest.raises(ConfigurationError) as caught:
+        load_settings()
+    assert ".env" not in str(caught.value)

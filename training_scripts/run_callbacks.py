@@ -47,6 +47,11 @@ class Progress(TrainerCallback):  # type: ignore[misc]
         """Start the clock that tokens_per_second goes by."""
         self.start(state, state.num_input_tokens_seen)
 
+    def on_step_end(self, _args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Log the last step in any case: a run that is shorter than logging_steps would never say its loss."""
+        if state.global_step >= state.max_steps:
+            control.should_log = True
+
     def on_log(self, _args: Any, state: Any, _control: Any, logs: dict[str, Any], **_: Any) -> None:
         """Print the loss since the last line; a loss that is no number ends the job."""
         if "loss" not in logs:  # Trainer's summary at the end

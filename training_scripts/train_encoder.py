@@ -239,10 +239,12 @@ class Run:
         self.global_step += 1
         self.decisions_read += len(batch)
         self.epoch = self._epochs_read()
-        if self.global_step % self.settings.logging_steps == 0:
+        # The last steps too: a run that is shorter than logging_steps would never say its loss.
+        since = self.global_step % self.settings.logging_steps or self.settings.logging_steps
+        if since == self.settings.logging_steps or self.global_step == self.max_steps:
             progress.write(
                 self,
-                loss=round(fmean(self.losses[-self.settings.logging_steps :]), 6),
+                loss=round(fmean(self.losses[-since:]), 6),
                 learning_rate=rates[0],
                 decisions_per_second=progress.speed(self.decisions_read),
             )

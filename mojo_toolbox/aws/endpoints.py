@@ -170,6 +170,25 @@ class Endpoint:
         """Creating, Updating, InService, Failed, Deleting and the like."""
         return str(self.describe()["EndpointStatus"])
 
+    @property
+    def failure_reason(self) -> str | None:
+        """Why it failed, or why its newest version did not start, in AWS's words; None when neither did."""
+        return self.describe().get("FailureReason")
+
+    def removable(self) -> list[str]:
+        """Return what `delete()` would remove now; nothing where no such stage was ever deployed."""
+        try:
+            found = [] if self.status == "Deleting" else [f"endpoint {self.name}"]
+        except NotFoundError:
+            found = []
+        configs = self._versions("list_endpoint_configs", "EndpointConfigs", "EndpointConfigName")
+        models = self._versions("list_models", "Models", "ModelName")
+        return [
+            *found,
+            *(f"endpoint configuration {name}" for name in configs),
+            *(f"model {name}" for name in models),
+        ]
+
     def wait(self, *, progress: bool = True, timeout: float | None = None) -> Endpoint:
         """Wait until the endpoint answers with what was deployed, then remove the versions that this superseded.
 
@@ -351,6 +370,8 @@ class EndpointSummary:
     key: ModelKey
     stage: str
     version: str
+    failure_reason: str | None = None
+    """Why it failed, in AWS's words; None when it did not."""
 
 
 @dataclass(frozen=True)
@@ -372,7 +393,8 @@ def list_endpoints(session: Session) -> list[EndpointSummary]:
         if ours is not None:
             key, stage, version = ours
             name, status = row["EndpointName"], row["EndpointStatus"]
-            found.append(EndpointSummary(name, status, row["CreationTime"], key, stage or "", version))
+            reason = Endpoint(session, name, version_base="").failure_reason if status == "Failed" else None
+            found.append(EndpointSummary(name, status, row["CreationTime"], key, stage or "", version, reason))
     return found
 
 

@@ -252,6 +252,18 @@ def _show_step(line: str, report: Progress) -> None:
         report(done=step.get("step"), total=step.get("max_steps"), text=f"{step['eval_decision_accuracy']:.0%} right")
 
 
+def why_no_model(session: Session, description: Mapping[str, Any]) -> str:
+    """Say why a described job has no model to deploy: it runs, or ended without one."""
+    name, status = description["TrainingJobName"], description["TrainingJobStatus"]
+    if status not in _ENDED:
+        return f"Training job {name!r} is {status}: there is no model to deploy yet."
+    reason = description.get("FailureReason")
+    return (
+        f"Training job {name!r} is {status}, so it has no model to deploy{f': {reason}' if reason else '.'}\n"
+        f"Logs: mojo logs {name}{session.cli_option}"
+    )
+
+
 @dataclass(frozen=True)
 class JobSummary:
     """A line of `hub.jobs()`."""
@@ -261,6 +273,8 @@ class JobSummary:
     created: datetime
     key: ModelKey
     version: str
+    failure_reason: str | None = None
+    """Why it failed, in AWS's words; None when it did not."""
 
 
 def list_jobs(
@@ -284,9 +298,9 @@ def list_jobs(
             if whole_key is not None and lossy_digest(whole_key) != digest_from_tags(tags):
                 continue
             key, _, version = ours
-            found.append(
-                JobSummary(row["TrainingJobName"], row["TrainingJobStatus"], row["CreationTime"], key, version)
-            )
+            name, state = row["TrainingJobName"], row["TrainingJobStatus"]
+            reason = TrainingJob(session, name).failure_reason if state == "Failed" else None
+            found.append(JobSummary(name, state, row["CreationTime"], key, version, reason))
             if len(found) == limit:
                 return found
         if "NextToken" not in answer:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import socket
 import subprocess
@@ -13,6 +14,8 @@ from urllib.parse import urlsplit
 
 from mojo_toolbox.errors import LocalCloudError
 from mojo_toolbox.errors.extras import require_local_cloud
+
+_log = logging.getLogger(__name__)
 
 # The first start imports moto and recovers what was running.
 _START_TIMEOUT = 120
@@ -44,6 +47,7 @@ def connect(home: Path, *, start: bool) -> Connection:
     if start:
         _run_up(home)
         connection = _read(home)
+        _log.info("The local cloud did not run: started it, with its endpoints. Stop it: mojo local down")
     if connection is None:
         raise LocalCloudError(f"No local cloud runs under {home}. Start it: mojo local up")
     return connection

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from mojo_toolbox.aws import local
+from mojo_toolbox.aws.regions import require_region
 from mojo_toolbox.errors import (
     AccessDeniedError,
     AlreadyExistsError,
@@ -31,6 +32,7 @@ _GLANCE = 5
 # What botocore lets through of a credentials' file or program that is missing or says something else than credentials.
 CREDENTIAL_FAILURES = (OSError, ValueError)
 # The local cloud takes requests for any region.
+_WITHOUT_ACCOUNT = 'On this machine instead, without an account: cloud_service="local"'
 LOCAL_REGION = "us-east-1"
 _DENIED = {
     "403",
@@ -94,10 +96,11 @@ class Session:
         session = self._boto()
         with _configuration():
             region = session.region_name
-        if region is None:
+        if not region:  # "" is what an emptied variable says
             raise ConfigurationError(
-                "No AWS region. Pass region_name=…, or set MOJO_REGION_NAME or AWS_DEFAULT_REGION."
+                f"No AWS region. Pass region_name=…, or set MOJO_REGION_NAME or AWS_DEFAULT_REGION.\n{_WITHOUT_ACCOUNT}"
             )
+        require_region(str(region))
         return str(region)
 
     @property
@@ -251,7 +254,7 @@ def connection_failure(error: Exception, *, operation: str) -> AWSError:
         remedy = "`aws sso login`" if "SSO" in name else "`aws configure`"
         return AccessDeniedError(
             f"{operation}: no usable AWS credentials ({str(error).rstrip('.')}). Run {remedy}, or set AWS_ACCESS_KEY_ID and "
-            "AWS_SECRET_ACCESS_KEY.",
+            f"AWS_SECRET_ACCESS_KEY.\n{_WITHOUT_ACCOUNT}",
             code=name,
             operation=operation,
         )

@@ -146,6 +146,18 @@ class Storage:
             return False
         return True
 
+    def names_below(self, uri: str) -> Iterator[str]:
+        """Yield what follows `uri`, the place of a folder, in the keys of the objects in it (of any bucket)."""
+        bucket, key = split_uri(uri)
+        prefix = f"{key.rstrip('/')}/"
+        page: dict[str, Any] = {"Bucket": bucket, "Prefix": prefix}
+        while True:
+            answer = self._session.call("s3", "list_objects_v2", **page)
+            yield from (str(row["Key"]).removeprefix(prefix) for row in answer.get("Contents", []))
+            if not answer.get("IsTruncated"):
+                return
+            page["ContinuationToken"] = answer["NextContinuationToken"]
+
     def put(self, key: str, body: bytes) -> None:
         """Write a small object."""
         self._session.call("s3", "put_object", Bucket=self.bucket, Key=key, Body=body)

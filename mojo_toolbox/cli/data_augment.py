@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mojo_toolbox.cli.endings import UsageError
-from mojo_toolbox.cli.options import AsJson
+from mojo_toolbox.cli.options import AsJson, Overwrite, require_free
 from mojo_toolbox.cli.output import data, data_as_json, note
 from mojo_toolbox.data.augmentation import Augmentation, augment
 from mojo_toolbox.data.content_hash import ContentHash
@@ -115,6 +115,7 @@ def augment_file(
     hidden_decisions: Annotated[
         float, _share("hidden-decisions", "The first labels are removed, up to a random turn.")
     ] = _DEFAULTS.hidden_decisions,
+    overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
     """Write varied copies of conversations: lists in another order, longer, shorter and reworded; tasks and labels withheld.
@@ -133,7 +134,7 @@ def augment_file(
         obscured_names=obscured_names,
         hidden_decisions=hidden_decisions,
     )
-    _require_usable(file, output, reads_twice=pool is None and distractors > 0)
+    _require_usable(file, output, overwrite=overwrite, reads_twice=pool is None and distractors > 0)
     with progress_bar("Augment") as report:
         report(text="reading tasks")
         # The whole of the pool stands before the first conversation is written: it needs a pass of its own.
@@ -147,12 +148,13 @@ def augment_file(
         _print(summary, wanted)
 
 
-def _require_usable(file: Path, output: Path, *, reads_twice: bool) -> None:
+def _require_usable(file: Path, output: Path, *, overwrite: bool, reads_twice: bool) -> None:
     if output.is_dir():
         raise UsageError(f"--output: {output} is a folder; name a file.")
     require_writable(output)
     if output.exists() and file.exists() and output.samefile(file):
         raise UsageError(f"--output: {output} is the file that is read; name another.")
+    require_free(output, overwrite=overwrite)
     if reads_twice and file.exists() and not file.is_file() and not file.is_dir():
         raise UsageError(f"{file} can be read once only: give --pool another file, or --distractors 0.")
 

@@ -10,6 +10,7 @@ import typer
 from mojo_toolbox.cli.endings import UsageError
 from mojo_toolbox.cli.options import AsJson
 from mojo_toolbox.cli.output import data_as_json, note
+from mojo_toolbox.data.jsonl import OTHER_FORMATS
 from mojo_toolbox.data.likeness.near_duplicates import SIMILAR
 from mojo_toolbox.errors import DataError
 
@@ -132,8 +133,8 @@ def _require_json_lines(report: CheckReport) -> None:
     for path, conversations in counts.items():
         errors = [problem for problem in report.problems if problem.severity == "error" and problem.path == path]
         if errors and not conversations and {problem.kind for problem in errors} == {"line"}:
+            hint = "" if OTHER_FORMATS in errors[0].message else f" {OTHER_FORMATS}"
             raise DataError(
-                f"no line is a JSON object, so this is no JSON Lines file. Line {errors[0].line}: {errors[0].message} "
-                "For other formats: mojo data import.",
+                f"no line is a JSON object, so this is no JSON Lines file. Line {errors[0].line}: {errors[0].message}{hint}",
                 path=path,
             )

@@ -12,7 +12,7 @@ import typer
 from mojo_toolbox.cli.endings import Interrupted, UsageError
 from mojo_toolbox.cli.options import ASKING, AsJson, BaseUrl, Cloud, Region, pairs
 from mojo_toolbox.cli.output import data, data_as_json, note
-from mojo_toolbox.cli.provider_names import Reached, provider, router_judge
+from mojo_toolbox.cli.provider_names import Reached, provider, require_provider_name, router_judge
 from mojo_toolbox.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -191,6 +191,7 @@ def generate_file(
     from mojo_toolbox.generation.replay import RecordingProvider
     from mojo_toolbox.generation.runner import generate
 
+    require_provider_name(provider_name)
     spec = _tasks(tasks, provider_name)
     prices = TokenPrices(price_read, price_written)
     shares = _shares(scenario_shares.split(",") if scenario_shares else None, option="--scenario-shares")
@@ -281,7 +282,13 @@ def _tasks(path: Path | None, provider_name: str) -> TaskFile:
         raise UsageError(
             "TASKS is missing: name a file of tasks. To see an example: mojo data generate --provider replay"
         )
-    return read_task_file(path or EXAMPLE_TASKS)
+    spec = read_task_file(path or EXAMPLE_TASKS)
+    if path is not None and provider_name == "replay" and spec.sha256 != read_task_file(EXAMPLE_TASKS).sha256:
+        raise UsageError(
+            f"--provider replay has answers for the example's tasks only, not for {path}: leave TASKS out. For your own tasks "
+            "name a model, such as openai:MODEL, or replay:FILE of answers that were recorded for them."
+        )
+    return spec
 
 
 def _shares(given: list[str] | None, *, option: str) -> dict[str, float] | None:

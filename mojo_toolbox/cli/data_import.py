@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from mojo_toolbox.cli.import_account import write_import
-from mojo_toolbox.cli.options import AsJson
+from mojo_toolbox.cli.options import AsJson, Overwrite
 from mojo_toolbox.errors import DataError
 
 if TYPE_CHECKING:
@@ -123,6 +123,7 @@ def sgd(
     withhold: Withhold = 0.2,
     seed: Seed = 0,
     limit: Limit = None,
+    overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
     """Import Schema-Guided Dialogue as published.
@@ -137,7 +138,7 @@ def sgd(
             folder, split=split, wording=wording, withhold=withhold, seed=seed, summary=summary, progress=progress
         )
 
-    write_import(make, output, limit=limit, as_json=as_json)
+    write_import(make, output, limit=limit, overwrite=overwrite, as_json=as_json)
 
 
 def clinc(
@@ -157,6 +158,7 @@ def clinc(
     withhold: Withhold = 0.2,
     seed: Seed = 0,
     limit: Limit = None,
+    overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
     """Import CLINC150 with its out-of-scope queries as published.
@@ -177,7 +179,7 @@ def clinc(
             progress=progress,
         )
 
-    write_import(make, output, sources=(file, domains), limit=limit, as_json=as_json)
+    write_import(make, output, sources=(file, domains), limit=limit, overwrite=overwrite, as_json=as_json)
 
 
 def chat(
@@ -188,6 +190,7 @@ def chat(
     no_call: NoCall = "unlabelled",
     seed: Seed = 0,
     limit: Limit = None,
+    overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
     """Import chats of OpenAI's form (messages) or ShareGPT's (conversations).
@@ -202,7 +205,7 @@ def chat(
     def make(summary: ImportSummary, progress: Progress) -> Iterator[Conversation]:
         return import_chats(file, tasks=listed, no_call=no_call, seed=seed, summary=summary, progress=progress)
 
-    write_import(make, output, sources=(file, tasks), limit=limit, as_json=as_json)
+    write_import(make, output, sources=(file, tasks), limit=limit, overwrite=overwrite, as_json=as_json)
 
 
 def csv(
@@ -259,6 +262,7 @@ def csv(
     withhold: Withhold = 0.0,
     seed: Seed = 0,
     limit: Limit = None,
+    overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
     """Import a table with a column of utterances and one of labels.
@@ -291,7 +295,7 @@ def csv(
             **_none_labels(none_label),
         )
 
-    write_import(make, output, sources=(file, tasks), limit=limit, as_json=as_json)
+    write_import(make, output, sources=(file, tasks), limit=limit, overwrite=overwrite, as_json=as_json)
 
 
 def hub(
@@ -325,6 +329,7 @@ def hub(
     withhold: Withhold = 0.0,
     seed: Seed = 0,
     limit: Limit = None,
+    overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
     """Import a data set of the Hugging Face hub, or a folder or file that its datasets library reads.
@@ -355,7 +360,7 @@ def hub(
             **_none_labels(none_label),
         )
 
-    write_import(make, output, sources=(Path(name), tasks), limit=limit, as_json=as_json)
+    write_import(make, output, sources=(Path(name), tasks), limit=limit, overwrite=overwrite, as_json=as_json)
 
 
 def _tasks(path: Path | None) -> list[Task] | None:

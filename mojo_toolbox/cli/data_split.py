@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from mojo_toolbox.cli.options import AsJson
+from mojo_toolbox.cli.options import AsJson, Overwrite, require_free
 from mojo_toolbox.cli.output import data, data_as_json, note
 from mojo_toolbox.data.likeness.near_duplicates import SIMILAR
 
@@ -50,13 +50,18 @@ def split_conversations(
             show_default=False,
         ),
     ] = None,
+    overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
     """Divide conversations into a training and a test part, near-duplicates on one side.
 
-    The same seed divides alike, whatever the order of the file. Both files are written, or neither.
+    The same seed divides alike, whatever the order of the file. Both files are written, or neither. Files that are there
+    already are replaced only with --overwrite.
     """
     from mojo_toolbox.data.split_files import split_file
+
+    # The source itself is refused even with --overwrite, by the function that divides it.
+    require_free(*(part for part in (train, test) if part.resolve() != conversations.resolve()), overwrite=overwrite)
 
     report = split_file(
         conversations,

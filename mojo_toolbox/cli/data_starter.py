@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from mojo_toolbox.cli.options import AsJson
+from mojo_toolbox.cli.options import AsJson, Overwrite, require_free
 from mojo_toolbox.cli.output import data, data_as_json
 
 EXAMPLES = """
@@ -22,6 +22,7 @@ def write_starter(
     output: Annotated[Path, typer.Option(help="File to write them to, JSON Lines.", metavar="FILE")],
     count: Annotated[int, typer.Option(min=1, help="How many conversations.", metavar="N")] = 2500,
     seed: Annotated[int, typer.Option(help="Another seed, other conversations.", metavar="N")] = 0,
+    overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
     """Write conversations composed of tasks and turns that were written for this library.
@@ -32,6 +33,7 @@ def write_starter(
     from mojo_toolbox.data.starter import starter_conversations
     from mojo_toolbox.progress import progress_bar
 
+    require_free(output, overwrite=overwrite)
     with progress_bar("Composing") as report:
 
         def records() -> Iterator[dict[str, Any]]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 from typing import Annotated, Any
 
 import typer
@@ -32,6 +35,7 @@ from mojo_toolbox.cli.options import (
     require_model,
 )
 from mojo_toolbox.cli.output import data, data_as_json, note, print_requests
+from mojo_toolbox.errors import AccessDeniedError
 
 EXAMPLES = """
 mojo deploy --cloud local \\
@@ -104,6 +108,8 @@ def deploy(
     """Deploy a model to a stage's endpoint, or update the endpoint without an interruption.
 
     Prints the endpoint's name. On AWS an endpoint is billed until it is removed, so you are asked first.
+
+    --dry-run reads the trained model's artifact, which needs credentials on AWS. With --base-model alone it needs none.
     """
     if job is not None and model_data is not None:
         raise UsageError("Give either --job or --model-data: they name the same thing.")
@@ -124,17 +130,21 @@ def deploy(
     }
     hub = open_hub(cloud_service, region_name, role=role, bucket=bucket, allow_hashed_names=allow_hashed_names)
     if dry_run:
-        print_requests(hub.deploy(dry_run=True, **options), as_json=as_json)
+        with _reading_what_was_trained(base_model):
+            requests = hub.deploy(dry_run=True, **options)
+        print_requests(requests, as_json=as_json)
         return
-    if not is_local(cloud_service):
-        where = instance_type or _default_instance_types()
-        require_consent(f"An endpoint on {instance_count} x {where} is billed by AWS until it is removed.", yes=yes)
-    endpoint = hub.deploy(**options)
+    where = instance_type or _default_instance_types()
+    cost = f"An endpoint on {instance_count} x {where} is billed by AWS until it is removed."
+    confirm = None if is_local(cloud_service) else partial(require_consent, cost, yes=yes)
     place = {"cloud": cloud_service, "region_name": region_name}
+    look, remove = command("ls endpoints", **place), command("rm", **names, **place)
+    there = f"Look at it: {look}\nRemove it: {remove}"
+    with goes_on(f"The deployment goes on if it was begun already.\n{there}"):
+        endpoint = hub.deploy(**options, confirm=confirm)
     started = f"Endpoint {endpoint.name} is on its way."
     if wait:
-        look, remove = command("ls endpoints", **place), command("rm", **names, **place)
-        with goes_on(f"The deployment goes on.\nLook at it: {look}\nRemove it: {remove}"):
+        with goes_on(f"The deployment of {endpoint.name} goes on.\n{there}"):
             note(started)
             endpoint.wait()
     else:
@@ -145,6 +155,22 @@ def deploy(
         data(endpoint.name)
     if wait:
         note(f"Ask it: {command('predict', **names, **place)} --message '…' --tasks tasks.json")
+
+
+@contextmanager
+def _reading_what_was_trained(base_model: str | None) -> Iterator[None]:
+    """Say why a dry run needs credentials, and how it needs none."""
+    try:
+        yield
+    except AccessDeniedError as error:
+        if base_model is not None:
+            raise
+        raise AccessDeniedError(
+            f"{error}\nThe dry run reads the trained model's artifact. Without credentials: --base-model MODEL --dry-run",
+            code=error.code,
+            operation=error.operation,
+            request_id=error.request_id,
+        ) from error
 
 
 def _default_instance_types() -> str:

@@ -19,14 +19,12 @@ from typing import Any, NoReturn
 import typer
 
 from mojo_toolbox.cli.appearance import PlainGroup
-from mojo_toolbox.cli.output import note
+from mojo_toolbox.cli.output import note, note_after_interrupt
 from mojo_toolbox.errors import MojoError
 
 _INTERRUPTED = 130
 # typer carries a copy of click since 0.20 and exports only this kind of its errors: UsageError is the base it shares.
 _ParsingError = typer.BadParameter.__mro__[1]
-# What AWS lacks on a machine where nobody ever used it.
-_NO_ACCOUNT = ("No AWS region", "no usable AWS credentials")
 
 
 class UsageError(MojoError):
@@ -72,7 +70,7 @@ class MojoGroup(PlainGroup):
                 traceback.print_exc()
             sys.exit(_report(error))
         if status == _INTERRUPTED:
-            note("Interrupted.")
+            note_after_interrupt("Interrupted.")
         sys.exit(status if isinstance(status, int) else 0)
 
 
@@ -92,10 +90,10 @@ class _Notes(logging.Handler):
 def _report(error: BaseException) -> int:
     """Print the line that an error becomes; return the exit status."""
     if isinstance(error, Interrupted):
-        note(f"Interrupted. {error}")
+        note_after_interrupt(f"Interrupted. {error}")
         return _INTERRUPTED
     if isinstance(error, KeyboardInterrupt):
-        note("Interrupted.")
+        note_after_interrupt("Interrupted.")
         return _INTERRUPTED
     if isinstance(error, typer.Abort):
         note("Nothing was changed.")
@@ -104,8 +102,6 @@ def _report(error: BaseException) -> int:
         return _report_parsing(error)
     if isinstance(error, MojoError | OSError):
         _error(_what_happened(error))
-        if any(sign in str(error) for sign in _NO_ACCOUNT):
-            note("On this machine instead, without an account: --cloud local")
         return 2 if isinstance(error, UsageError) else 1
     _error(f"unexpected {type(error).__name__}: {error} (a fault of mojo itself; --debug shows where)")
     return 1

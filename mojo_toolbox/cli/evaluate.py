@@ -140,12 +140,16 @@ def evaluate(
     """
     from mojo_toolbox.cli.report_tables import print_reports
 
+    folder = output or Path(f"evaluation-{conversations.stem}")
+    if not (overwrite or retry_errors):
+        from mojo_toolbox.evaluation.runs.run_folder import require_unfinished
+
+        require_unfinished(folder)
     asked = Asked(_listed(prompts), structured, base_url, cloud_service, region_name, timeout)
     with redirect_stdout(sys.stderr):  # what a router of one's own prints is no part of the answer
         found = routers(_listed(router_names), asked)
     if not found:
         raise UsageError("--routers names none. For example: --routers stay,tfidf")
-    folder = output or Path(f"evaluation-{conversations.stem}")
     options: dict[str, Any] = {
         "previous": previous,
         "concurrency": concurrency,

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mojo_toolbox.cli.endings import UsageError
+from mojo_toolbox.cli.options import require_free
 from mojo_toolbox.cli.output import data, data_as_json, note, print_table
 from mojo_toolbox.data import Conversation
 from mojo_toolbox.data.content_hash import ContentHash
@@ -23,13 +24,20 @@ Make = Callable[[ImportSummary, Progress], Iterator[Conversation]]
 
 
 def write_import(
-    make: Make, output: Path, *, sources: Sequence[Path | None] = (), limit: int | None, as_json: bool
+    make: Make,
+    output: Path,
+    *,
+    sources: Sequence[Path | None] = (),
+    limit: int | None,
+    overwrite: bool,
+    as_json: bool,
 ) -> None:
     """Write what an importer yields, and print its account."""
     if any(
         source is not None and source.exists() and output.exists() and source.samefile(output) for source in sources
     ):
         raise UsageError(f"--output {output} is a file that is read: it would be replaced. Give another name.")
+    require_free(output, overwrite=overwrite)
     summary, digest = ImportSummary(), ContentHash()
     with progress_bar("Import") as report:
         write_records(output, _records(islice(make(summary, report), limit), summary, digest))

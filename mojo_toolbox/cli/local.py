@@ -13,6 +13,9 @@ from mojo_toolbox.cli.options import AsJson
 from mojo_toolbox.cli.output import data, data_as_json, note
 from mojo_toolbox.errors import LocalCloudError
 
+_GOING_ON = {"InProgress", "Stopping"}
+_NOT_SERVING = {"Failed", "Deleting", "OutOfService"}
+
 EXAMPLES = {
     "up": "mojo local up\nmojo local up --port 5000 --json",
     "down": "mojo local down",
@@ -39,17 +42,39 @@ def up(
 
 
 def down(as_json: AsJson = False) -> None:
-    """Stop the local cloud with its jobs and endpoints.
+    """Stop the local cloud with its jobs and endpoints, and name those that were running.
 
     A job that runs will be Failed; endpoints serve again after the next start.
     """
     from mojo_toolbox.local_cloud import lifecycle
 
-    stopped = lifecycle.down(_home())
+    home = _home()
+    running = _running() if lifecycle.status(home) is not None else {"jobs": [], "endpoints": []}
+    stopped = lifecycle.down(home)
     if as_json:
-        data_as_json({"stopped": stopped})
-    else:
-        note("Stopped." if stopped else "The local cloud did not run.")
+        data_as_json({"stopped": stopped, **running})
+        return
+    note("Stopped." if stopped else "The local cloud did not run.")
+    for job in running["jobs"]:
+        note(f"The training job {job} was running and is Failed now. From a checkpoint: mojo train ... --resume {job}")
+    for endpoint in running["endpoints"]:
+        note(f"The endpoint {endpoint} serves again after the next start.")
+
+
+def _running() -> dict[str, list[str]]:
+    """Return the jobs and endpoints that end with the local cloud; none of a kind where it does not tell in seconds."""
+    from mojo_toolbox.aws.session import Session
+    from mojo_toolbox.settings import load_settings
+
+    session = Session(load_settings(cloud_service="local"), start_local_cloud=False)
+    answer = session.glance("sagemaker", "list_training_jobs", MaxResults=100) or {}
+    jobs = [row for row in answer.get("TrainingJobSummaries", []) if row["TrainingJobStatus"] in _GOING_ON]
+    answer = session.glance("sagemaker", "list_endpoints", MaxResults=100) or {}
+    endpoints = [row for row in answer.get("Endpoints", []) if row["EndpointStatus"] not in _NOT_SERVING]
+    return {
+        "jobs": [row["TrainingJobName"] for row in jobs],
+        "endpoints": [row["EndpointName"] for row in endpoints],
+    }
 
 
 def status(as_json: AsJson = False) -> None:

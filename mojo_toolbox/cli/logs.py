@@ -13,6 +13,7 @@ from mojo_toolbox.errors import NotFoundError
 
 if TYPE_CHECKING:
     from mojo_toolbox.aws.endpoints import Endpoint
+    from mojo_toolbox.aws.jobs import TrainingJob
 
 EXAMPLES = """
 mojo logs mojodex--routing--smollm2-router--20260131-235959-ab12 --follow
@@ -35,22 +36,32 @@ def logs(
     region_name: Region = None,
 ) -> None:
     """Print the lines that a training job, or else an endpoint, printed."""
+    printer: TrainingJob | Endpoint
     try:
-        job = open_hub(cloud_service, region_name).job(name)
+        printer = open_hub(cloud_service, region_name).job(name)
     except NotFoundError:
-        lines = _endpoint(cloud_service, region_name, name).logs(follow=follow)
+        printer = _endpoint(cloud_service, region_name, name)
         goes_on_there = f"The endpoint {name} goes on."
     else:
-        lines = job.logs(follow=follow)
         stop = command("rm", job=name, cloud=cloud_service, region_name=region_name)
         goes_on_there = f"The training job goes on if it had not ended.\nStop it: {stop}"
     printed = False
     with goes_on(goes_on_there):
-        for line in lines:
+        for line in printer.logs(follow=follow):
             data(line)
             printed = True
-    if not printed:
+    reason = _failure_reason(printer)
+    if reason is not None:
+        note(f"{name} failed: {reason}")
+    elif not printed:
         note(f"{name} has printed nothing yet.")
+
+
+def _failure_reason(printer: TrainingJob | Endpoint) -> str | None:
+    try:
+        return printer.failure_reason
+    except NotFoundError:  # an endpoint that was removed: its lines are still there
+        return None
 
 
 def _endpoint(cloud: Any, region: str | None, name: str) -> Endpoint:

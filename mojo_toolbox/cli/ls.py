@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from mojo_toolbox.cli.options import AsJson, Cloud, Region, open_hub
-from mojo_toolbox.cli.output import age, data, data_as_json, note, print_table
+from mojo_toolbox.cli.output import age, data, data_as_json, note, print_table, shortened
 
 if TYPE_CHECKING:
     from mojo_toolbox.hub import Hub
@@ -105,6 +105,9 @@ def _print(name: str, records: list[dict[str, Any]], *, titled: bool) -> None:
     rows = [[_cell(record[field]) for field in kind.fields] for record in records]
     columns = [field.replace("_", " ") for field in kind.fields]
     print_table(name.capitalize() if titled else None, columns, rows, narrow=kind.narrow)
+    for record in records:
+        if record.get("failure_reason"):
+            note(f"{record['name']} failed: {shortened(record['failure_reason'])}")
 
 
 def _cell(value: Any) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from mojo_toolbox.cli.endings import UsageError
+from mojo_toolbox.cli.endings import UsageError, goes_on
 from mojo_toolbox.cli.output import note
 from mojo_toolbox.errors import ConfigurationError
 
@@ -136,6 +136,9 @@ BaseUrl = Annotated[
         rich_help_panel=ASKING,
     ),
 ]
+Overwrite = Annotated[
+    bool, typer.Option("--overwrite", help="Replace files that are there already.", rich_help_panel=_HOW)
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, on one line.", rich_help_panel=_HOW)]
 
 
@@ -180,9 +183,22 @@ def require_consent(question: str, *, yes: bool) -> None:
     if not sys.stdin.isatty():
         raise UsageError(f"{question} Nobody can be asked here (no terminal): add --yes to go ahead.")
     typer.echo(f"{question}\nGo ahead? [y/N]: ", err=True, nl=False)
-    if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
+    with goes_on("Nothing was changed."):
+        answer = sys.stdin.readline()
+    if answer.strip().lower() not in {"y", "yes"}:
         note("Nothing was changed.")
         raise typer.Exit(1)
+
+
+def require_free(*files: Path | None, overwrite: bool) -> None:
+    """Refuse to replace a file that nobody said may be replaced, before anything is read or made.
+
+    Raises:
+        UsageError: a file is there already.
+    """
+    for file in files:
+        if file is not None and file.is_file() and not overwrite:
+            raise UsageError(f"{file} is there already. Replace it with --overwrite, or give another name.")
 
 
 def pairs(given: list[str] | None, *, option: str) -> dict[str, str]:

@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import typer
 
+from mojo_toolbox.cli.own_program import runnable
+
 # Wider than any row: what goes into a pipe or a file is not folded.
 _UNFOLDED = 1000
+_LONGEST_REASON = 400
 _AGES = (("d", 86400), ("h", 3600), ("min", 60))
 
 
 def note(text: str) -> None:
-    """Print a line for the person at the terminal, on standard error."""
-    typer.echo(text, err=True)
+    """Print a line for the person at the terminal, on standard error; the commands in it run as they are."""
+    typer.echo(runnable(text), err=True)
+
+
+def note_after_interrupt(text: str) -> None:
+    """Print a line after Ctrl-C, which a terminal shows as ^C where the cursor is."""
+    note(f"\n{text}" if sys.stderr.isatty() else text)
 
 
 def data(text: str) -> None:
@@ -53,6 +62,12 @@ def print_table(title: str | None, columns: Sequence[str], rows: Sequence[Sequen
     if title is not None:
         console.print(title, style="bold")
     console.print(table)
+
+
+def shortened(reason: str) -> str:
+    """Return a failure's reason on one line: all of a sentence or two, the two ends of a log."""
+    line = " ".join(reason.split())
+    return line if len(line) <= _LONGEST_REASON else f"{line[: _LONGEST_REASON // 2]} … {line[-_LONGEST_REASON // 2 :]}"
 
 
 def age(moment: datetime) -> str:

@@ -38,17 +38,17 @@ def provider(name: str, reached: Reached, *, option: str = "--provider") -> Prov
     Raises:
         UsageError: a name that is none of those above.
     """
-    kind, colon, rest = name.partition(":")
-    if name == "replay" or (kind == "replay" and rest):
+    kind, rest = _parts(name, option)
+    if kind == "replay":
         from mojo_toolbox.generation.example import EXAMPLE_ANSWERS
         from mojo_toolbox.generation.replay import ReplayProvider
 
         return ReplayProvider(Path(rest) if rest else EXAMPLE_ANSWERS)
-    if kind == "openai" and rest:
+    if kind == "openai":
         from mojo_toolbox.generation.openai_provider import OpenAIProvider
 
         return OpenAIProvider(rest, base_url=reached.base_url, timeout=reached.timeout)
-    if kind == "endpoint" and bool(colon) == bool(rest):
+    if kind == "endpoint":
         from mojo_toolbox.cli.router_names import deployed_model
         from mojo_toolbox.generation.endpoint_provider import EndpointProvider
 
@@ -56,11 +56,27 @@ def provider(name: str, reached: Reached, *, option: str = "--provider") -> Prov
             rest, option=option, cloud_service=reached.cloud_service, region_name=reached.region_name
         )
         return EndpointProvider(model, name=called)
-    if kind == "local" and rest:
-        from mojo_toolbox.generation.local_provider import LocalProvider
+    from mojo_toolbox.generation.local_provider import LocalProvider
 
-        return LocalProvider(rest)
-    raise UsageError(f"{option}: there is no provider {name!r:.100}. Providers: {_FORMS}.")
+    return LocalProvider(rest)
+
+
+def require_provider_name(name: str, *, option: str = "--provider") -> None:
+    """Refuse a name that is spelt like no provider, without looking for what it names.
+
+    Raises:
+        UsageError: it is none of those above.
+    """
+    _parts(name, option)
+
+
+def _parts(name: str, option: str) -> tuple[str, str]:
+    kind, colon, rest = name.partition(":")
+    # These may stand alone.
+    alone = kind in {"replay", "endpoint"} and not colon
+    if kind not in {"openai", "endpoint", "local", "replay"} or not (rest or alone):
+        raise UsageError(f"{option}: there is no provider {name!r:.100}. Providers: {_FORMS}.")
+    return kind, rest
 
 
 def router_judge(name: str, reached: Reached) -> Judge:

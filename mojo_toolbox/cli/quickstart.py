@@ -5,28 +5,38 @@ from __future__ import annotations
 import json
 import random
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mojo_toolbox.cli.endings import goes_on
+from mojo_toolbox.cli.options import command
 from mojo_toolbox.cli.output import note
+from mojo_toolbox.cli.own_program import python, runnable
 from mojo_toolbox.data import POINTS, Conversation, read_conversations
 from mojo_toolbox.data.augmentation import Augmentation
 from mojo_toolbox.data.splits import labels_of, split
 from mojo_toolbox.errors.extras import require
-from mojo_toolbox.progress import progress_bar
+from mojo_toolbox.progress import Progress, progress_bar
 from mojo_toolbox.shipped import example_data_dir
 
 if TYPE_CHECKING:
+    from mojo_toolbox import AWSModel
+    from mojo_toolbox.aws.endpoints import Endpoint
+    from mojo_toolbox.aws.jobs import TrainingJob
     from mojo_toolbox.evaluation import Interval, Report
 
 # Of the `local` extra: what serving, training and measuring import first.
 _PACKAGES = ("moto", "starlette", "uvicorn", "torch", "transformers", "peft", "sagemaker_training", "sklearn")
 _BASE_MODEL = "HuggingFaceTB/SmolLM2-135M-Instruct"
 # The names of README, docs and notebooks: what is left running is what their lines ask.
-_PRODUCT, _TASK, _MODEL_ID, _STAGE = "mojodex", "routing", "smollm2-router", "dev"
+_STOP = "mojo local down"
+_NAMES: dict[str, Any] = {"product": "mojodex", "task": "routing", "model_id": "smollm2-router"}
+_STAGE, _UNTRAINED = "dev", "untrained"
 # What fits ten minutes on two cores: 0.4 tokens a character, 360 tokens of training and 6 decisions a second.
 _TRAIN_CHARACTERS = 320_000
 _TEST_DECISIONS = 320
@@ -66,7 +76,10 @@ def quickstart(
     """Train a router, deploy it and ask it, on this machine: ten minutes, no account, nothing to pay.
 
     Prints how often the right task is named before and after training, by measuring point, on conversations and tasks that
-    training never sees, beside a baseline that learns nothing. The endpoint stays up.
+    training never sees, beside a baseline that learns nothing.
+
+    The untrained model is asked at stage `untrained`, and its endpoint is removed. The trained model's endpoint, at stage `dev`,
+    stays up.
 
     For example `mojo quickstart --data my-conversations.jsonl --json`.
     """
@@ -120,39 +133,20 @@ def _decisions(conversation: Conversation) -> int:
 
 
 def _run(train: list[Conversation], test: list[Conversation]) -> _Result:
-    from mojo_toolbox import AWSModel, Hub
     from mojo_toolbox.evaluation import baseline as baseline_router
-    from mojo_toolbox.evaluation import evaluate
 
     started = time.monotonic()
-    model = AWSModel(product=_PRODUCT, task=_TASK, model_id=_MODEL_ID, stage=_STAGE, cloud_service="local")
-    with progress_bar("1/6 Start") as report:
-        report(text="starting; the base model is converted once")
-        hub = Hub(cloud_service="local")
-        endpoint = hub.deploy(product=_PRODUCT, task=_TASK, model_id=_MODEL_ID, stage=_STAGE, base_model=_BASE_MODEL)
-        endpoint.wait(progress=False)
-        report(done=1, total=1, text="serving the untrained model")
-    with progress_bar("2/6 Ask untrained") as report:
-        before = evaluate(model, test, progress=report)
-    with progress_bar("3/6 Ask baseline") as report:
-        baseline = evaluate(baseline_router("tfidf"), test, progress=report)
-    with progress_bar("4/6 Train") as report:
-        report(text="starting the job")
-        job = hub.train(
-            base_model=_BASE_MODEL,
-            train_data=train,
-            augmentation=_AUGMENTATION,
-            product=_PRODUCT,
-            task=_TASK,
-            model_id=_MODEL_ID,
-            hyperparameters=_HYPERPARAMETERS,
-        )
-        job.wait(progress=report)
-    with progress_bar("5/6 Deploy") as report:
-        hub.deploy(product=_PRODUCT, task=_TASK, model_id=_MODEL_ID, stage=_STAGE, job=job).wait(progress=False)
-        report(done=1, total=1, text="serving the trained model")
-    with progress_bar("6/6 Ask trained") as report:
-        after = evaluate(model, test, progress=report)
+    # At a stage of its own: what an earlier quickstart left at the other one goes on answering meanwhile.
+    untrained = _deploy("1/6 Deploy untrained", _UNTRAINED, base_model=_BASE_MODEL)
+    serving = f"The endpoint {untrained.name} goes on."
+    with _step("2/6 Ask untrained", serving) as report:
+        before = _ask(_model(_UNTRAINED), test, report)
+    _remove(untrained)
+    with _step("3/6 Ask baseline", "The local cloud goes on.") as report:
+        baseline = _ask(baseline_router("tfidf"), test, report)
+    endpoint = _deploy("5/6 Deploy trained", _STAGE, job=_train(train))
+    with _step("6/6 Ask trained", f"The endpoint {endpoint.name} goes on.") as report:
+        after = _ask(_model(_STAGE), test, report)
     seen = {task.name for conversation in train for task in conversation.tasks}
     return _Result(
         before=before,
@@ -164,6 +158,70 @@ def _run(train: list[Conversation], test: list[Conversation]) -> _Result:
         endpoint=endpoint.name,
         seconds=time.monotonic() - started,
     )
+
+
+@contextmanager
+def _step(title: str, going_on: str) -> Iterator[Progress]:
+    """Show the progress of a step; on Ctrl-C say what it leaves running, and how to end all of it."""
+    with goes_on(_still_there(going_on)), progress_bar(title) as report:
+        yield report
+
+
+def _deploy(title: str, stage: str, **source: Any) -> Endpoint:
+    from mojo_toolbox import Hub
+
+    with _step(title, f"The deployment at stage {stage} goes on if it was begun.") as report:
+        report(text="the first time, the base model is converted")
+        endpoint: Endpoint = Hub(cloud_service="local").deploy(**_NAMES, stage=stage, **source)
+        with goes_on(_still_there(f"The endpoint {endpoint.name} goes on.")):
+            endpoint.wait(progress=False)
+        report(done=1, total=1, text=f"serving at stage {stage}")
+    return endpoint
+
+
+def _remove(endpoint: Endpoint) -> None:
+    """Remove an endpoint that has been asked; what could not be removed costs memory only, and is said."""
+    with goes_on(_still_there(f"The endpoint {endpoint.name} goes on if it was not removed yet.")):
+        deletion = endpoint.delete()
+    if deletion.failed:
+        note(str(deletion))
+
+
+def _train(train: list[Conversation]) -> TrainingJob:
+    from mojo_toolbox import Hub
+
+    with _step("4/6 Train", "The training job goes on if it was begun.") as report:
+        report(text="starting the job")
+        job: TrainingJob = Hub(cloud_service="local").train(
+            base_model=_BASE_MODEL,
+            train_data=train,
+            augmentation=_AUGMENTATION,
+            **_NAMES,
+            hyperparameters=_HYPERPARAMETERS,
+        )
+        follow, stop = command("logs", argument=job.name, cloud="local"), command("rm", job=job.name, cloud="local")
+        with goes_on(
+            _still_there(f"The training job {job.name} goes on.\nFollow it: {follow} --follow\nStop it: {stop}")
+        ):
+            job.wait(progress=report)
+    return job
+
+
+def _model(stage: str) -> AWSModel:
+    from mojo_toolbox import AWSModel
+
+    return AWSModel(**_NAMES, stage=stage, cloud_service="local")
+
+
+def _ask(router: Any, test: list[Conversation], report: Progress) -> Report:
+    from mojo_toolbox.evaluation import evaluate
+
+    return evaluate(router, test, progress=report)
+
+
+def _still_there(what: str) -> str:
+    """Say what Ctrl-C leaves running, and how to end all of it."""
+    return f"{what}\nStop everything: {_STOP}"
 
 
 def _as_json(result: _Result) -> dict[str, Any]:
@@ -204,15 +262,15 @@ def _show(result: _Result) -> None:
         f"Trained on {result.train_conversations} conversations, asked about {result.test_conversations} others, among them "
         f"tasks never seen in training: {', '.join(result.unseen_tasks)}. {result.seconds / 60:.1f} minutes."
     )
-    console.print("\nThe endpoint stays up. Ask it:\n")
+    console.print(f"\nThe endpoint stays up. Ask it from Python ({python()}):\n", markup=False, soft_wrap=True)
     print("from mojo_toolbox import AWSModel")
-    names = f'product="{_PRODUCT}", task="{_TASK}", model_id="{_MODEL_ID}"'
+    names = ", ".join(f'{option}="{name}"' for option, name in _NAMES.items())
     tasks = '[{"name": "meeting_recap", "description": "Summarise a meeting"}]'
     print(
         f'print(AWSModel({names}, stage="{_STAGE}", cloud_service="local")'
         f'.predict([{{"role": "user", "content": "help me sum up my meeting"}}], tasks={tasks}))'
     )
-    console.print("\nStop everything: [bold]mojo local down[/bold]")
+    print(f"\nStop everything: {runnable(_STOP)}")
 
 
 def _percent(share: Interval | None) -> str:

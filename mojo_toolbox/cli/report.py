@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mojo_toolbox.cli.options import AsJson
+from mojo_toolbox.cli.options import AsJson, Overwrite, require_free
 from mojo_toolbox.cli.output import data_as_json, note, print_table
 from mojo_toolbox.errors import MojoError
 
@@ -81,6 +81,7 @@ def show(
     markdown: Annotated[
         Path | None, typer.Option(help="Also write them as Markdown.", metavar="FILE", show_default=False)
     ] = None,
+    overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
     """Print reports again, side by side.
@@ -92,6 +93,7 @@ def show(
     from mojo_toolbox.evaluation.report import render
     from mojo_toolbox.whole_files import whole_file
 
+    require_free(html, markdown, overwrite=overwrite)
     found = [read_report(path) for path in reports]
     documents = [report.as_dict() for report in found]
     comparisons = [] if as_json and not html and not markdown else _compared(found, reports)

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from mojo_toolbox.cli.endings import UsageError, goes_on
-from mojo_toolbox.cli.options import AsJson, Cloud, Region
+from mojo_toolbox.cli.options import AsJson, Cloud, Overwrite, Region, require_free
 from mojo_toolbox.cli.output import age, data, data_as_json, note, print_table
 from mojo_toolbox.cli.review_database import Create, Database, is_shared, open_store
 from mojo_toolbox.cli.review_serve import DEFAULT_PORT, serve
@@ -203,12 +203,14 @@ def export(
             show_default=False,
         ),
     ] = None,
+    overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
     """Write the conversations that were decided, with the labels that stand.
 
     Who decided what and when, and what was changed, is in each one's meta.reviewed. Those thrown out are left out.
     """
+    require_free(output, overwrite=overwrite)
     with open_store(database) as store:
         report = store.export_file(output, include=include or ())
     if as_json:

@@ -10,7 +10,7 @@ import typer
 
 from mojo_toolbox.cli.endings import UsageError
 from mojo_toolbox.cli.options import Cloud, Region
-from mojo_toolbox.cli.output import data, note
+from mojo_toolbox.cli.output import data, note, note_after_interrupt
 from mojo_toolbox.cli.review_database import LOCK_MINUTES, Create, Database, is_shared, open_store
 
 DEFAULT_PORT = 8080
@@ -62,17 +62,22 @@ def serve(
                 else "It opens with personal links only."
             )
             _run(application, listener)
-    note("Stopped. Everything that was decided is stored.")
+    note_after_interrupt("Stopped. Everything that was decided is stored.")
 
 
 def _model(key: str, cloud: Literal["aws", "local"] | None, region: str | None) -> Any:
+    from mojo_toolbox.evaluation.routers.question import require_endpoint
     from mojo_toolbox.model import AWSModel
 
     parts = key.removeprefix("endpoint:").split("/")
     product, task, model_id, stage = [*parts, "dev"][:4] if len(parts) == 3 else [*parts, "", "", "", ""][:4]  # noqa: PLR2004
     if not (product and task and model_id and stage) or len(parts) > 4:  # noqa: PLR2004
         raise UsageError(f"--router: {key!r} is not PRODUCT/TASK/MODEL_ID or PRODUCT/TASK/MODEL_ID/STAGE.")
-    return AWSModel(product=product, task=task, model_id=model_id, stage=stage, cloud_service=cloud, region_name=region)
+    model = AWSModel(
+        product=product, task=task, model_id=model_id, stage=stage, cloud_service=cloud, region_name=region
+    )
+    require_endpoint(model)
+    return model
 
 
 def _is_loopback(host: str) -> bool:

@@ -61,6 +61,11 @@ def rm(
         return
     hub = open_hub(cloud_service, region_name)
     endpoint = hub.endpoint(**require_model(**names), stage=stage)
+    if not endpoint.removable():
+        see = command("ls", argument="endpoints", cloud=cloud_service, region_name=region_name)
+        raise NotFoundError(
+            f"There is no endpoint {endpoint.name}: nothing was removed.{endpoint.about_name} See: {see}"
+        )
     require_consent(f"This removes the endpoint {endpoint.name} with its configurations and models.", yes=yes)
     deletion = endpoint.delete()
     if as_json:
@@ -70,11 +75,6 @@ def rm(
     if deletion.failed:
         reasons = "; ".join(f"{what} ({reason})" for what, reason in deletion.failed.items())
         raise MojoError(f"Not removed: {reasons}")
-    if not deletion.removed:
-        see = command("ls", argument="endpoints", cloud=cloud_service, region_name=region_name)
-        raise NotFoundError(
-            f"There is no endpoint {endpoint.name}: nothing was removed.{endpoint.about_name} See: {see}"
-        )
 
 
 def _stop(name: str, cloud: Any, region: str | None, *, yes: bool, as_json: bool) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import fields
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -40,6 +41,9 @@ if TYPE_CHECKING:
     from mojo_toolbox.data.augmentation import Augmentation
     from mojo_toolbox.data.task_pool import TaskPool
     from mojo_toolbox.hub import Hub
+
+# How good the model became; the other metrics, such as the learning rate, say how it was trained.
+_TOLD_METRICS = ("eval_decision_accuracy", "eval_loss", "loss")
 
 EXAMPLES = """
 mojo train --cloud local --recipe encoder-router \\
@@ -201,7 +205,7 @@ def train(
         "starter_conversations": starter_conversations,
         "pool": None,
     }
-    # Before anybody is asked to agree to a cost.
+    # Before a pool is read for minutes.
     TrainingChoices.settle(recipe, **mix)
     options: dict[str, Any] = {
         "recipe": recipe,
@@ -219,20 +223,20 @@ def train(
         "request_overrides": json_file(request_overrides, option="--request-overrides"),
     }
     hub = open_hub(cloud_service, region_name, role=role, bucket=bucket, allow_hashed_names=allow_hashed_names)
-    if not (dry_run or is_local(cloud_service)):
-        hours = (chosen.max_runtime_seconds if max_runtime_seconds is None else max_runtime_seconds) / 3600
-        require_consent(
-            f"Training on {instance_count} x {instance_type or chosen.instance_type} is billed by AWS while it runs, "
-            f"{hours:g} h at most.",
-            yes=yes,
-        )
     if pool is not None or alternatives is not None:
         options["pool"] = _read_pool(pool, alternatives, None if dry_run else hub)
     if dry_run:
         print_requests(hub.train(dry_run=True, **options), as_json=as_json)
         return
-    job = hub.train(**options)
+    hours = (chosen.max_runtime_seconds if max_runtime_seconds is None else max_runtime_seconds) / 3600
+    cost = (
+        f"Training on {instance_count} x {instance_type or chosen.instance_type} is billed by AWS while it runs, "
+        f"{hours:g} h at most."
+    )
+    confirm = None if is_local(cloud_service) else partial(require_consent, cost, yes=yes)
     place = {"cloud": cloud_service, "region_name": region_name}
+    with goes_on(f"A training job goes on if it was started already. See: {command('ls', argument='jobs', **place)}"):
+        job = hub.train(**options, confirm=confirm)
     started = f"Training job {job.name} started."
     if wait:
         follow, stop = command("logs", argument=job.name, **place), command("rm", job=job.name, **place)
@@ -291,5 +295,5 @@ def _print_job(job: TrainingJob, *, as_json: bool) -> None:
         data_as_json({"job_name": job.name, "status": status, "model_data": model_data, "metrics": metrics})
         return
     data(job.name)
-    told = ", ".join(f"{name} {value:.4g}" for name, value in sorted(metrics.items()))
+    told = ", ".join(f"{name} {metrics[name]:.4g}" for name in _TOLD_METRICS if name in metrics)
     note(f"{status}. {told}" if told else f"{status}.")

@@ -9,8 +9,13 @@ from typing import Any
 from mojo_toolbox.cli.appearance import PlainCommand
 from mojo_toolbox.errors import MojoError
 
-# What a programmer would call, and the command that shows the same.
-_CALLS = {"hub.jobs()": "mojo ls jobs", "hub.endpoints()": "mojo ls endpoints", "hub.models()": "mojo ls models"}
+# What a programmer would write, and what says the same on the command line.
+_CALLS = {
+    "hub.jobs()": "mojo ls jobs",
+    "hub.endpoints()": "mojo ls endpoints",
+    "hub.models()": "mojo ls models",
+    'cloud_service="local"': "--cloud local",
+}
 _VALUE = r"""True|False|'[^']*'|"[^"]*"|…|\.\.\.|[\w./:+-]*[\w/+-]|"""
 
 

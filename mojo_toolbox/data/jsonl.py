@@ -19,6 +19,12 @@ from mojo_toolbox.whole_files import whole_file
 LONGEST_LINE = 64 * 2**20
 
 
+# What may begin a JSON value that goes wrong later, and the comments that some dialects of JSON have.
+_BEGINNINGS = ("{", "[", '"', "'", "//", "/*")
+_SHOWN = 20
+OTHER_FORMATS = "For other formats: mojo data import"
+
+
 class RawLine(NamedTuple):
     """A line of a file: its number from 1, the byte of the unpacked file where it begins, its first LONGEST_LINE + 1 bytes."""
 
@@ -87,8 +93,7 @@ def parse_line(raw: bytes, *, path: Path | str | None = None, line: int | None =
             f"not UTF-8 (byte {error.start + 1} of the line). Save the file as UTF-8.", path=path, line=line
         ) from error
     except json.JSONDecodeError as error:
-        hint = " The line ends too early: one whole JSON object a line was expected." if ends_too_early(error) else ""
-        raise DataError(f"not JSON: {why_not_json(error)}{hint}", path=path, line=line) from error
+        raise DataError(f"not JSON: {_fault(error)}", path=path, line=line) from error
     except ValueError as error:  # a number of thousands of digits
         raise DataError(f"not JSON: {error}.", path=path, line=line) from error
     except RecursionError as error:
@@ -96,6 +101,15 @@ def parse_line(raw: bytes, *, path: Path | str | None = None, line: int | None =
     if not isinstance(record, dict):
         raise DataError(f"a JSON object was expected, not {type(record).__name__}.", path=path, line=line)
     return record
+
+
+def _fault(error: json.JSONDecodeError) -> str:
+    """Say what is wrong with a line; one that is no JSON from its first character on is mostly of a file of another kind."""
+    text = error.doc.strip()
+    if text and not error.doc[: error.pos].strip() and not text.startswith(_BEGINNINGS):
+        return f"the line begins with {text[:_SHOWN]!r}, and one JSON object a line was expected. {OTHER_FORMATS}"
+    hint = " The line ends too early: one whole JSON object a line was expected." if ends_too_early(error) else ""
+    return f"{why_not_json(error)}{hint}"
 
 
 def read_conversations(path: Path | str) -> Iterator[Conversation]:

@@ -13,7 +13,7 @@ from mojo_toolbox.evaluation.comparison import Comparison, against_runner_up
 from mojo_toolbox.evaluation.report import REPORT_FILE, SUMMARY_FILE, Report, render
 from mojo_toolbox.evaluation.routers.question import Router, RouterFunction, as_router
 from mojo_toolbox.evaluation.runner import evaluate, require_askable, run_of
-from mojo_toolbox.evaluation.runs.run_folder import require_free
+from mojo_toolbox.evaluation.runs.run_folder import require_free, require_unfinished
 from mojo_toolbox.evaluation.runs.source import Conversations, Source
 from mojo_toolbox.model import Model
 from mojo_toolbox.whole_files import whole_file
@@ -50,17 +50,14 @@ def evaluate_all(
     if Path(output).exists() and not Path(output).is_dir():
         raise EvaluationError(f"{output} is a file; output is a folder.")
     if (Path(output) / REPORT_FILE).exists():
-        raise EvaluationError(f"{output} holds the report of a single router. Give another output folder.")
-    summary = Path(output) / SUMMARY_FILE
-    if summary.exists() and not (options.get("overwrite") or options.get("retry_errors")):
-        raise EvaluationError(
-            f"{output} holds a finished summary. Give another output folder, or overwrite it (overwrite=True, --overwrite)."
-        )
+        raise EvaluationError(f"{output} holds the report of a single router. Name another folder: output=…")
+    if not (options.get("overwrite") or options.get("retry_errors")):
+        require_unfinished(Path(output))
     if not isinstance(conversations, str | Path):
         conversations = list(conversations)
     _look_first(asked, folders, conversations, options)
     if options.get("overwrite"):
-        summary.unlink(missing_ok=True)
+        (Path(output) / SUMMARY_FILE).unlink(missing_ok=True)
     # Without a summary, what is finished in there was finished by a run that was killed later.
     reports = [
         evaluate(router, conversations, output=folder, reuse=True, **options)

@@ -99,7 +99,7 @@ class Output:
                 self._add(usage)
             except (KeyError, TypeError, ValueError) as error:
                 raise DataError(
-                    "no conversation of this run: it has no meta.plan.number or no meta.usage. Give another output.",
+                    "no conversation of this run: it has no meta.plan.number or no meta.usage. Give another output=…",
                     path=self.path,
                     line=line,
                 ) from error
@@ -108,7 +108,7 @@ class Output:
                 self._count_aside(int(row["number"]), row["why"], str(row["reason"]))
                 self._add(row["usage"])
             except (KeyError, TypeError, ValueError) as error:
-                message = "not what this run put aside. Remove the line, or give another output."
+                message = "not what this run put aside. Remove the line, or give another output=…"
                 raise DataError(message, path=self.malformed_path, line=line) from error
 
     def _add(self, usage: Any) -> None:
@@ -164,11 +164,11 @@ def _claim(path: Path, run: Mapping[str, Any]) -> None:
         there = json.loads(place.read_text(encoding="utf-8"))["run"]
         differing = [key for key in {**there, **run} if there.get(key) != run.get(key)]
     except (ValueError, KeyError, TypeError) as error:
-        raise GenerationError(f"{place} does not say which run it is ({error!r}). Name another output.") from error
+        raise GenerationError(f"{place} does not say which run it is ({error!r}). Name another output=…") from error
     if differing and ((path.exists() and path.stat().st_size) or _beside(path, ".malformed.jsonl").exists()):
         raise GenerationError(
             f"{path} holds another run: {'; '.join(_difference(key, there, run) for key in differing)}. "
-            "Name another output, or remove it with the files beside it."
+            "Name another output=…, or remove it with the files beside it."
         )
     if differing:  # a run that wrote nothing
         finish(path, run, {})
@@ -197,7 +197,7 @@ def _only_one(path: Path) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            raise GenerationError(f"Another run writes into {path}. Wait for it, or name another output.") from error
+            raise GenerationError(f"Another run writes into {path}. Wait for it, or name another output=…") from error
         # The run that just ended may have taken it away between the two steps.
         if not (lock.exists() and os.path.samestat(lock.stat(), os.fstat(file.fileno()))):
             raise GenerationError(f"Another run just ended with {path}. Start again.")

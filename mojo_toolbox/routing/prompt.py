@@ -22,6 +22,7 @@ from pydantic import ValidationError
 
 from mojo_toolbox.data.conversations import NONE_ANSWER, Message, Task, describe, read_label, require_distinct
 from mojo_toolbox.errors import DataError
+from mojo_toolbox.spelling import is_blank
 
 # Goes into every manifest: a model asked with another prompt than it was trained on is wrong without a sign of it.
 PROMPT_VERSION = "routing-2"
@@ -80,6 +81,7 @@ def routing_prompt(
     turns, listed = _checked(messages, tasks)
     if turns[-1].role != "user":
         raise DataError("the last message must be the user's: the router decides after a user turn.")
+    require_text(turns[-1].content)
     if not isinstance(previous, str | Unknown | None):
         raise DataError(f"previous must be a task's name or None, not {type(previous).__name__}.")
     if not isinstance(previous, Unknown):
@@ -106,6 +108,18 @@ def read_tasks(tasks: Sequence[Task | Mapping[str, Any]]) -> tuple[Task, ...]:
     except ValueError as error:
         raise DataError(f"tasks cannot be used: {error}.") from error
     return listed
+
+
+def require_text(content: str) -> None:
+    """Refuse a last message that says nothing: any decision or reply to it would be made up.
+
+    Raises:
+        DataError: it is empty, or nothing in it can be seen.
+    """
+    if is_blank(content):
+        raise DataError(
+            f"the last message is {'blank' if content else 'empty'}: there is nothing to answer. Send the user's text."
+        )
 
 
 def choices(tasks: Sequence[Task]) -> list[str]:

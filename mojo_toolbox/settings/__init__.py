@@ -24,6 +24,7 @@ from mojo_toolbox.settings.project_file import FILE_NAME, find_project_file, rea
 
 CloudService = Literal["aws", "local"]
 _PREFIX = "mojo_"
+_ENV_FILE = ".env"
 # Of the letters of two names, so many are the same where one is the other misspelt.
 _ALIKE = 0.8
 
@@ -33,7 +34,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(
         env_prefix="MOJO_",
-        env_file=".env",
+        env_file=_ENV_FILE,
         env_file_encoding="utf-8",
         # MOJO_HOME="" would be the current folder: an empty variable says nothing.
         env_ignore_empty=True,
@@ -111,9 +112,20 @@ def load_settings(**overrides: object) -> Settings:
         name = str(problem["loc"][0])
         variable = name if name.isupper() else f"MOJO_{name.upper()}"
         # The value itself is not repeated: it may be a secret.
-        raise ConfigurationError(
-            f"The setting {variable} (argument or environment) is wrong: {problem['msg']}."
-        ) from None
+        place = "argument" if name in given else _place_of(name, variable)
+        raise ConfigurationError(f"The setting {variable} ({place}) is wrong: {problem['msg']}.") from None
+
+
+def _place_of(name: str, variable: str) -> str:
+    """Say where a variable was found that stands for the setting `name`: in the environment, or else in `.env`."""
+    names = {name.lower(), variable.lower()}
+    if names.isdisjoint(_set_in(EnvSettingsSource(Settings))):
+        return str(Path(_ENV_FILE).absolute())
+    return "environment"
+
+
+def _set_in(source: EnvSettingsSource) -> set[str]:
+    return {name.lower() for name, value in source.env_vars.items() if value}
 
 
 def _refuse_misspelt() -> None:
@@ -125,8 +137,10 @@ def _refuse_misspelt() -> None:
         near = difflib.get_close_matches(name, fields, n=1, cutoff=_ALIKE)
         meant = next(iter([field for field in fields if field.startswith(f"{name}_")] or near), None)
         if meant is not None and meant not in given:
+            in_file = _PREFIX + name not in _set_in(EnvSettingsSource(Settings))
+            where = f" It is set in {Path(_ENV_FILE).absolute()}." if in_file else ""
             raise ConfigurationError(
-                f"The variable {_PREFIX.upper()}{name.upper()} is not read. Did you mean {_PREFIX.upper()}{meant.upper()}?"
+                f"The variable {_PREFIX.upper()}{name.upper()} is not read. Did you mean {_PREFIX.upper()}{meant.upper()}?{where}"
             )
 
 

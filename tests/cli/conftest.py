@@ -31,3 +31,13 @@ def local(tmp_path_factory):
     lifecycle.up(folder / "home")
     yield shell
     lifecycle.down(folder / "home")
+
+
+@pytest.fixture
+def account(local, tmp_path):
+    """A shell with an AWS account, which the running local cloud plays: region, role, credentials and conversations."""
+    shell = Shell(tmp_path / "home", tmp_path)
+    shell.environment |= local.json("local", "env")
+    shell.environment |= {"MOJO_ROLE": "arn:aws:iam::123456789012:role/Mojo", "AWS_DEFAULT_REGION": "us-east-1"}
+    (tmp_path / "train.jsonl").write_text((local.folder / "train.jsonl").read_text())
+    return shell

@@ -55,7 +55,7 @@ def test_the_same_seed_writes_the_same_file_and_another_one_another(mojo, train,
 def test_distractors_come_from_the_file_itself_or_from_a_pool(mojo, train, tmp_path):
     pool = write(tmp_path / "pool.jsonl", [{"name": "set_alarm", "description": "Wake somebody"}])
     for given, expected in ((["--pool", pool], {"set_alarm"}), ([], set(OTHERS))):
-        mojo.json("data", "augment", train, "-o", tmp_path / "out.jsonl", "--distractors", "1", *given)
+        mojo.json("data", "augment", train, "-o", tmp_path / "out.jsonl", "--overwrite", "--distractors", "1", *given)
         before = {c.id: {t.name for t in c.tasks} for c in read_conversations(train)}
         added = set()
         for written in read_conversations(tmp_path / "out.jsonl"):

@@ -46,7 +46,7 @@ def test_nothing_half_written_is_left(folder):
     (folder / "out.jsonl").write_text("as it was")
     with (folder / "t.csv").open("a") as table:
         table.write("x,quote\n")
-    done = run("csv", "t.csv", "--tasks", "tasks.json", "-o", "out.jsonl")
+    done = run("csv", "t.csv", "--tasks", "tasks.json", "-o", "out.jsonl", "--overwrite")
     assert done.exit_code == 1
     assert "t.csv:6: the label 'quote' is not one of the 2 tasks." in done.stderr
     assert (folder / "out.jsonl").read_text() == "as it was"

@@ -106,9 +106,61 @@ def test_interrupted_wait_says_what_goes_on_and_rm_stops_it(local):
     assert local.json("rm", "--job", name, "--yes")["status"] in {"Stopping", "Stopped"}
 
 
+@pytest.fixture(scope="module")
+def failed(local):
+    """The name of a job that failed."""
+    done = local(*TRAIN, "--model-id", "fails", "-H", "target_modules=no_such_layer", "-H", "max_steps=1")
+    assert done.returncode == 1
+    (name,) = re.findall(r"Training job (\S+) started", done.stderr)
+    return name
+
+
+def test_a_failed_job_says_why_wherever_it_is_named(local, failed):
+    listed = local("ls", "jobs", "--model-id", "fails")
+    assert re.search(rf"^{failed} +Failed ", listed.stdout, re.MULTILINE)
+    assert re.search(rf"^{failed} failed: .*no_such_layer", listed.stderr, re.MULTILINE)
+    (row,) = local.json("ls", "jobs", "--model-id", "fails")
+    assert "no_such_layer" in row["failure_reason"]
+    assert re.search(rf"^{failed} failed: .*no_such_layer", local("logs", failed).stderr, re.MULTILINE | re.DOTALL)
+    deployed = local("deploy", *NAMES, "--job", failed)
+    assert deployed.returncode == 1
+    assert re.search(rf"{failed}' is Failed, so it has no model to deploy: .*no_such_layer", deployed.stderr, re.DOTALL)
+
+
+def test_a_job_without_a_checkpoint_is_not_resumed(local, failed):
+    done = local(*TRAIN, "--resume", failed)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert f"{failed} is Failed and left no checkpoint to go on from. Start without --resume" in done.stderr
+
+
+def test_train_ends_with_figures_that_say_how_good_the_model_is(local):
+    done = local(*TRAIN, "-H", "max_steps=3", "-H", "logging_steps=10")
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"^Completed\. loss [\d.]+$", done.stderr, re.MULTILINE)
+
+
+def test_an_empty_message_is_not_asked(local, endpoint):
+    for words, more in (("is empty", ("-m", "")), ("is blank", ("-m", "  ")), ("is empty", ("-m", "", "--chat"))):
+        tasks = () if "--chat" in more else ("--tasks", "tasks.json")
+        done = local("predict", *NAMES, *more, *tasks)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert done.stderr.startswith(f"error: the last message {words}")
+
+
+def test_the_page_is_not_served_with_a_router_that_is_not_there(local):
+    talks = local.folder / "train.jsonl"
+    assert local("review", "import", talks, "--database", "review.db").returncode == 0
+    done = local("review", "serve", "--database", "review.db", "--port", "0", "--router", "acme/routing/ghost")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "There is no endpoint 'acme--routing--ghost--dev'" in done.stderr
+
+
 def test_rm_removes_the_stage_and_says_when_there_is_none(local):
     deployed = local("deploy", *NAMES, "--stage", "short", "--base-model", "base", "--no-wait")
     assert deployed.stdout == "acme--routing--tiny--short\n"
+    refused = local("rm", *NAMES, "--stage", "short")
+    assert refused.returncode == 2
+    assert "add --yes" in refused.stderr
     removed = local.json("rm", *NAMES, "--stage", "short", "--yes")
     assert removed["failed"] == {}
     assert "endpoint acme--routing--tiny--short" in removed["removed"]
@@ -136,4 +188,25 @@ def test_local_cloud_that_does_not_run_is_reported_with_1(mojo):
     env = mojo("local", "env")
     # Nothing on standard output: it is evaluated by shells.
     assert (env.returncode, env.stdout) == (1, "")
-    assert mojo.json("local", "down") == {"stopped": False}
+    assert mojo.json("local", "down") == {"stopped": False, "jobs": [], "endpoints": []}
+
+
+def test_the_local_cloud_is_said_to_be_started_and_what_ends_with_it_is_named(mojo, local):
+    for name in ("base", "train.jsonl"):
+        (mojo.folder / name).symlink_to(local.folder / name)
+    mojo.environment["MOJO_CLOUD_SERVICE"] = "local"
+    first = mojo("ls")
+    assert "The local cloud did not run: started it, with its endpoints. Stop it: mojo local down" in first.stderr
+    assert "started it" not in mojo("ls").stderr
+    try:
+        job = mojo(*TRAIN, "-H", "max_steps=100000", "--no-wait").stdout.strip()
+        assert mojo("deploy", *NAMES, "--base-model", "base", "--no-wait").returncode == 0
+    finally:
+        down = mojo("local", "down")
+    assert (down.returncode, down.stdout) == (0, "")
+    assert f"The training job {job} was running and is Failed now." in down.stderr
+    assert f"mojo train ... --resume {job}" in down.stderr
+    assert f"The endpoint {ENDPOINT} serves again after the next start." in down.stderr
+    assert mojo("local", "down").stderr == "The local cloud did not run.\n"
+    assert f"--resume {job}" in mojo("ls", "jobs").stderr
+    mojo("local", "down")

@@ -4,7 +4,10 @@ import json
 import os
 import pty
 import select
+import signal
 import subprocess
+import sys
+from contextlib import contextmanager
 
 import pytest
 from mojo_shell import NAMES
@@ -120,11 +123,13 @@ def test_dry_run_prints_the_requests_without_an_account(with_data):
     assert (sent["lora_r"], sent["lr_scheduler_type"]) == ("4", '"cosine"')
 
 
-@pytest.mark.parametrize("command", [TRAIN, ("deploy", *NAMES)], ids=["train", "deploy"])
-def test_what_costs_is_refused_in_a_script_without_yes(command, with_data):
-    done = with_data(*command, "--region-name", "eu-west-1")
-    assert done.returncode == 2
-    assert done.stdout == ""
+DEPLOY = ("deploy", *NAMES, "--base-model", "some/model")
+
+
+@pytest.mark.parametrize("command", [TRAIN, DEPLOY], ids=["train", "deploy"])
+def test_what_costs_is_refused_in_a_script_without_yes(command, account):
+    done = account(*command)
+    assert (done.returncode, done.stdout) == (2, "")
     assert "billed by AWS" in done.stderr
     assert "add --yes" in done.stderr
 
@@ -140,14 +145,47 @@ def test_what_costs_is_refused_in_a_script_without_yes(command, with_data):
             ("train", *NAMES, "--recipe", "router", "--train-data", "train.jsonl"),
             "1 x ml.g5.2xlarge is billed by AWS while it runs, 24 h",
         ),
-        (("deploy", *NAMES), "1 x ml.c7i.xlarge (an encoder) or ml.g5.xlarge (a language model) is billed"),
-        (("deploy", *NAMES, "--instance-type", "ml.m5.xlarge"), "1 x ml.m5.xlarge is billed"),
+        (DEPLOY, "1 x ml.c7i.xlarge (an encoder) or ml.g5.xlarge (a language model) is billed"),
+        ((*DEPLOY, "--instance-type", "ml.m5.xlarge"), "1 x ml.m5.xlarge is billed"),
     ],
 )
-def test_the_question_names_the_instance_that_fits(arguments, words, with_data):
-    done = with_data(*arguments, "--region", "eu-west-1")
+def test_the_question_names_the_instance_that_fits(arguments, words, account):
+    done = account(*arguments)
     assert (done.returncode, done.stdout) == (2, "")
     assert words in done.stderr
+
+
+NOBODY = {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}
+CHECKED_FIRST = [
+    (("train", *NAMES, "--recipe", "router", "--train-data", "nope.jsonl"), {}, "nope.jsonl: no such file"),
+    ((*TRAIN, "--validation-data", "nope.jsonl"), {}, "nope.jsonl: no such file"),
+    ((*TRAIN, "--pool", "nope.jsonl"), {}, "no file nope.jsonl"),
+    ((*TRAIN, "--resume", "nobody"), {}, "no training job 'nobody'"),
+    ((*TRAIN, "--job-name", "a_b"), {}, "a_b"),
+    ((*TRAIN, "--instance-type", "big"), {}, "big"),
+    (("train", *NAMES, "--recipe", "router", "--data", "s3://mojo-toolbox-us-east-1-123456789012/no"), {}, "no object"),
+    ((*TRAIN,), NOBODY, "no usable AWS credentials"),
+    ((*TRAIN,), {"AWS_DEFAULT_REGION": ""}, "No AWS region"),
+    ((*TRAIN,), {"MOJO_ROLE": ""}, "SageMaker needs an execution role"),
+    ((*TRAIN, "--bucket", "s3://b"), {}, "s3://b"),
+    (("deploy", *NAMES, "--job", "nobody"), {}, "no training job 'nobody'"),
+    (("deploy", *NAMES, "--encoder", "nobody", "--model-data", "s3://b0b/no"), {}, "no object s3://b0b/no"),
+    (("deploy", *NAMES, "--model-id", "untrained"), {}, "No completed training job of acme/routing/untrained"),
+    (DEPLOY, NOBODY, "no usable AWS credentials"),
+    (DEPLOY, {"AWS_DEFAULT_REGION": ""}, "No AWS region"),
+    (("rm", *NAMES, "--stage", "nowhere"), {}, "There is no endpoint acme--routing--tiny--nowhere"),
+    (("rm", *NAMES), NOBODY, "no usable AWS credentials"),
+    (("rm", "--job", "nobody"), {}, "no training job 'nobody'"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "environment", "words"), CHECKED_FIRST)
+def test_nobody_is_asked_to_agree_to_what_cannot_be_done(arguments, environment, words, account):
+    account.environment |= environment
+    done = account(*arguments)
+    assert done.returncode == (2 if "--pool" in arguments else 1)
+    assert words in done.stderr
+    assert "Nobody can be asked here" not in done.stderr
 
 
 def test_nobody_is_asked_to_pay_for_what_cannot_be_trained(with_data):
@@ -157,33 +195,61 @@ def test_nobody_is_asked_to_pay_for_what_cannot_be_trained(with_data):
     assert "billed" not in done.stderr
 
 
-def test_removal_is_refused_in_a_script_without_yes(mojo):
-    done = mojo("rm", *NAMES, "--cloud", "local")
-    assert done.returncode == 2
-    assert "add --yes" in done.stderr
-    assert not (mojo.folder / "home" / "local_cloud").exists()
+def test_what_costs_is_asked_at_a_terminal_and_no_means_no(account):
+    with at_a_terminal(account, *TRAIN) as (process, terminal):
+        said = terminal.read_until(b"[y/N]")
+        terminal.write(b"n\n")
+        assert process.communicate(timeout=30) == (b"", None)
+    assert process.returncode == 1
+    assert b"1 x ml.g5.2xlarge is billed by AWS" in said
 
 
-def test_what_costs_is_asked_at_a_terminal_and_no_means_no(with_data):
+def test_an_interrupted_question_begins_a_line_and_says_that_nothing_was_changed(account):
+    with at_a_terminal(account, *TRAIN) as (process, terminal):
+        terminal.read_until(b"[y/N]: ")
+        process.send_signal(signal.SIGINT)
+        assert b"\nInterrupted. Nothing was changed." in terminal.read_until(b"changed.")
+        process.communicate(timeout=30)
+    assert process.returncode == 130
+
+
+class Terminal:
+    """The end of a terminal at which a person sits."""
+
+    def __init__(self, file):
+        self._file = file
+
+    def read_until(self, words):
+        said = b""
+        while words not in said:
+            assert select.select([self._file], [], [], 30)[0], said
+            said += os.read(self._file, 1024)
+        return said
+
+    def write(self, typed):
+        os.write(self._file, typed)
+
+
+@contextmanager
+def at_a_terminal(shell, *arguments):
+    """Run a command whose questions and errors go to a terminal."""
     ours, theirs = pty.openpty()
+    hearing = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
     process = subprocess.Popen(
-        with_data.command(*TRAIN, "--region-name", "eu-west-1"),
-        env=with_data.environment,
-        cwd=with_data.folder,
+        [sys.executable, "-c", f"{hearing}from mojo_toolbox.cli import main; main()", *arguments],
+        env=shell.environment,
+        cwd=shell.folder,
         stdin=theirs,
         stdout=subprocess.PIPE,
         stderr=theirs,
     )
     os.close(theirs)
-    said = b""
-    while b"[y/N]" not in said:
-        assert select.select([ours], [], [], 30)[0], said
-        said += os.read(ours, 1024)
-    os.write(ours, b"n\n")
-    assert process.communicate(timeout=30) == (b"", None)
-    os.close(ours)
-    assert process.returncode == 1
-    assert b"1 x ml.g5.2xlarge is billed by AWS" in said
+    try:
+        yield process, Terminal(ours)
+    finally:
+        process.kill()
+        process.wait()
+        os.close(ours)
 
 
 def test_closed_pipe_is_no_error(mojo):

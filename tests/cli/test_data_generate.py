@@ -12,7 +12,7 @@ from scripted_chat_server import completion, refusal, serving
 
 from mojo_toolbox.data import read_conversations
 from mojo_toolbox.generation import DEFAULT_SHARES
-from mojo_toolbox.generation.example import EXAMPLE_COUNT
+from mojo_toolbox.generation.example import EXAMPLE_COUNT, EXAMPLE_TASKS
 
 TASKS = [{"name": name, "description": f"What {name} is for"} for name in ("recap", "email", "quote", "lead")]
 TEMPLATE = (
@@ -178,11 +178,11 @@ def test_a_dry_run_shows_prompts_and_cost_and_asks_nothing(shell):
         (["--provider", "gpt"], 2, "there is no provider 'gpt'"),
         (["--provider", "endpoint:a/b"], 2, "'a/b' is not PRODUCT/TASK/MODEL_ID"),
         (["--provider", "openai:m"], 1, "OPENAI_API_KEY"),
-        (["--provider", "replay", "--scenario-shares", "swich=1"], 1, "Did you mean switch?"),
-        (["--provider", "replay", "--language", "fr=-1"], 1, "must be a number of at least 0"),
-        (["--provider", "replay", "--template", "none.md"], 1, "no template 'none.md'"),
-        (["--provider", "replay", "--max-cost", "1"], 1, "needs prices"),
-        (["--provider", "replay", "--judge", "stay"], 2, "--judge: there is no provider 'stay'"),
+        (["--provider", "replay:answers.jsonl", "--scenario-shares", "swich=1"], 1, "Did you mean switch?"),
+        (["--provider", "replay:answers.jsonl", "--language", "fr=-1"], 1, "must be a number of at least 0"),
+        (["--provider", "replay:answers.jsonl", "--template", "none.md"], 1, "no template 'none.md'"),
+        (["--provider", "replay:answers.jsonl", "--max-cost", "1"], 1, "needs prices"),
+        (["--provider", "replay:answers.jsonl", "--judge", "stay"], 2, "--judge: there is no provider 'stay'"),
     ],
 )
 def test_what_cannot_be_done_is_said_in_a_line(shell, options, status, words):
@@ -203,6 +203,23 @@ def test_tasks_are_needed_but_for_the_example(shell):
     done = shell("data", "generate", "--provider", "openai:m")
     assert (done.returncode, done.stdout) == (2, "")
     assert "TASKS is missing" in done.stderr
+
+
+def test_a_misspelt_provider_is_said_before_missing_tasks(shell):
+    done = shell("data", "generate", "--provider", "opneai:m")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "there is no provider 'opneai:m'" in done.stderr
+    assert "TASKS" not in done.stderr
+
+
+def test_replay_alone_is_for_the_example_only(shell):
+    done = shell("data", "generate", "tasks.json", "--provider", "replay")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert (
+        "--provider replay has answers for the example's tasks only, not for tasks.json: leave TASKS out" in done.stderr
+    )
+    (shell.folder / "copy.json").write_bytes(EXAMPLE_TASKS.read_bytes())
+    assert shell("data", "generate", "copy.json", "--provider", "replay", "-n", "1").returncode == 0
 
 
 def test_a_wrong_key_ends_the_run_in_a_line(shell):

@@ -46,7 +46,7 @@ class Journal:
         except sqlite3.OperationalError as error:
             self._database.close()
             raise EvaluationError(
-                f"{path}: {error}. Is another evaluation writing here? Wait for it, or give another output folder."
+                f"{path}: {error}. Is another evaluation writing here? Wait for it, or name another folder: output=…"
             ) from error
         except sqlite3.DatabaseError as error:
             self._database.close()

@@ -60,11 +60,23 @@ def require_usable(path: Path) -> None:
     if path.exists() and not path.is_dir():
         raise EvaluationError(f"{path} is a file; output is a folder.")
     if (path / SUMMARY_FILE).exists():
-        raise EvaluationError(f"{path} holds a summary of several routers. Give another output folder.")
+        raise EvaluationError(f"{path} holds a summary of several routers. Name another folder: output=…")
     try:
         require_writable_folder(path)
     except OSError as error:
-        raise EvaluationError(f"{error.filename} {error.strerror}. Give another output folder.") from error
+        raise EvaluationError(f"{error.filename} {error.strerror}. Name another folder: output=…") from error
+
+
+def require_unfinished(path: Path) -> None:
+    """Refuse a folder in which a run has ended, whichever: it is known before routers are loaded and data is read.
+
+    Raises:
+        EvaluationError: it holds the answers of a finished run, or a summary of several.
+    """
+    if (path / SUMMARY_FILE).exists():
+        raise _taken(path, "a finished summary of several routers")
+    if (path / PREDICTIONS_FILE).exists() and not (path / _JOURNAL_FILE).exists():
+        raise _taken(path, "a finished evaluation")
 
 
 def require_free(path: Path, run: Mapping[str, Any]) -> None:
@@ -131,7 +143,7 @@ def _claim(path: Path, run: Mapping[str, Any], *, finished: bool) -> None:
     try:
         there = json.loads(file.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise EvaluationError(f"{file}: not JSON ({error}). Give another output folder.") from error
+        raise EvaluationError(f"{file}: not JSON ({error}). Name another folder: output=…") from error
     same = _identity(there) == _identity(run)
     if same and not finished:
         if there.get("source") != run.get("source"):
@@ -141,10 +153,13 @@ def _claim(path: Path, run: Mapping[str, Any], *, finished: bool) -> None:
                 path,
             )
         return
-    what = "this evaluation, finished" if same else f"another run ({_difference(there, run)})"
-    look = f" To see what is there: mojo report show {path}" if (path / REPORT_FILE).exists() else ""
-    raise EvaluationError(
-        f"{path} holds {what}. Begin again in it (overwrite=True, --overwrite), or give another output folder.{look}"
+    raise _taken(path, "this evaluation, finished" if same else f"another run ({_difference(there, run)})")
+
+
+def _taken(path: Path, what: str) -> EvaluationError:
+    look = f"\nTo see what is there: mojo report show {path}" if (path / REPORT_FILE).exists() else ""
+    return EvaluationError(
+        f"{path} holds {what}. Begin again in it (overwrite=True, --overwrite), or name another folder: output=…{look}"
     )
 
 

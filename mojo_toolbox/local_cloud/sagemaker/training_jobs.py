@@ -17,14 +17,12 @@ from mojo_toolbox.local_cloud.sagemaker.records import NameTakenError, Record, R
 from mojo_toolbox.local_cloud.sagemaker.tags import Tags
 from mojo_toolbox.local_cloud.sagemaker.training_request import refuse_what_cannot_run
 from mojo_toolbox.local_cloud.sagemaker.waiting_limits import WaitingLimits
+from mojo_toolbox.naming import key_from_tags
 
 # A laptop trains one model well and two badly; more only wait for each other.
 JOBS_AT_ONCE = 2
 DISK_FULL_PAUSE_SECONDS = 5.0
-LOCAL_CLOUD_STOPPED = (
-    "InternalServerError: The local cloud was stopped while this job was running. Start the job again; with a "
-    "CheckpointConfig it goes on from its last checkpoint."
-)
+LOCAL_CLOUD_STOPPED = "InternalServerError: The local cloud was stopped while this job was running."
 _RUNNING = ("InProgress", "Stopping")
 _MESSAGES = {
     "Starting": "Preparing the instances for training",
@@ -127,7 +125,15 @@ class TrainingJobs:
         """Fail what an earlier local cloud left running."""
         for record in self.records.all():
             if record.status in _RUNNING:
-                self._finish(record.name, Outcome("Failed", "Failed", LOCAL_CLOUD_STOPPED))
+                self._finish(record.name, Outcome("Failed", "Failed", f"{LOCAL_CLOUD_STOPPED} {self._remedy(record)}"))
+
+    def _remedy(self, record: Record) -> str:
+        """Say how a job goes on that was cut off; those of `mojo` have a command for it."""
+        if "CheckpointConfig" not in record.document:
+            return "Start the job again."
+        if key_from_tags(self._tags.of(self._cloud.arn("training-job", record.name))) is not None:
+            return f"If it has written a checkpoint, go on from it: mojo train ... --resume {record.name}"
+        return "Start the job again: with the same CheckpointConfig it goes on from its last checkpoint."
 
     def shutdown(self) -> None:
         """Kill the running jobs, and leave none in the queue."""
