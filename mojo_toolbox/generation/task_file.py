@@ -25,6 +25,7 @@ from pydantic import ValidationError
 
 from mojo_toolbox.data import Message, Task
 from mojo_toolbox.data.conversations import describe, parse_listed_task, whole_characters
+from mojo_toolbox.data.foreign_files import HEAD, require_json
 from mojo_toolbox.data.json_faults import why_not_json
 from mojo_toolbox.data.jsonl import parse_line
 from mojo_toolbox.data.packed_files import open_data
@@ -117,10 +118,10 @@ def _of_document(document: object, path: Path) -> TaskFile:
 
 def _text(path: Path) -> str:
     try:
-        if path.is_dir():
-            raise DataError("is a folder; give a file of tasks.", path=path)
         with open_data(path) as file:
             content = file.read(_LARGEST_FILE + 1)
+    except DataError:
+        raise
     except OSError as error:
         raise DataError(f"cannot be read: {(error.strerror or str(error)).lower()}.", path=path) from error
     except ValueError as error:  # a NUL in the path
@@ -132,6 +133,7 @@ def _text(path: Path) -> str:
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise DataError("not UTF-8. Save the file as UTF-8.", path=path, line=line) from error
+    require_json(path, text[:HEAD], expected="one task a line")
     if not text.strip():
         raise DataError(
             'the file is empty: it needs one task a line, {"name": "...", "description": "..."}.', path=path

@@ -229,6 +229,14 @@ def test_objects_are_read_whole_wherever_the_file_is_cut_in_pieces(tmp_path, mon
         ('[{"a": 1},\n{"a": 2}', 2, "array does not end"),
         ('[{"a": 1}, {"a": 1,},]\n', 1, "a comma before the end of the object"),
         ('[{"a": 1}]\n\nmore', 3, "behind the end"),
+        ('[{"a": 1} {"a": 2}]', 1, "no comma between records 1 and 2 of the array"),
+        ('[{"a": 1},\n{"a": 2}\n\n{"a": 3}\n]', 4, "no comma between records 2 and 3 of the array"),
+        ('[{"a": 1}[{"a": 2}]]', 1, "no comma between records 1 and 2 of the array"),
+        ('[{"a": 1}; {"a": 2}]', 1, "no comma between records 1 and 2 of the array"),
+        ('[{"a": 1},\n, {"a": 2}]', 2, "not JSON: Expecting value"),
+        ('[, {"a": 1}]', 1, "not JSON: Expecting value"),
+        ('[{"a": 1},', 1, "array does not end"),
+        ('{"a": 1},\n{"a": 2}', 1, "a comma between records"),
         ('{"a": 1}\n[1]', 2, "a JSON object was expected, not list"),
         ('["a"]', 1, "a JSON object was expected, not str"),
         ("[" * 100_000, 1, "."),
@@ -237,7 +245,7 @@ def test_objects_are_read_whole_wherever_the_file_is_cut_in_pieces(tmp_path, mon
         ("", None, "is empty"),
         ("[]", None, "is empty"),
     ],
-    ids=range(13),
+    ids=range(21),
 )
 def test_what_is_not_json_is_named_with_its_line(tmp_path, text, line, words):
     (tmp_path / "x.jsonl").write_text(text)
