@@ -18,6 +18,7 @@ from mojo_toolbox.contract import MAX_BODY_BYTES, ChatReply, Usage, chat_request
 from mojo_toolbox.data import Message, Task
 from mojo_toolbox.data.keys import CHAT_TURN
 from mojo_toolbox.errors import ConfigurationError, DataError, InvalidAnswerError, ModelError
+from mojo_toolbox.errors.sentences import sentence
 from mojo_toolbox.naming import ModelKey
 from mojo_toolbox.routing.prompt import UNKNOWN, Unknown, routing_prompt
 from mojo_toolbox.routing_session import RoutingSession
@@ -303,7 +304,7 @@ def _chat_body(
         if not isinstance(given, Mapping) or not isinstance(given.get("content"), str) or "role" not in given:
             raise DataError(f"a message needs a role and a text as its content, not {given!r:.80}.")
         if problem := CHAT_TURN.dropped(given):
-            raise DataError(f"message {number}: {problem}.")
+            raise DataError(f"message {number}: {sentence(problem)}")
         plain.append({"role": given["role"], "content": given["content"]})
     return chat_request(plain, max_tokens=max_tokens, temperature=temperature, adapter=adapter)
 

@@ -31,6 +31,7 @@ from mojo_toolbox.data.jsonl import parse_line
 from mojo_toolbox.data.packed_files import open_data
 from mojo_toolbox.data.resemblance import Vocabulary
 from mojo_toolbox.errors import DataError
+from mojo_toolbox.errors.sentences import sentence
 
 _LARGEST_FILE = 16 * 2**20  # bytes; 5,000 tasks with long descriptions and examples have some 10 MB
 _MOST_ABOUT = 2_000  # characters; it stands in every prompt
@@ -89,7 +90,7 @@ def read_task_file(path: Path | str) -> TaskFile:
             raise DataError(f"not JSON: {why_not_json(error)}", path=path, line=error.lineno) from error
         return _task_file({}, _lines(path, text), path)
     except ValueError as error:  # a number of thousands of digits
-        raise DataError(f"not JSON: {error}.", path=path) from error
+        raise DataError(f"not JSON: {sentence(error)}", path=path) from error
     if isinstance(document, dict) and "tasks" not in document and "name" in document:
         return _of_document([document], path)
     return _of_document(document, path)
@@ -125,7 +126,7 @@ def _text(path: Path) -> str:
     except OSError as error:
         raise DataError(f"cannot be read: {(error.strerror or str(error)).lower()}.", path=path) from error
     except ValueError as error:  # a NUL in the path
-        raise DataError(f"cannot be read: {error}.", path=repr(str(path))) from error
+        raise DataError(f"cannot be read: {sentence(error)}", path=repr(str(path))) from error
     if len(content) > _LARGEST_FILE:
         raise DataError(f"has more than {_LARGEST_FILE / 2**20:.0f} MB. Is it a file of tasks?", path=path)
     try:
@@ -152,7 +153,7 @@ class _Entry:
 
     def wrong(self, problem: str) -> DataError:
         where = "" if self.line is not None else f"task {self.number}: "
-        return DataError(f"{where}{problem}.", path=self.path, line=self.line)
+        return DataError(f"{where}{sentence(problem)}", path=self.path, line=self.line)
 
 
 def _lines(path: Path, text: str) -> Iterator[_Entry]:
@@ -230,7 +231,7 @@ def _sentence(value: object, field: str, path: Path) -> str:
     try:
         return " ".join(whole_characters(value).split())
     except ValueError as error:
-        raise DataError(f"{field}: {error}.", path=path) from error
+        raise DataError(f"{field}: {sentence(error)}", path=path) from error
 
 
 def _users(value: object, path: Path) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ from mojo_toolbox.data.dataset_rows import without_filled_in
 from mojo_toolbox.data.starter import starter_conversation, starter_pool
 from mojo_toolbox.data.task_pool import TaskPool
 from mojo_toolbox.errors import DataError
+from mojo_toolbox.errors.sentences import sentence
 from mojo_toolbox.routing.training import training_example, training_examples, validation_example
 
 # A path, or records: a list of conversations or of dictionaries, or a datasets.Dataset.
@@ -214,7 +215,9 @@ def _chat_example(record: Mapping[str, Any], *, path: str | None, line: int | No
     except ValidationError as error:
         hint = " A routing conversation has a list of tasks too." if "messages" in record else ""
         raise DataError(
-            f"neither a routing conversation nor a chat example: {describe(error)}.{hint}", path=path, line=line
+            f"neither a routing conversation nor a chat example: {sentence(describe(error))}{hint}",
+            path=path,
+            line=line,
         ) from error
     if not any(m.role == "assistant" and m.train is not False for m in example.messages):
         raise DataError(
