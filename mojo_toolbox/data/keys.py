@@ -24,9 +24,9 @@ _ON = re.compile(
     r"train(?:able|ed|ing|onturn|on)?|learn(?:able)?|(?:compute|bears)?loss|lossmask|include[ds]?|used?|keep|enabled?"
     r"|(?:use)?(?:for|in)training"
 )
+_LEAVING = r"ignored?|excluded?|removed?|deleted?|disabled?|skip(?:ped)?|drop(?:ped)?|omit(?:ted)?|discard(?:ed)?"
 _OFF = re.compile(
-    r"(?:ignored?|excluded?|removed?|deleted?|disabled?|skip(?:ped)?|drop(?:ped)?|omit(?:ted)?|discard(?:ed)?|mask(?:ed)?)"
-    r"(?:(?:from|in)?training|loss)?|(?:no|dont|donot)(?:loss|train(?:ing)?|learn(?:ing)?)"
+    rf"(?:{_LEAVING}|mask(?:ed)?)(?:(?:from|in)?training|loss)?|(?:no|dont|donot)(?:loss|train(?:ing)?|learn(?:ing)?)"
 )
 # TRL's marks of answers that are bad examples. Other values are other people's labels.
 _MARKS_OF_BAD_ONES = frozenset(("label", "ktolabel", "ktotag", "desirable", "chosen", "preferred"))
@@ -83,7 +83,7 @@ class Keys:
 
 def takes_out_of_training(key: str, value: object) -> bool:
     """Whether a key and its value say, in the words of some format, that a record is not learnt from, or counts otherwise."""
-    word = re.sub(r"\A(?:is|should)(?=.{3})", "", _plain(key))
+    word = _word(key)
     if word in _MARKS_OF_BAD_ONES:
         return value is False
     if _WEIGHTS.fullmatch(word):
@@ -91,6 +91,28 @@ def takes_out_of_training(key: str, value: object) -> bool:
     if _ON.fullmatch(word):
         return _number(value) == 0
     return _OFF.fullmatch(word) is not None and _number(value) not in {0, None}
+
+
+def leaves_out(key: str, value: object) -> bool:
+    """Whether a key and its value leave something out of the data, and do not only keep loss from it."""
+    return re.fullmatch(_LEAVING, _word(key)) is not None and _number(value) not in {0, None}
+
+
+def switch_problem(train: object, weight: object) -> str | None:
+    """Say why a message's `train` and OpenAI's `weight` cannot be used; None when they can. Either may be missing."""
+    if train is not None and not isinstance(train, bool):
+        return f"train is {train!r:.40}, neither true nor false"
+    if weight is None:
+        return None
+    if isinstance(weight, bool) or weight not in (0, 1):
+        return f"weight {weight!r:.40} is neither 0 nor 1: a message bears loss or does not"
+    if train is not None and train != (weight == 1):
+        return f"train is {train} and weight is {weight}: they contradict each other"
+    return None
+
+
+def _word(key: str) -> str:
+    return re.sub(r"\A(?:is|should)(?=.{3})", "", _plain(key))
 
 
 def _number(value: object) -> float | None:

@@ -55,11 +55,9 @@ class _ChatMessage(BaseModel):
 
     @model_validator(mode="after")
     def _with_weight(self) -> Self:
+        if problem := keys.switch_problem(self.train, self.weight):
+            raise ValueError(problem)
         if self.weight is not None:
-            if isinstance(self.weight, bool) or self.weight not in (0, 1):
-                raise ValueError(f"weight {self.weight!r:.40} is neither 0 nor 1: a message bears loss or does not")
-            if self.train is not None and self.train != (self.weight == 1):
-                raise ValueError(f"train is {self.train} and weight is {self.weight}: they contradict each other")
             self.train = None if self.weight == 1 else False
         if self.role != "assistant" and (self.train or self.weight):
             raise ValueError(f"a {self.role} message bears no loss: leave out its train or weight")
