@@ -307,7 +307,7 @@ def _read_bare(written: Written, listed: Collection[str]) -> None:
             written.text = written.text[:start] + written.text[end:]
         written.text = re.sub(r"```(?:json)?\s*```", "", written.text).strip() if calls else written.text
     written.calls = [plain_name(call, listed) for call in calls]
-    written.sign = None if calls else sign_of_call(written.text, listed)
+    written.sign = None if calls else sign_of_call(_plain_steps(written.text), listed)
 
 
 def _python_calls(text: str, listed: Collection[str]) -> list[str]:

@@ -25,7 +25,7 @@ _FORMS = (
     r"<\|?/?NAME(?:[\s/|][^<>]*)?>|<<NAME>>",
     r"(?<![\w\]])\[{1,2}NAME(?:\](?![(\[:])|[ \t]*[(:,=|])",
     r"\{{1,2}[ \t]*[\"']?NAME[\"']?[ \t]*[}:(,]",
-    r"([%§~|@])\1?NAME\1",
+    r"([%§@])\1?NAME\1",
     r"(?<![\w.])NAME\((?!e?s\))",
     r"(?<![\w.])NAME\[(?!\^|\d+\])",
     r"(?<![\w.])NAME[ \t]*(?:\{|[:=][ \t]*[{\[(\"]|->|=>|→|::)",
@@ -34,21 +34,22 @@ _FORMS = (
     r"(?:^|(?<=\n))[ \t]*(?:\$|>{2,3}|→|➜|🔧|🛠️?|⚙️?|🔍|🔎)[ \t]*NAME(?!\w)",
     # A line that ends in the name, or whose beginning says that a tool follows.
     r"(?:^|(?<=\n))[^\n:\uff1a=]{1,30}[:\uff1a=][ \t]*[`*\"'\[<]*NAME[`*\"'\]>]*[ \t]*(?=\n|\Z)",
-    rf"(?:^|(?<=\n))[\W_]*(?:[^\W\d_]+[ \t_-])?(?:{_KINDS}|{_FOREIGN})[^\n:\uff1a=]{{0,15}}[:\uff1a=-][ \t]*[`*\"'\[<]*NAME(?!\w)",
+    rf"(?:^|(?<=\n))[\W_]{{0,8}}(?:[^\W\d_]{{1,20}}[ \t_-])?(?:{_KINDS}|{_FOREIGN})[^\n:\uff1a=]{{0,15}}[:\uff1a=-][ \t]*[`*\"'\[<]*NAME(?!\w)",
     rf"(?<!\w)(?:{_VERBS})[ \t]+(?:the[ \t]+)?(?:(?:{_KINDS})[ \t]+[`*\"']*NAME(?!\w)|[`*\"']*NAME[`*\"']*[ \t]+(?:tool|function|api|plugin)\b)",
-    rf"(?:^|(?<=[\n(\[*]))[ \t]*(?:{_VERBS})[ \t]+[`*\"']*NAME(?:[`*\"']*[ \t]*(?=[\n:({{,)\]]|\Z)|[ \t]+with\b|[ \t]+\w+[ \t]*[=:])",
+    rf"(?:^|(?<=[\n(\[*]))[ \t]*(?:{_VERBS})[ \t]+[`*\"']*NAME(?:[`*\"']*[ \t]*(?=[\n:({{,)\]…]|\.\.|\Z)|[ \t]+with\b|[ \t]+\w+[ \t]*[=:])",
     rf"(?:{_CALLED_THERE})[ \t]*(?:{_FOREIGN})?[ \t:\uff1a]*[「“\"'`]?NAME",
     r"```\w*[ \t]*\n\s*NAME(?!\w)",
     r">\s*NAME\s*</",
     r"(?<!\w)to=NAME(?!\w)",
-    r"\A\W*NAME\W*\Z",
+    r"\A\W{0,20}NAME\W{0,20}\Z",
 )
 # The same where capitals tell a call from a sentence.
 _STRICT_FORMS = (
     r"(?<!\w)(?:CALL|INVOKE|EXECUTE|EXEC|RUN|USE)[ \t]+(?i:NAME)(?!\w)",
     # In the very spelling of the list, at the beginning of the text.
     r"\AEXACT\n(?=\S)",
-    r"\AEXACT(?:[ \t]*:)?[ \t]+[^\n.!?,;:]{1,60}\Z",
+    r"\A[>(]?[ \t]*EXACT(?:[ \t]*:)?[ \t]+[^\n.!?,;:]{1,60}\Z",
+    r"(?:\A|(?<=\n))CAPITALS[ \t]*:",
 )
 # Tokens of models, but for those that end a turn or say who speaks.
 _FOREIGN_MARK = (
@@ -76,7 +77,7 @@ _LIKE_A_CALL = tuple(
         # ReAct without a known tool: a step of one word, or any step behind a thought
         (r"\A[A-Z][a-z]+\[(?!\d+\])[^\[\]\n]+\]\Z", 0),
         (
-            r"(?:\A|\n)[ \t]*(?:Action|Tool)[ \t]*\d*[ \t]*:[ \t]*[`\"']?(?!(?:none|finish)\b)[\w.-]*\w[`\"']?[ \t]*(?=\n|\Z)",
+            r"(?:\A|\n)[ \t]*Action[ \t]*\d*[ \t]*:[ \t]*[`\"']?(?!(?:none|finish)\b)[\w.-]*\w[`\"']?[ \t]*(?=\n|\Z)",
             re.IGNORECASE,
         ),
         (
@@ -116,7 +117,10 @@ def _forms(name: str) -> tuple[re.Pattern[str], ...]:
     parts = [re.escape(part) for part in _PARTS.findall(name)] or [re.escape(name)]
     spelled = r"[\W_]?".join(parts)
     exact = re.escape(name)
-    strict = [form.replace("NAME", spelled).replace("EXACT", exact) for form in _STRICT_FORMS]
+    strict = [
+        form.replace("NAME", spelled).replace("EXACT", exact).replace("CAPITALS", exact.upper())
+        for form in _STRICT_FORMS
+    ]
     forms = [re.compile(form) for form in strict]
     if len(parts) > 1:
         forms += [
