@@ -21,6 +21,7 @@ from mojo_toolbox.data import Message, Task
 from mojo_toolbox.data.conversations import Text, describe
 from mojo_toolbox.data.keys import CHAT_TURN
 from mojo_toolbox.errors import ConfigurationError, DataError, InvalidAnswerError, ModelError
+from mojo_toolbox.errors.sentences import sentence
 from mojo_toolbox.naming import ModelKey
 from mojo_toolbox.routing.prompt import UNKNOWN, Unknown, require_text, routing_prompt
 from mojo_toolbox.routing_session import RoutingSession
@@ -336,7 +337,7 @@ def _chat_body(
             hint = f" {_FILTER}" if no_text else ""
             raise DataError(f"messages cannot be used: message {number}: {describe(error)}.{hint}") from error
         if problem := CHAT_TURN.dropped(given):
-            raise DataError(f"messages cannot be used: message {number}: {problem}.")
+            raise DataError(f"messages cannot be used: message {number}: {sentence(problem)}")
         plain.append(turn.model_dump())
     if plain[-1]["role"] == "user":
         require_text(plain[-1]["content"])

@@ -148,12 +148,13 @@ def _question(file: str | None, message: str | None) -> tuple[list[Any], list[An
 def _refuse_dropped(document: dict[str, Any], source: str) -> None:
     """Refuse keys of the file that would change the answer, and that are options here."""
     from mojo_toolbox.data.keys import QUESTION
+    from mojo_toolbox.errors.sentences import sentence
 
     for name in ("previous", "abstain_below", "max_tokens", "temperature"):
         if name in document:
             raise UsageError(f"{source}: {name!r} is not read from the file. Give --{name.replace('_', '-')}.")
     if problem := QUESTION.dropped(document):
-        raise UsageError(f"{source}: {problem}.")
+        raise UsageError(f"{source}: {sentence(problem)}")
 
 
 def _tasks(path: Path) -> list[Any]:

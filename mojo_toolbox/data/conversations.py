@@ -22,6 +22,7 @@ from pydantic_core import ErrorDetails
 from mojo_toolbox.data import keys
 from mojo_toolbox.data.decision_kinds import point_of
 from mojo_toolbox.errors import DataError
+from mojo_toolbox.errors.sentences import sentence
 from mojo_toolbox.spelling import canonical, misspelling
 
 # What a router answers when no listed task is wanted. A task cannot have this name, in whatever capitals: where one is
@@ -234,7 +235,7 @@ def parse_conversation(record: object, *, path: object = None, line: int | None 
     try:
         return record if isinstance(record, Conversation) else Conversation.model_validate(record)
     except ValidationError as error:
-        why = f"not a routing conversation: {describe(error)}.{_hint(record)}"
+        why = f"not a routing conversation: {sentence(describe(error))}{_hint(record)}"
         raise DataError(why, path=_text(path), line=line) from error
 
 

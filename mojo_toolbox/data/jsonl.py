@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, Self, TextIO
 
 from mojo_toolbox.data.conversations import Conversation, parse_conversation
+from mojo_toolbox.data.foreign_files import HEAD, require_json
 from mojo_toolbox.data.json_faults import ends_too_early, why_not_json
 from mojo_toolbox.data.packed_files import open_data, open_data_to_seek, require_plain_name
 from mojo_toolbox.errors import DataError
@@ -39,12 +40,13 @@ def read_lines(path: Path | str, *, report: Progress = silent) -> Iterator[RawLi
     What is `report`ed are bytes on the disk.
 
     Raises:
-        DataError: no such file, a folder, a format that has to be unpacked first, or nothing but blank lines.
+        DataError: no such file, a folder, a file of another kind, or nothing but blank lines.
     """
     path = Path(path)
     found = False
     offset = 0
     with open_data(path, report=report) as file:
+        require_json(path, file.peek(HEAD)[:HEAD].decode("utf-8-sig", errors="replace"))
         for number, content in enumerate(iter(lambda: file.readline(LONGEST_LINE + 1), b""), start=1):
             rest = _skip_line(file) if len(content) > LONGEST_LINE and content[-1:] != b"\n" else 0
             if content.strip():

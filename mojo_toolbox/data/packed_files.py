@@ -13,6 +13,7 @@ import zlib
 from pathlib import Path
 from typing import IO, Any, BinaryIO, Protocol
 
+from mojo_toolbox.data.foreign_files import not_there
 from mojo_toolbox.errors import DataError
 from mojo_toolbox.progress import Progress, silent
 
@@ -41,6 +42,21 @@ _REFUSED = {
     b"ARROW1": "an Arrow file. Write it as JSON Lines: mojo data import hub FILE --output conversations.jsonl",
     b"SQLite format 3\x00": "an SQLite database. Export it as CSV or JSON Lines",
 }
+# Files of bytes that no command reads, by how they begin.
+_NO_TEXT = (
+    (rb"%PDF-", "a PDF document"),
+    (
+        rb"\x89PNG|\xff\xd8\xff|GIF8[79]a|RIFF....WEBP|BM....\x00\x00\x00\x00|II\*\x00|MM\x00\*|\x00\x00\x01\x00|....ftyp(?:avif|heic|mif1)",
+        "a picture",
+    ),
+    (rb"ID3|\xff[\xfb\xf3\xf2]|RIFF....WAVE|OggS|fLaC|....ftypM4A", "a sound recording"),
+    (rb"....ftyp|\x1aE\xdf\xa3|RIFF....AVI ", "a film"),
+    (rb"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "a document or a sheet of an old Office"),
+    (rb"\x93NUMPY|\x89HDF\r\n|\x80[\x02-\x05](?:[\x95}\]c])", "a file of numbers or of Python objects"),
+    (rb"\x7fELF|MZ.\x00|\xcf\xfa\xed\xfe|\xca\xfe\xba\xbe|\x00asm", "a program"),
+    (rb"[\x00-\xff]{5}\x00\x00\x00\{\"", "a file of weights (safetensors)"),
+    (rb"GGUF", "a file of weights (GGUF)"),
+)
 _TAR_AT, _TAR = 257, b"ustar"
 _PACKED_NAMES = (".gz", ".bz2", ".xz", ".zst", ".zip", ".lz4", ".7z")
 
@@ -54,7 +70,7 @@ def open_data(path: Path, *, report: Progress = silent) -> io.BufferedReader:
     try:
         raw = _ReportingFile(path, report)
     except FileNotFoundError as error:
-        raise DataError("no such file.", path=path) from error
+        raise not_there(path) from error
     except IsADirectoryError as error:
         raise DataError("is a folder; give a file.", path=path) from error
     file: io.BufferedReader = io.BufferedReader(raw, _CHUNK)
@@ -107,6 +123,9 @@ def _refuse(path: Path, start: bytes) -> None:
     for mark, what in _REFUSED.items():
         if start.startswith(mark):
             raise DataError(f"is {what}.", path=path)
+    for begins, what in _NO_TEXT:
+        if re.match(begins, start, re.DOTALL):
+            raise DataError(f"is {what}, not a text file of data such as JSON Lines or CSV.", path=path)
     if start[_TAR_AT : _TAR_AT + len(_TAR)] == _TAR:
         raise DataError("is a tar archive. Unpack it and give a file of it.", path=path)
 

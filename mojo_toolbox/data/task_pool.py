@@ -16,6 +16,7 @@ from mojo_toolbox.data.jsonl import read_records
 from mojo_toolbox.data.resemblance import Vocabulary, Words, plain_name, words, words_of
 from mojo_toolbox.data.wordings import Alternatives, read_alternatives
 from mojo_toolbox.errors import DataError
+from mojo_toolbox.errors.sentences import sentence
 
 # How many distinct tasks of a file are kept, some 2 KB each.
 POOL_LIMIT = 5_000
@@ -111,7 +112,7 @@ def read_tasks(path: Path | str) -> Iterator[Task]:
             try:
                 yield parse_listed_task(record)
             except ValidationError as error:
-                raise DataError(f"not a task: {describe(error)}.", path=path, line=line) from error
+                raise DataError(f"not a task: {sentence(describe(error))}", path=path, line=line) from error
         else:
             yield from parse_conversation(record, path=path, line=line).tasks
 

@@ -16,6 +16,7 @@ from mojo_toolbox.data.jsonl import LONGEST_LINE, read_records
 from mojo_toolbox.data.keys import TASK
 from mojo_toolbox.data.packed_files import open_data
 from mojo_toolbox.errors import DataError
+from mojo_toolbox.errors.sentences import sentence
 
 _SHAPE = '{"task_name": [{"name": "…", "description": "…"}, …]}'
 
@@ -91,18 +92,18 @@ def _task_name(written: str, *, path: Path | str, line: int | None) -> str:
     try:
         return Task(name=written).name
     except ValidationError as error:
-        raise DataError(f"{written!r:.80} names no task: {describe(error)}.", path=path, line=line) from error
+        raise DataError(f"{written!r:.80} names no task: {sentence(describe(error))}", path=path, line=line) from error
 
 
 def _wording(task_name: str, entry: object, *, path: Path | str, line: int | None) -> Wording:
     if isinstance(entry, dict) and (problem := TASK.dropped(entry)):
-        raise DataError(f"{task_name!r}: {problem}.", path=path, line=line)
+        raise DataError(f"{task_name!r}: {sentence(problem)}", path=path, line=line)
     if not isinstance(entry, dict) or (entry.get("name") is None and entry.get("description") is None):
         raise DataError(f"{task_name!r}: {entry!r:.80} is no wording: {_SHAPE}.", path=path, line=line)
     try:
         task = Task.model_validate({"name": "any", **{k: v for k, v in entry.items() if v is not None}})
     except ValidationError as error:
-        raise DataError(f"{task_name!r}: {describe(error)}.", path=path, line=line) from error
+        raise DataError(f"{task_name!r}: {sentence(describe(error))}", path=path, line=line) from error
     return Wording(
         name=task.name if entry.get("name") is not None else None,
         description=task.description if entry.get("description") is not None else None,

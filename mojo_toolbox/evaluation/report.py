@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from mojo_toolbox.data import POINTS, Point
 from mojo_toolbox.data.conversations import describe
 from mojo_toolbox.errors import ReportError
+from mojo_toolbox.errors.sentences import sentence
 from mojo_toolbox.evaluation.counting.figures import (
     Confidence,
     Cost,
@@ -159,7 +160,7 @@ def read_report(path: Path | str) -> Report:
     try:
         return Report.model_validate(document)
     except ValidationError as error:
-        raise ReportError(f"{path}: not a report: {describe(error)}.") from error
+        raise ReportError(f"{path}: not a report: {sentence(describe(error))}") from error
 
 
 def _no_number(name: str) -> float:

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from mojo_toolbox.contract import Usage
 from mojo_toolbox.data.jsonl import read_records
 from mojo_toolbox.errors import DataError, GenerationError
+from mojo_toolbox.errors.sentences import sentence
 from mojo_toolbox.generation.growing_lines import GrowingLines
 from mojo_toolbox.generation.providers import Messages, Provider, Reply, fingerprint, most_tokens
 
@@ -50,7 +51,9 @@ class ReplayProvider:
 
     def _wrong(self, line: int, problem: str) -> DataError:
         return DataError(
-            f"no recorded answer: {problem}. mojo data generate --record writes such files.", path=self.path, line=line
+            f"no recorded answer: {sentence(problem)} mojo data generate --record writes such files.",
+            path=self.path,
+            line=line,
         )
 
     def complete(self, messages: Messages, *, max_tokens: int, temperature: float, seed: int) -> Reply:

@@ -25,11 +25,13 @@ from pydantic import ValidationError
 
 from mojo_toolbox.data import Message, Task
 from mojo_toolbox.data.conversations import describe, parse_listed_task, whole_characters
+from mojo_toolbox.data.foreign_files import HEAD, require_json
 from mojo_toolbox.data.json_faults import why_not_json
 from mojo_toolbox.data.jsonl import parse_line
 from mojo_toolbox.data.packed_files import open_data
 from mojo_toolbox.data.resemblance import Vocabulary
 from mojo_toolbox.errors import DataError
+from mojo_toolbox.errors.sentences import sentence
 
 _LARGEST_FILE = 16 * 2**20  # bytes; 5,000 tasks with long descriptions and examples have some 10 MB
 _MOST_ABOUT = 2_000  # characters; it stands in every prompt
@@ -88,7 +90,7 @@ def read_task_file(path: Path | str) -> TaskFile:
             raise DataError(f"not JSON: {why_not_json(error)}", path=path, line=error.lineno) from error
         return _task_file({}, _lines(path, text), path)
     except ValueError as error:  # a number of thousands of digits
-        raise DataError(f"not JSON: {error}.", path=path) from error
+        raise DataError(f"not JSON: {sentence(error)}", path=path) from error
     if isinstance(document, dict) and "tasks" not in document and "name" in document:
         return _of_document([document], path)
     return _of_document(document, path)
@@ -117,14 +119,14 @@ def _of_document(document: object, path: Path) -> TaskFile:
 
 def _text(path: Path) -> str:
     try:
-        if path.is_dir():
-            raise DataError("is a folder; give a file of tasks.", path=path)
         with open_data(path) as file:
             content = file.read(_LARGEST_FILE + 1)
+    except DataError:
+        raise
     except OSError as error:
         raise DataError(f"cannot be read: {(error.strerror or str(error)).lower()}.", path=path) from error
     except ValueError as error:  # a NUL in the path
-        raise DataError(f"cannot be read: {error}.", path=repr(str(path))) from error
+        raise DataError(f"cannot be read: {sentence(error)}", path=repr(str(path))) from error
     if len(content) > _LARGEST_FILE:
         raise DataError(f"has more than {_LARGEST_FILE / 2**20:.0f} MB. Is it a file of tasks?", path=path)
     try:
@@ -132,6 +134,7 @@ def _text(path: Path) -> str:
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise DataError("not UTF-8. Save the file as UTF-8.", path=path, line=line) from error
+    require_json(path, text[:HEAD], expected="one task a line")
     if not text.strip():
         raise DataError(
             'the file is empty: it needs one task a line, {"name": "...", "description": "..."}.', path=path
@@ -150,7 +153,7 @@ class _Entry:
 
     def wrong(self, problem: str) -> DataError:
         where = "" if self.line is not None else f"task {self.number}: "
-        return DataError(f"{where}{problem}.", path=self.path, line=self.line)
+        return DataError(f"{where}{sentence(problem)}", path=self.path, line=self.line)
 
 
 def _lines(path: Path, text: str) -> Iterator[_Entry]:
@@ -228,7 +231,7 @@ def _sentence(value: object, field: str, path: Path) -> str:
     try:
         return " ".join(whole_characters(value).split())
     except ValueError as error:
-        raise DataError(f"{field}: {error}.", path=path) from error
+        raise DataError(f"{field}: {sentence(error)}", path=path) from error
 
 
 def _users(value: object, path: Path) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from sqlalchemy import Row, insert, select, update
 
 from mojo_toolbox.data.conversations import read_label
 from mojo_toolbox.errors import ReviewConflictError, ReviewError
+from mojo_toolbox.errors.sentences import sentence
 from mojo_toolbox.review.counts import add_decided
 from mojo_toolbox.review.events import log, with_key
 from mojo_toolbox.review.items import conversation_row, labels_of, load_item, read_labels, write_labels
@@ -121,7 +122,7 @@ def _checked(decision: Decision) -> Decision:
     try:
         return replace(decision, labels={turn: read_label(label) for turn, label in decision.labels.items()})
     except ValueError as error:
-        raise ReviewError(f"A label of this decision cannot be used: {error}.") from error
+        raise ReviewError(f"A label of this decision cannot be used: {sentence(error)}") from error
 
 
 def _seat_to_decide(turn: Turn, item_id: int, decision: Decision) -> Row[Any] | None:

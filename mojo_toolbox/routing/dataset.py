@@ -18,6 +18,7 @@ from mojo_toolbox.data.dataset_rows import without_filled_in
 from mojo_toolbox.data.starter import starter_conversation, starter_pool
 from mojo_toolbox.data.task_pool import TaskPool
 from mojo_toolbox.errors import DataError
+from mojo_toolbox.errors.sentences import sentence
 from mojo_toolbox.routing.training import training_example, training_examples, validation_example
 
 # A path, or records: a list of conversations or of dictionaries, or a datasets.Dataset.
@@ -54,11 +55,9 @@ class _ChatMessage(BaseModel):
 
     @model_validator(mode="after")
     def _with_weight(self) -> Self:
+        if problem := keys.switch_problem(self.train, self.weight):
+            raise ValueError(problem)
         if self.weight is not None:
-            if isinstance(self.weight, bool) or self.weight not in (0, 1):
-                raise ValueError(f"weight {self.weight!r:.40} is neither 0 nor 1: a message bears loss or does not")
-            if self.train is not None and self.train != (self.weight == 1):
-                raise ValueError(f"train is {self.train} and weight is {self.weight}: they contradict each other")
             self.train = None if self.weight == 1 else False
         if self.role != "assistant" and (self.train or self.weight):
             raise ValueError(f"a {self.role} message bears no loss: leave out its train or weight")
@@ -214,7 +213,9 @@ def _chat_example(record: Mapping[str, Any], *, path: str | None, line: int | No
     except ValidationError as error:
         hint = " A routing conversation has a list of tasks too." if "messages" in record else ""
         raise DataError(
-            f"neither a routing conversation nor a chat example: {describe(error)}.{hint}", path=path, line=line
+            f"neither a routing conversation nor a chat example: {sentence(describe(error))}{hint}",
+            path=path,
+            line=line,
         ) from error
     if not any(m.role == "assistant" and m.train is not False for m in example.messages):
         raise DataError(

@@ -22,6 +22,7 @@ from pydantic import ValidationError
 
 from mojo_toolbox.data.conversations import NONE_ANSWER, Message, Task, describe, read_label, require_distinct
 from mojo_toolbox.errors import DataError
+from mojo_toolbox.errors.sentences import sentence
 from mojo_toolbox.spelling import is_blank
 
 # Goes into every manifest: a model asked with another prompt than it was trained on is wrong without a sign of it.
@@ -106,7 +107,7 @@ def read_tasks(tasks: Sequence[Task | Mapping[str, Any]]) -> tuple[Task, ...]:
     try:
         require_distinct(listed)
     except ValueError as error:
-        raise DataError(f"tasks cannot be used: {error}.") from error
+        raise DataError(f"tasks cannot be used: {sentence(error)}") from error
     return listed
 
 
@@ -174,7 +175,7 @@ def _read(kind: type[_Read], given: object, called: str, number: int) -> _Read:
         return given if isinstance(given, kind) else kind.model_validate(given)
     except ValidationError as error:
         hint = f" {_FILTER}" if kind is Message and _is_foreign(given) else ""
-        raise DataError(f"{called}s cannot be used: {called} {number}: {describe(error)}.{hint}") from error
+        raise DataError(f"{called}s cannot be used: {called} {number}: {sentence(describe(error))}{hint}") from error
 
 
 def _is_foreign(message: object) -> bool:
@@ -192,7 +193,7 @@ def _read_previous(previous: str | None) -> str | None:
     try:
         return read_label(previous)
     except ValueError as error:
-        raise DataError(f"previous={previous!r} cannot be used: {error}.") from error
+        raise DataError(f"previous={previous!r} cannot be used: {sentence(error)}") from error
 
 
 def _with_previous(turns: list[Message], previous: str | None) -> list[Message]:

@@ -11,6 +11,7 @@ from mojo_toolbox.data.importers.task_lists import read_tasks
 from mojo_toolbox.data.task_pool import read_tasks as read_pool_tasks
 from mojo_toolbox.data.wordings import read_alternatives
 from mojo_toolbox.errors import DataError
+from mojo_toolbox.errors.sentences import sentence
 from mojo_toolbox.routing import routing_prompt
 from mojo_toolbox.routing.dataset import prepare_training_data
 
@@ -172,3 +173,109 @@ def test_a_chat_example_that_would_lose_its_meaning_is_refused(tmp_path, record,
 def test_a_chat_example_keeps_no_empty_and_no_foreign_keys(tmp_path):
     record = chat({"tool_calls": None, "refusal": None, "name": "bot"}, tools=[], id="7", score=3, weight=1)
     assert trained(tmp_path, record) == chat()["messages"]
+
+
+ONE = {"role": "user", "content": "sum it up", "task": "recap"}
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("Weight", 0),
+        ("WEIGHT", 0.5),
+        ("wieght", 0),
+        ("weigth", 0),
+        ("Train", False),
+        ("trian", False),
+        ("sample_weight", 0),
+        ("sampleWeight", 0.5),
+        ("loss_weight", 2),
+        ("weights", [0, 1]),
+        ("importance", 3),
+        ("ignore", True),
+        ("Ignored", 1),
+        ("skip", "yes"),
+        ("exclude", True),
+        ("is_excluded", True),
+        ("exclude_from_training", True),
+        ("no_train", True),
+        ("masked", True),
+        ("learn", False),
+        ("learnable", 0),
+        ("trainable", False),
+        ("should_train", False),
+        ("use_for_training", "false"),
+        ("include", False),
+        ("keep", False),
+        ("loss", False),
+        ("label", False),
+        ("kto_tag", False),
+        ("is_desirable", False),
+    ],
+)
+def test_a_key_that_takes_something_out_of_training_is_refused_wherever_it_stands(tmp_path, key, value):
+    marked = {key: value}
+    for record in (chat(**marked), chat(marked), chat(user=marked)):
+        with pytest.raises(DataError, match=f"'{key}' ") as caught:
+            trained(tmp_path, record)
+        assert "?." not in str(caught.value)
+    for record in (conversation(**marked), conversation(user=ONE | marked)):
+        with pytest.raises(DataError, match=f"'{key}' ") as caught:
+            parse_conversation(record)
+        assert "?." not in str(caught.value)
+        path = tmp_path / "c.jsonl"
+        path.write_text(json.dumps(record))
+        assert any(f"'{key}' " in problem.message for problem in check(path).problems)
+
+
+@pytest.mark.parametrize(
+    "own",
+    [
+        {
+            "Weight": 1,
+            "sample_weight": 1.0,
+            "ignore": False,
+            "skip": 0,
+            "exclude": "no",
+            "keep": True,
+            "use": "training",
+        },
+        {"label": True, "height": 180, "importance": "high", "drop": "a place", "included": ["a"], "delete": None},
+        {"label": "billing", "score": 3, "trail": "north", "issued": True, "keeper": False, "used_by": 0},
+    ],
+    ids=range(3),
+)
+def test_keys_that_take_nothing_out_of_training_are_left_alone(tmp_path, own):
+    assert trained(tmp_path, chat(**own)) == chat()["messages"]
+    assert parse_conversation(conversation(**own)).as_record() == conversation()
+    unlabelled = {key: value for key, value in own.items() if key != "label"}
+    assert parse_conversation(conversation(user=ONE | unlabelled)).as_record() == conversation(user=ONE)
+
+
+@pytest.mark.parametrize("key", ["Tools", "TOOLS", "tool s", "Functions", "System", "sytem", "Rejected"])
+def test_a_key_with_a_meaning_is_known_in_other_spellings(tmp_path, key):
+    with pytest.raises(DataError, match=f"'{key}' is not read"):
+        trained(tmp_path, chat(**{key: "x"}))
+
+
+def test_a_question_in_an_error_ends_with_its_own_mark(tmp_path):
+    (tmp_path / "w.json").write_text(json.dumps({"recap": [{"nmae": "summary"}]}))
+    (tmp_path / "t.jsonl").write_text(json.dumps({"nmae": "recap", "description": "x"}))
+    turns = [{"role": "user", "content": "hi"}]
+    for fail in (
+        lambda: trained(tmp_path, chat({"mask": True})),
+        lambda: parse_conversation(conversation(user={"role": "user", "content": "x", "taks": "recap"})),
+        lambda: read_alternatives(tmp_path / "w.json"),
+        lambda: read_tasks(tmp_path / "t.jsonl"),
+        lambda: routing_prompt(turns, [{"nmae": "email", "description": "Write"}]),
+        lambda: routing_prompt([{"role": "user", "contnet": "hi"}], [TASK]),
+    ):
+        with pytest.raises(DataError, match=r"Did you mean '\w+'\?( |$)"):
+            fail()
+
+
+@pytest.mark.parametrize(
+    ("text", "whole"), [("a", "a."), ("a.", "a."), ("a?", "a?"), ("a! ", "a!"), (ValueError("b"), "b.")]
+)
+def test_a_text_becomes_a_sentence(text, whole):
+    assert sentence(text) == whole

@@ -6,6 +6,7 @@ import pytest
 
 from mojo_toolbox.data import Task
 from mojo_toolbox.data.importers import ImportSummary, import_chats
+from mojo_toolbox.data.importers.chats import UNLEARNT
 from mojo_toolbox.data.importers.json_stream import read_json_objects
 from mojo_toolbox.errors import DataError
 
@@ -229,6 +230,14 @@ def test_objects_are_read_whole_wherever_the_file_is_cut_in_pieces(tmp_path, mon
         ('[{"a": 1},\n{"a": 2}', 2, "array does not end"),
         ('[{"a": 1}, {"a": 1,},]\n', 1, "a comma before the end of the object"),
         ('[{"a": 1}]\n\nmore', 3, "behind the end"),
+        ('[{"a": 1} {"a": 2}]', 1, "no comma between records 1 and 2 of the array"),
+        ('[{"a": 1},\n{"a": 2}\n\n{"a": 3}\n]', 4, "no comma between records 2 and 3 of the array"),
+        ('[{"a": 1}[{"a": 2}]]', 1, "no comma between records 1 and 2 of the array"),
+        ('[{"a": 1}; {"a": 2}]', 1, "no comma between records 1 and 2 of the array"),
+        ('[{"a": 1},\n, {"a": 2}]', 2, "not JSON: Expecting value"),
+        ('[, {"a": 1}]', 1, "not JSON: Expecting value"),
+        ('[{"a": 1},', 1, "array does not end"),
+        ('{"a": 1},\n{"a": 2}', 1, "a comma between records"),
         ('{"a": 1}\n[1]', 2, "a JSON object was expected, not list"),
         ('["a"]', 1, "a JSON object was expected, not str"),
         ("[" * 100_000, 1, "."),
@@ -237,7 +246,7 @@ def test_objects_are_read_whole_wherever_the_file_is_cut_in_pieces(tmp_path, mon
         ("", None, "is empty"),
         ("[]", None, "is empty"),
     ],
-    ids=range(13),
+    ids=range(21),
 )
 def test_what_is_not_json_is_named_with_its_line(tmp_path, text, line, words):
     (tmp_path / "x.jsonl").write_text(text)
@@ -259,3 +268,80 @@ def test_other_bytes_are_named_by_place(tmp_path):
     with pytest.raises(DataError, match="byte 0xe9 at position 19") as caught:
         list(read_json_objects(tmp_path / "x.jsonl"))
     assert caught.value.line == 2
+
+
+def learnt_from(tmp_path, *messages, **record):
+    given = {"messages": list(messages), "tools": TOOLS, **record}
+    found, summary = imported(write(tmp_path / "chats.jsonl", given), no_call="none")
+    return labels(found[0]) if found else None, summary
+
+
+@pytest.mark.parametrize(
+    "mark",
+    [
+        {"weight": 0},
+        {"weight": 0.0},
+        {"train": False},
+        {"Weight": 0},
+        {"train_on_turn": False},
+        {"trainable": False},
+        {"ignore": True},
+        {"mask": 1},
+        {"loss": False},
+        {"learn": False},
+        {"label": False},
+        {"sample_weight": 0},
+    ],
+)
+def test_an_answer_that_is_not_to_be_learnt_from_labels_nothing(tmp_path, mark):
+    for answer in (call("get_weather"), say("assistant", "Hello!"), say("assistant", "<tool_call>?</tool_call>")):
+        found, summary = learnt_from(tmp_path, say("user", "hi"), answer | mark)
+        assert found == ["?"]
+        assert reasons(summary, "label") == {UNLEARNT: 1}
+
+
+def test_of_two_answers_the_one_that_is_learnt_from_counts(tmp_path):
+    words = say("assistant", "One moment.")
+    assert learnt_from(tmp_path, say("user", "hi"), words | {"weight": 0}, call("get_weather"))[0] == ["get_weather"]
+    assert learnt_from(tmp_path, say("user", "hi"), call("get_weather"), words | {"weight": 0})[0] == ["get_weather"]
+    assert learnt_from(tmp_path, say("user", "hi"), call("get_weather") | {"weight": 0}, words)[0] == ["?"]
+
+
+@pytest.mark.parametrize("mark", [{"weight": 1}, {"weight": 1.0}, {"weight": None}, {"train": True}, {"ignore": False}])
+def test_a_mark_that_changes_nothing_changes_nothing(tmp_path, mark):
+    assert learnt_from(tmp_path, say("user", "hi"), call("get_weather") | mark, **mark)[0] == ["get_weather"]
+
+
+def test_a_user_turn_without_loss_keeps_its_label_and_one_that_is_left_out_does_not(tmp_path):
+    for mark in ({"weight": 0}, {"train": False}, {"masked": True}):
+        assert learnt_from(tmp_path, say("user", "hi") | mark, call("get_weather"))[0] == ["get_weather"]
+    for mark in ({"ignore": True}, {"excluded": 1}, {"skip": "yes"}):
+        found, summary = learnt_from(tmp_path, say("user", "hi") | mark, call("get_weather"))
+        assert found == ["?"]
+        assert reasons(summary, "label") == {UNLEARNT: 1}
+
+
+@pytest.mark.parametrize(
+    ("mark", "words"),
+    [
+        ({"weight": 0.5}, "weight 0.5 is neither 0 nor 1"),
+        ({"weight": "0"}, "weight '0' is neither 0 nor 1"),
+        ({"weight": True}, "weight True is neither 0 nor 1"),
+        ({"train": "no"}, "train is 'no', neither true nor false"),
+        ({"train": True, "weight": 0}, "contradict each other"),
+    ],
+)
+def test_a_weight_that_says_neither_leaves_the_record_out(tmp_path, mark, words):
+    found, summary = learnt_from(tmp_path, say("user", "hi"), call("get_weather") | mark)
+    assert found is None
+    (reason,) = reasons(summary, "conversation")
+    assert words in reason
+    assert summary.left_out["conversation"][reason].example.endswith("chats.jsonl:1, message 2")
+
+
+@pytest.mark.parametrize("mark", [{"weight": 0}, {"weight": 2}, {"ignore": True}, {"label": False}, {"train": False}])
+def test_a_record_that_is_taken_out_of_training_is_left_out(tmp_path, mark):
+    found, summary = learnt_from(tmp_path, say("user", "hi"), call("get_weather"), **mark)
+    assert found is None
+    (reason,) = reasons(summary, "conversation")
+    assert f"has the key {next(iter(mark))!r}" in reason

@@ -1,17 +1,20 @@
 """Tool calls that models write as text: every way that is read, and what is no evidence for "no task"."""
 
 import json
+import time
 
 import pytest
 
 from mojo_toolbox.data import Task
 from mojo_toolbox.data.importers import ImportSummary, import_chats
+from mojo_toolbox.data.importers.calls_in_text import read_answer
+from mojo_toolbox.data.importers.signs_of_calls import MARKED, NAMED
 
 TOOLS = [{"name": name} for name in ("get_weather", "find_bus", "search")]
 ARGUMENTS = '{"city": "Oslo", "name": "Bob"}'
 CALL = f'{{"name": "get_weather", "arguments": {ARGUMENTS}}}'
 LLAMA = f'{{"name": "get_weather", "parameters": {ARGUMENTS}}}'
-BAR, LOW = "\uff5c", "\u2581"
+BAR, LOW, COLON = "\uff5c", "\u2581", "\uff1a"
 
 WAYS = {
     "hermes": f"<tool_call>\n{CALL}\n</tool_call>",
@@ -63,6 +66,19 @@ WAYS = {
     "react with result": f"Thought: a\nAction: get_weather\nAction Input: {ARGUMENTS}\nObservation: 3\nThought: b\nFinal Answer: 3",
     "react twice": f"Action: get_weather\nAction Input: {ARGUMENTS}\nAction: get_weather\nAction Input: {{}}",
     "react paper": "Thought 1: I need the weather.\nAction 1: get_weather[Oslo]",
+    "react bold": f"**Thought:** I need the weather\n**Action:** get_weather\n**Action Input:** {ARGUMENTS}",
+    "react bold word": f"**Thought**: a\n**Action**: `get_weather`\n**Action Input**: {ARGUMENTS}",
+    "react headings": f"### Thought: a\n### Action: get_weather\n### Action Input: {ARGUMENTS}",
+    "react chinese": f"思考{COLON}我需要\n动作{COLON}get_weather\n动作输入{COLON}{ARGUMENTS}",
+    "react chinese too": f"思考: 我需要\n行动: get_weather\n行动输入: {ARGUMENTS}\n观察: 3",
+    "react japanese": f"思考: a\n行動: get_weather\n行動入力: {ARGUMENTS}",
+    "react paper alone": "get_weather[Oslo]",
+    "tool line": f"Tool: get_weather\nInput: {ARGUMENTS}",
+    "tool line small": f"tool: get_weather\narguments: {ARGUMENTS}",
+    "tool line bold": f"**Tool:** `get_weather`\n**Tool Input:** {ARGUMENTS}",
+    "other capitals": f'<tool_call>{{"name": "getWeather", "arguments": {ARGUMENTS}}}</tool_call>',
+    "other joins": f'{{"name": "get-weather", "arguments": {ARGUMENTS}}}',
+    "lm studio": f"[TOOL_REQUEST]{CALL}[END_TOOL_REQUEST]",
     "react json": f'Thought: a\nAction:\n```\n{{"action": "get_weather", "action_input": {ARGUMENTS}}}\n```',
     "command r": f'Action: ```json\n[{{"tool_name": "get_weather", "parameters": {ARGUMENTS}}}]\n```',
     "command r7b": '<|START_ACTION|>[{"tool_call_id": "0", "tool_name": "get_weather", "parameters": {}}]<|END_ACTION|>',
@@ -171,6 +187,194 @@ def test_what_people_see_of_an_answer_stays(tmp_path, text, shown):
 def test_answers_that_call_nothing_are_no_task_when_that_is_said(tmp_path, text):
     found, _ = imported(tmp_path, say("user", "hi"), say("assistant", text))
     assert labels(found) == [None]
+
+
+PLAIN = [
+    {"name": name} for name in ("get_weather", "search", "weather", "news", "check_in", "follow-up", "天气", "Maps")
+]
+NAMED_ONLY = [
+    "/weather",
+    "/weather Oslo",
+    "@weather",
+    "@weather Oslo",
+    "I ask @weather Oslo",
+    "!weather Oslo",
+    "$ weather Oslo",
+    "🔧 weather",
+    "weather",
+    "**Weather**",
+    "weather Oslo",
+    "weather: Oslo",
+    'weather {"city": "Oslo"}',
+    "One moment: WEATHER(Oslo)",
+    "WEATHER: Oslo",
+    "[Weather: Oslo]",
+    "[[weather]]",
+    "{{weather}}",
+    "<weather city='Oslo'/>",
+    "<|weather|>",
+    "%%weather%%",
+    "weather -> Oslo",
+    "CALL weather WITH city=Oslo",
+    "CALL get_weather WITH city=Oslo",
+    "Call weather with Oslo.",
+    "RUN weather",
+    "Calling weather...",
+    "I will use the weather tool.",
+    "Using the tool weather now",
+    "Next action: weather",
+    "Skill: weather",
+    "Command: weather Oslo",
+    "COMMAND = weather",
+    "Действие: weather",
+    "```bash\nweather Oslo\n```",
+    "<tool>weather</tool>",
+    "(weather Oslo)",
+    "to=weather {}",
+    "getWeather",
+    "I use getWeather here",
+    "GET_WEATHER",
+    "Get_Weather Oslo",
+    "get-weather Oslo",
+    "get weather",
+    "await getWeather({city: 'Oslo'});",
+    "调用天气",
+    "@天气 奥斯陆",
+    "<search>Oslo</search>",
+]
+MARKED_ONLY = [
+    "<|plugin|>{}",
+    "<|api_call|>Oslo",
+    "[TOOL_REQUEST]?[END_TOOL_REQUEST]",
+    "[API] Oslo",
+    "<tool_code>\nx\n</tool_code>",
+    "<action>fly</action>",
+    "<execute>fly Oslo</execute>",
+    "<use_mcp_tool>x</use_mcp_tool>",
+    "<read_file><path>x</path></read_file>",
+    '[QA("the capital?") -> Oslo]',
+    "One moment.\n[fly(to='Oslo')]",
+    "Lookup[Oslo]",
+    "**Action:** fly",
+    "行动: 查航班",
+    "Tool: fly",
+    "Thought: he wants to fly\nAction: look for flights",
+    "CALL fly WITH to=Oslo",
+    "/fly Oslo",
+]
+PROSE = [
+    "The weather is nice. I can search for news.",
+    "Weather: sunny. Enjoy!",
+    "Here is the weather: sunny",
+    "You can check in at three; check-in is at the desk. A follow-up call is best.",
+    "Follow-up: none needed.",
+    "Do you want me to get the weather?",
+    "It is at /weather on our site: https://example.com/news?search=1",
+    "Mail bob@weather.com or me @weather.com.",
+    "We discussed search (the old way). News (noun): information.",
+    "I used search engines to find it. Use search engines too.",
+    "Weather[1] matters.[^1] Note [sic] the news.",
+    "[News](https://example.com) and [Maps][2]",
+    "# Weather\n\n- search: a thing\n- news: good",
+    "| news | price |\n|---|---|\n| search | 3 |",
+    "Action items:\n- call Bob\n- search for a venue",
+    "**Action:** Mail Ann by Friday.",
+    "Tool: a hammer is best for this.",
+    "Tools: hammer, nails",
+    "Call Bob with the news.",
+    "CALL NOW WITH CONFIDENCE",
+    "今天天气很好。他的动作很快。",
+    f"动作{COLON}慢一点, 放松。",
+    "Dear [Name], <b>bold</b> and a < b > c <|endoftext|>",
+    "<details><summary>x</summary></details>",
+    "- [ ] to do\n- [x] done\n[TODO] later",
+    "/etc/passwd is a file",
+    "Thought for today: be kind.\nAction for today: smile.",
+    "```python\nprint('hi')\n```",
+]
+
+
+@pytest.mark.parametrize("no_call", ["unlabelled", "none"])
+@pytest.mark.parametrize(
+    ("answer", "reason"), [(text, NAMED) for text in NAMED_ONLY] + [(text, MARKED) for text in MARKED_ONLY]
+)
+def test_a_sign_of_a_call_that_nobody_can_read_is_never_no_task(tmp_path, answer, reason, no_call):
+    found, summary = imported(tmp_path, say("user", "hi"), say("assistant", answer), tools=PLAIN, no_call=no_call)
+    assert labels(found) == ["?"]
+    assert reasons(summary) == {reason: 1}
+    assert [m.content for m in found.messages if m.role == "assistant"] == [answer]
+
+
+@pytest.mark.parametrize("answer", PROSE)
+def test_words_that_are_also_tools_are_no_sign_of_a_call(tmp_path, answer):
+    found, _ = imported(tmp_path, say("user", "hi"), say("assistant", answer), tools=PLAIN)
+    assert labels(found) == [None]
+    assert [m.content for m in found.messages if m.role == "assistant"] == [answer]
+
+
+def test_a_spelling_that_two_tools_share_is_neither(tmp_path):
+    tools = [{"name": "get_weather"}, {"name": "getWeather"}]
+    answer = say("assistant", '<tool_call>{"name": "GET-WEATHER"}</tool_call>')
+    assert labels(imported(tmp_path, say("user", "hi"), answer, tools=tools)[0]) == ["?"]
+
+
+def test_long_answers_are_read_in_no_time():
+    names = {*(f"tool_number_{number}" for number in range(100)), "weather", "search"}
+    started = time.perf_counter()
+    for piece in ("\n", " ", "#", "-", "weather ", "<a ", "[a(", "tool: ", "<aa_bb>", "Thought: x\n", "use ", "a_b_"):
+        read_answer(piece * 4000 + "weather", names)
+    assert time.perf_counter() - started < 20
+
+
+BEDROCK = {
+    "toolConfig": {
+        "tools": [
+            {"toolSpec": {"name": name, "description": "x", "inputSchema": {"json": {}}}}
+            for name in ("get_weather", "find_bus")
+        ]
+        + [{"cachePoint": {"type": "default"}}]
+    }
+}
+
+
+def test_bedrocks_tools_calls_and_results_are_read(tmp_path):
+    use = {"toolUse": {"toolUseId": "1", "name": "get_weather", "input": {}}}
+    result = {"toolResult": {"toolUseId": "1", "content": [{"text": "3"}], "status": "success"}}
+    messages = (
+        say("user", [{"text": "rain?"}]),
+        say("assistant", [{"reasoningContent": {"reasoningText": {"text": "hm"}}}, {"text": "One moment."}, use]),
+        say("user", [result]),
+        say("assistant", [{"text": "No rain."}, {"cachePoint": {"type": "default"}}]),
+        say("user", [{"text": "thanks"}]),
+        say("assistant", [{"text": "Gladly."}]),
+    )
+    found, summary = imported(tmp_path, *messages, tools=None, **BEDROCK)
+    assert {task.name: task.description for task in found.tasks} == {"get_weather": "x", "find_bus": "x"}
+    assert labels(found) == ["get_weather", None]
+    assert [m.content for m in found.messages] == ["rain?", "One moment.", "No rain.", "thanks", "Gladly."]
+    assert reasons(summary, "message") == {"the result of a tool": 1}
+
+
+@pytest.mark.parametrize("part", [{"executableCode": {"code": "1"}}, {"hologram": {}}, {"serverToolUse": {"id": "1"}}])
+def test_a_part_that_is_known_by_neither_key_nor_kind_is_no_evidence(tmp_path, part):
+    found, summary = imported(tmp_path, say("user", "hi"), say("assistant", [part, {"text": "hello"}]))
+    assert labels(found) == ["?"]
+    assert reasons(summary) == {"a tool was called in a way that cannot be read": 1}
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {"tool_choice": {"type": "none"}},
+        {"tool_choice": "NONE"},
+        {"toolConfig": {"functionCallingConfig": {"mode": "NONE"}}},
+        {"tool_config": {"function_calling_config": {"mode": "none"}}},
+    ],
+)
+def test_a_record_that_forbids_calls_says_so_in_many_words(tmp_path, keys):
+    found, summary = imported(tmp_path, say("user", "hi"), say("assistant", "hello"), **keys)
+    assert labels(found) == ["?"]
+    assert reasons(summary) == {"the record forbids calls": 1}
 
 
 @pytest.mark.parametrize(

@@ -85,7 +85,7 @@ def test_names_of_all_scripts_are_read(tmp_path):
         (lines(RECAP) + '{"name": "b", \n', ":2: not JSON: .* at column"),
         ('[\n{"name": "a"},\n{"name" "b"}\n]', ":3: not JSON: .* at column 9"),
         ('{"tasks": [\n{"name": "a"}\n', ":3: not JSON"),
-        ("name,description\na,b\n", ":1: not JSON"),
+        ("name,description\na,b\n", ": is a CSV table, not JSON Lines"),
         (b"\xff\xfe{\x00}\x00", ":1: not UTF-8"),
         (lines(QUOTE).encode() + b'{"name": "caf\xe9"}\n', ":2: not UTF-8"),
         ("[" * 100_000, "nested too deeply|not JSON"),

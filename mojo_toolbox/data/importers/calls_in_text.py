@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from mojo_toolbox.data.importers.call_objects import json_or_none, names_in, names_in_call
+from mojo_toolbox.data.importers.signs_of_calls import listed_spelling, sign_of_call
 from mojo_toolbox.spelling import canonical
 
 _TEXT = re.DOTALL | re.IGNORECASE
@@ -40,6 +41,24 @@ _OBSERVATION = re.compile(
     r"(?:\A|(?<=\n))[ \t]*Observation\s*\d*\s*:.*?(?=\n\s*(?:Thought|Action|Final Answer)\s*\d*\s*:|\Z)", _TEXT
 )
 _STEP = re.compile(r"(?:\A|(?<=\n))[ \t]*Action\s*\d*\s*:", re.IGNORECASE)
+# The words of steps in other clothes: bold, as a heading or list, in Chinese and Japanese, and with a tool for an action.
+_DRESSED = r"(?:\A|(?<=\n))[ \t]*(?:#+[ \t]*|[-*>][ \t]+)?[*_]{{0,3}}(?:{words})[ \t]*(?P<number>\d*)[*_]{{0,3}}[ \t]*[:\uff1a][ \t]*[*_]{{0,3}}"
+_STEPS = tuple(
+    (re.compile(_DRESSED.format(words=words), re.IGNORECASE), plain)
+    for plain, words in (
+        (
+            "Action {} Input: ",
+            r"(?:Action|Tool|Function)[ _]?(?:Input|Args|Arguments|Parameters)|(?:动作|行动|操作|工具)(?:输入|参数)|(?:動作|行動)(?:輸入|入力)|アクション入力",
+        ),
+        (
+            "Action {}: ",
+            r"Action|Tool(?:[ _](?:Call|Name|Used))?|Using Tool|动作|行动|操作|動作|行動|アクション|(?:调用|使用)?(?:工具|函数)|調用工具",
+        ),
+        ("Thought {}: ", r"Thoughts?|思考|想法"),
+        ("Observation {}: ", r"Observation|观察|觀察|観察"),
+        ("Final Answer: ", r"Final[ _]Answer|最终答案|最终回答|最終答案|最終回答"),
+    )
+)
 # A call between marks, or from a mark to the end of the text: the models of each line write it so.
 _BLOCKS = tuple(
     re.compile(pattern, _TEXT)
@@ -85,6 +104,8 @@ _SIGNS = (
     "to=functions.",
     "call:",
     "action",
+    "tool",
+    *"动行操動ア工函调使調",
 )
 # Where a block names what it calls; the first way that finds a name is the block's.
 _NAMES = tuple(
@@ -105,7 +126,10 @@ _NAMES = tuple(
     )
 )
 _ACTION = re.compile(r"Action\s*\d*\s*:[ \t]*`{0,3}(?!json)\s*([^\n`\[({]+)", re.IGNORECASE)
-_ACTION_INPUT = re.compile(r"\n\s*Action\s*\d*\s*Input\s*\d*\s*:", re.IGNORECASE)
+_ACTION_INPUT = re.compile(
+    r"\n[ \t*_-]*(?:Action\s*\d*\s*Input\s*\d*|Input|Arguments|Args|Parameters|Params|参数|输入)[ \t*_]*[:\uff1a]",
+    re.IGNORECASE,
+)
 # Frames call these when they are done; they are no tools.
 _ENDS = frozenset(
     {"final answer", "final_answer", "finish", "none", "n/a", "no action", "directly-answer", "directly_answer"}
@@ -118,6 +142,7 @@ _MARKS_OF_TEXT = re.compile(
     r"<\|(?:eom_id|eot_id|im_end|end|call|return|endoftext|end_of_text)\|>|</s>|<bot_end>|<\|start\|>assistant"
 )
 _PYTHONIC = re.compile(r"(?<![\w.])([A-Za-z_][\w.]*)\(")
+_BRACKETED = re.compile(r"([^\W\d][\w.-]*)\[[^\[\]\n]*\]")  # Search[Oslo], as in ReAct's paper
 _FENCE = re.compile(r"\A```\w*\s*\n(.*?)\n?```\Z", re.DOTALL)
 # A text of more braces or characters is a program, not a call.
 _MOST_OBJECTS = 50
@@ -136,13 +161,13 @@ class Written:
     """A call is marked, and what it calls could not be read."""
     result: bool = False
     """The result of a tool stands in it."""
-    named: bool = False
-    """A tool is named as programs name it: perhaps a call in a way that is not known."""
+    sign: str | None = None
+    """Why it may hold a call in a way that is not known."""
 
 
 def without_results(text: str) -> tuple[str, bool]:
     """Return a user's text without the results of tools that were handed over in it, and whether there were any."""
-    if _OBSERVATION.match(text):
+    if _OBSERVATION.match(_plain_steps(text)):
         return "", True
     rest, found = _RESULT.subn("", text)
     return rest.strip(), bool(found)
@@ -157,17 +182,29 @@ def read_answer(text: str, listed: Collection[str]) -> Written:
         return written
     text = _THINKING.sub("", text).strip()
     rest, results = _RESULT.subn("", text)
-    if _STEP.search(rest):
-        rest, observed = _OBSERVATION.subn("", rest)
+    plain = _plain_steps(text)
+    steps = _STEP.search(_plain_steps(rest))
+    if steps:
+        without, observed = _OBSERVATION.subn("", _plain_steps(rest))
         results += observed
-    written = Written(text=rest.strip(), result=bool(results))
+    written = Written(text=(without if steps and observed else rest).strip(), result=bool(results))
+    rest = without if steps else rest
     for pattern in _BLOCKS:
         rest = pattern.sub(lambda found: _take(found, written, listed), rest)
     if written.calls or written.unread:
-        written.text = _shown(text, rest)
+        written.text = _shown(plain if steps else text, rest)
     else:
         _read_bare(written, listed)
     return written
+
+
+def _plain_steps(text: str) -> str:
+    """Return a text with the steps of ReAct in its own words, such as "Action:" for "**Action:**" or "动作:"."""
+    for pattern, plain in _STEPS:
+        text = pattern.sub(
+            lambda found, plain=plain: plain.format(found["number"]).replace("  ", " ").replace(" :", ":"), text
+        )
+    return text
 
 
 def names_of_call(text: str, listed: Collection[str]) -> list[str]:
@@ -236,6 +273,7 @@ def plain_name(name: str, listed: Collection[str]) -> str:
     if name in listed:
         return name
     bare = re.sub(r":\d+\Z", "", name.removeprefix("functions.").removesuffix(".call"))
+    bare = listed_spelling(bare, listed)
     return bare if bare in listed or name.startswith("functions.") or name.endswith(".call") else name
 
 
@@ -255,6 +293,9 @@ def _read_bare(written: Written, listed: Collection[str]) -> None:
     whole = fenced[1].strip() if fenced else written.text
     name, _, rest = whole.partition("\n")
     calls = without_ends(names_in_call(json_or_none(whole), listed), listed) or _python_calls(whole, listed)
+    called = _BRACKETED.fullmatch(whole)
+    if called and plain_name(called[1], listed) in listed:
+        calls = [called[1]]
     if calls:
         written.text = ""
     elif name.strip() in listed and isinstance(json_or_none(rest.strip()), dict):
@@ -266,7 +307,7 @@ def _read_bare(written: Written, listed: Collection[str]) -> None:
             written.text = written.text[:start] + written.text[end:]
         written.text = re.sub(r"```(?:json)?\s*```", "", written.text).strip() if calls else written.text
     written.calls = [plain_name(call, listed) for call in calls]
-    written.named = not calls and _names_a_tool(written.text, listed)
+    written.sign = None if calls else sign_of_call(_plain_steps(written.text), listed)
 
 
 def _python_calls(text: str, listed: Collection[str]) -> list[str]:
@@ -304,16 +345,3 @@ def _objects(text: str, listed: Collection[str]) -> Iterator[tuple[int, int, lis
             found.append((opening.start(), end, names))
         start = end
     yield from reversed(found)
-
-
-def _names_a_tool(text: str, listed: Collection[str]) -> bool:
-    """Whether a tool's name stands in the text as in a program; a name that is a word, such as search, needs marks around."""
-    for name in listed:
-        if name not in text:
-            continue
-        spelled = re.escape(name)
-        plain_word = name.isalpha() and name[1:].islower()
-        pattern = rf"[`\"'<=]{spelled}[`\"'>(]|(?<!\w){spelled}\(" if plain_word else rf"(?<!\w){spelled}(?!\w)"
-        if re.search(pattern, text):
-            return True
-    return False

@@ -9,6 +9,7 @@ from typing import Any
 
 from mojo_toolbox.data.importers.call_objects import called_by, json_or_none
 from mojo_toolbox.data.importers.calls_in_text import names_of_call, plain_name, read_answer, without_results
+from mojo_toolbox.data.keys import leaves_out, switch_problem, takes_out_of_training
 
 # Who spoke, in the words of both formats and of the tools that write them; blanks and dashes are as "_".
 _ROLES = {
@@ -37,11 +38,15 @@ _HARMLESS = (
     "document",
     "thinking",
     "redacted",
+    "cache",
+    "guard",
+    "inline_data",
     "reasoning",
     "refusal",
 )
 _CALL_KEYS = ("toolUse", "functionCall", "toolInvocation")
 _RESULT_KEYS = ("toolResult", "functionResponse")
+_STOPPED = ("finish_reason", "stop_reason", "finishReason", "stopReason")
 _CALLING = frozenset({"tool_calls", "tool_use", "function_call"})
 
 _RESULT = "the result of a tool"
@@ -73,8 +78,14 @@ class Turn:
     """A call was made that could not be read."""
     result: bool = False
     """A tool answers, so it was called."""
-    named: bool = False
-    """The answer names a tool as programs do."""
+    sign: str | None = None
+    """The answer may be a call in a way that is not known, for this reason."""
+    left_out: bool = False
+    """The turn itself is marked as left out."""
+    unlearnt_words: bool = False
+    """An answer without a call is marked as not to be learnt from."""
+    unlearnt_calls: bool = False
+    """A message that calls is marked as not to be learnt from."""
 
 
 @dataclass
@@ -86,6 +97,7 @@ class _Content:
     unread: bool = False
     results: bool = False
     others: bool = False
+    unlearnt: bool = False
 
 
 def turns_of(messages: list[Any], listed: Collection[str]) -> list[Turn]:
@@ -118,8 +130,11 @@ def _turn(message: Any, number: int, listed: Collection[str]) -> tuple[Turn, _Co
     if role in {"system", "result", "thought"}:
         return Turn(role, "", number, _NEVER_WRITTEN[role]), _Content()
     content = _content(message, role, listed)
+    content.unlearnt = not _is_learnt(message)
     turn = Turn(role, content.text, number)
     if role == "user":
+        # Only this: formats that mask the loss message by message give every user turn the weight 0.
+        turn.left_out = any(leaves_out(str(key), value) for key, value in message.items())
         turn.text, handed_over = without_results(content.text)
         content.results |= handed_over
         if content.results and not turn.text:
@@ -127,7 +142,7 @@ def _turn(message: Any, number: int, listed: Collection[str]) -> tuple[Turn, _Co
     elif role == "assistant":
         written = read_answer(content.text, listed)
         turn.text = written.text
-        turn.named = written.named
+        turn.sign = written.sign
         content.calls += written.calls
         content.unread |= written.unread
         content.results |= written.result
@@ -140,7 +155,19 @@ def _note_answer(asked: Turn, turn: Turn, content: _Content) -> None:
     asked.said |= turn.role == "assistant" and bool(turn.text)
     asked.calls += content.calls
     asked.unread |= content.unread
-    asked.named |= turn.named
+    asked.sign = asked.sign or turn.sign
+    asked.unlearnt_calls |= content.unlearnt and bool(content.calls)
+    asked.unlearnt_words |= content.unlearnt and not content.calls
+
+
+def _is_learnt(message: Mapping[str, Any]) -> bool:
+    """Whether a message may be learnt from: `train`, OpenAI's `weight`, and other formats' words for them."""
+    train, weight = message.get("train"), message.get("weight")
+    if problem := switch_problem(train, weight):
+        raise NoChat(f"has a message that cannot be used: {problem}")
+    if train is False or weight == 0:
+        return False
+    return not any(takes_out_of_training(str(key), value) for key, value in message.items())
 
 
 def _reason_to_drop(turn: Turn, content: _Content) -> str | None:
@@ -226,7 +253,10 @@ def _kind(part: Any) -> str:
         return "call"
     if any(key in part for key in _RESULT_KEYS):
         return "result"
-    kind = str(part.get("type", "text")).lower().replace("-", "_")
+    # Bedrock and Gemini say the kind by the key; a part that is known by neither may be a call.
+    key = next((key for key in part if key not in {"text", "value"}), "text")
+    said = "text" if {"text", "value"} & part.keys() else re.sub(r"(?<=[a-z])(?=[A-Z])", "_", str(key))
+    kind = str(part.get("type", said)).lower().replace("-", "_")
     if kind.endswith(("_call", "_use", "_invocation")):
         return "call"
     return "result" if kind.endswith(("_result", "_output", "_response")) and kind not in _TEXT_PARTS else kind
@@ -246,5 +276,5 @@ def _add_calls_beside(message: Mapping[str, Any], content: _Content, listed: Col
         if isinstance(name, str) and (name.startswith("functions.") or name in listed):
             content.calls.append(name)
     content.calls = [plain_name(name, listed) for name in content.calls]
-    stopped = {str(message.get("finish_reason")), str(message.get("stop_reason"))}
+    stopped = {str(message.get(key)) for key in _STOPPED}
     content.unread |= bool(stopped & _CALLING) and not content.calls

@@ -29,7 +29,7 @@ def tools_of(record: Mapping[str, Any]) -> Tools:
     """Return the tools that a record lists; one that cannot be a task takes nothing from the others."""
     tasks: dict[str, Task] = {}
     unusable = []
-    for number, tool in enumerate(_entries(record.get("tools") or record.get("functions")), start=1):
+    for number, tool in enumerate(_entries(_given(record)), start=1):
         name = tool.get("name")
         if not isinstance(name, str) or not name.strip():
             unusable.append((number, WITHOUT_NAME))
@@ -41,6 +41,29 @@ def tools_of(record: Mapping[str, Any]) -> Tools:
         else:
             tasks.setdefault(task.name, task)
     return Tools(tuple(tasks.values()), tuple(unusable))
+
+
+def calls_forbidden(record: Mapping[str, Any]) -> bool:
+    """Whether a record says that its assistant may call nothing, in the words of OpenAI, Anthropic or Gemini."""
+    config = _config(record)
+    mode = config.get("functionCallingConfig", config.get("function_calling_config"))
+    choices = [record.get("tool_choice"), record.get("function_call"), record.get("toolChoice"), config, mode]
+    said = [value for choice in choices for value in (_words(choice) if isinstance(choice, Mapping) else (choice,))]
+    return any(isinstance(word, str) and word.strip().lower() == "none" for word in said)
+
+
+def _words(choice: Mapping[str, Any]) -> tuple[Any, ...]:
+    return choice.get("type"), choice.get("mode"), choice.get("toolChoice")
+
+
+def _given(record: Mapping[str, Any]) -> Any:
+    """Return a record's tools as they stand in it; Bedrock has them in `toolConfig`."""
+    return record.get("tools") or record.get("functions") or _config(record).get("tools")
+
+
+def _config(record: Mapping[str, Any]) -> Mapping[str, Any]:
+    configs = (record.get(key) for key in ("toolConfig", "tool_config"))
+    return next((config for config in configs if isinstance(config, Mapping)), {})
 
 
 def _entries(tools: Any) -> Iterator[Mapping[str, Any]]:

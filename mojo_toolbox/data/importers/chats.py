@@ -9,12 +9,14 @@ from typing import Any, Literal
 
 from mojo_toolbox.data.conversations import Conversation, Task
 from mojo_toolbox.data.importers.chat_messages import NoChat, Turn, turns_of
-from mojo_toolbox.data.importers.chat_tools import Tools, tools_of
+from mojo_toolbox.data.importers.chat_tools import Tools, calls_forbidden, tools_of
 from mojo_toolbox.data.importers.json_stream import read_json_objects
 from mojo_toolbox.data.importers.summary import ImportSummary, Note
 from mojo_toolbox.data.importers.task_lists import TaskLists
+from mojo_toolbox.data.keys import takes_out_of_training
 from mojo_toolbox.progress import Progress, silent
 
+UNLEARNT = "the turn or its answer is marked as not to be learnt from, such as by weight 0"
 NoCall = Literal["unlabelled", "none"]
 
 
@@ -31,9 +33,10 @@ def import_chats(
 
     Read are {"messages": [{"role", "content"}]} and {"conversations": [{"from", "value"}]}. A record's `tools` are its task
     list, and the function that an assistant calls is the label of the user turn before; several functions leave it
-    unlabelled. So does an answer without a call, which may lead to one: `no_call` "none" says that there is no task. A record
-    without tools gets the list `tasks`, all of it, and is left out when there is none. Lists are in random order; the same
-    seed gives each record the same. System prompts, results of tools and messages without text are dropped.
+    unlabelled. So does an answer without a call, which may lead to one: `no_call` "none" says that there is no task. An answer
+    of weight 0, or with `train` false, labels nothing. A record without tools gets the list `tasks`, all of it, and is left
+    out when there is none. Lists are in random order; the same seed gives each record the same. System prompts, results of
+    tools and messages without text are dropped.
 
     Raises:
         DataError: no such file, or not JSON; a record that is no chat is left out and counted.
@@ -55,6 +58,11 @@ def conversations_of_chats(
 ) -> Iterator[Conversation]:
     """Yield the conversations of (place, id, chat record); `column` says which key holds the messages."""
     for place, key, record in records:
+        if marked := next((key for key, value in record.items() if takes_out_of_training(key, value)), None):
+            summary.skip_conversation(
+                f"has the key {marked[:40]!r}, which takes it out of training or weighs it", place
+            )
+            continue
         tools = tools_of(record)
         listed = tools.tasks or tuple(tasks or ())
         try:
@@ -88,7 +96,7 @@ def _no_tasks(tools: Tools) -> str:
 
 def _untold(record: Mapping[str, Any], tools: Tools, turns: Sequence[Turn]) -> str | None:
     """Say why the answers of a record that call nothing say nothing; None when they may."""
-    if record.get("tool_choice") == "none" or record.get("function_call") == "none":
+    if calls_forbidden(record):
         return "the record forbids calls"
     called = any(turn.calls or turn.unread or turn.result for turn in turns)
     return None if tools.tasks or tools.unusable or called else "the record lists no tools to call"
@@ -142,21 +150,25 @@ class _Labelling:
         """Say why nobody can tell the task of a user turn, and which tool is meant; None when its calls tell it."""
         if len(set(turn.calls)) > 1:
             return "several tools were called", ""
+        if turn.left_out or turn.unlearnt_calls or (turn.unlearnt_words and not turn.calls):
+            return UNLEARNT, ""
         if turn.unread:
             return "a tool was called in a way that cannot be read", ""
         if turn.calls:
             return (
                 None if turn.calls[0] in self.listed else ("a tool was called that is not listed", turn.calls[0][:80])
             )
-        if turn.result:
-            return "a tool answers, and its call was not found", ""
-        if not turn.answered:
-            return "the assistant does not answer", ""
-        reason = "no tool was called" if self.no_call == "unlabelled" else self._silent(turn)
+        reason = self._silent(turn)
         return None if reason is None else (reason, "")
 
     def _silent(self, turn: Turn) -> str | None:
         """Say why an answer without a call does not say that there is no task; None when it does."""
-        if not turn.said:
-            return "the assistant answers without words"
-        return "the answer names a tool, perhaps as a call" if turn.named else self.untold
+        if turn.result:
+            return "a tool answers, and its call was not found"
+        if not turn.answered:
+            return "the assistant does not answer"
+        if turn.sign is not None:
+            return turn.sign
+        if self.no_call == "unlabelled":
+            return "no tool was called"
+        return self.untold if turn.said else "the assistant answers without words"

@@ -14,6 +14,7 @@ from mojo_toolbox.data.importers.json_documents import read_json_document
 from mojo_toolbox.data.importers.summary import ImportSummary
 from mojo_toolbox.data.importers.task_lists import TaskLists, describe_name
 from mojo_toolbox.errors import DataError
+from mojo_toolbox.errors.sentences import sentence
 from mojo_toolbox.progress import Progress, silent
 
 _OUT_OF_SCOPE = "oos"
@@ -60,7 +61,7 @@ def import_clinc(
     try:
         tasks = [Task(name=intent, description=describe_name(intent, group=groups.get(intent))) for intent in intents]
     except ValidationError as error:
-        raise DataError(f"an intent cannot be a task: {describe(error)}.", path=path) from error
+        raise DataError(f"an intent cannot be a task: {sentence(describe(error))}", path=path) from error
     lists = TaskLists(tasks, length=tasks_per_list, withhold=withhold, seed=seed, groups=groups)
     parts = [_Part(name, f"clinc-{name}-", document[name])]
     parts.append(_Part(f"oos_{name}", f"clinc-{name}-oos", document.get(f"oos_{name}", [])))

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mojo_toolbox.data.conversations import Conversation, Task
+from mojo_toolbox.data.foreign_files import address, not_there
 from mojo_toolbox.data.importers.chats import NoCall, conversations_of_chats
 from mojo_toolbox.data.importers.rows import NONE_LABELS, Labels, Row, conversations_of_rows
 from mojo_toolbox.data.importers.summary import ImportSummary
@@ -158,6 +159,8 @@ def _counted(
 def _open(name: str, *, split: str, subset: str | None, revision: str | None) -> Any:
     with needed_for("Reading data sets of the hub", extra="local"):
         import datasets
+    if address(Path(name)) and not Path(name).exists():
+        raise not_there(Path(name), what="data set")
     path = Path(name).expanduser()
     saved = any((path / mark).is_file() for mark in (_SAVED_DICT, _SAVED))
     if (revision and path.exists()) or (subset and (saved or path.is_file())):

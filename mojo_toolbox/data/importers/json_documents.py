@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from mojo_toolbox.data.foreign_files import HEAD, require_json
 from mojo_toolbox.data.json_faults import why_not_json
 from mojo_toolbox.data.packed_files import open_data
 from mojo_toolbox.errors import DataError
@@ -15,10 +16,11 @@ def read_json_document(path: Path) -> Any:
     """Return what a file of JSON holds.
 
     Raises:
-        DataError: no such file, or not JSON.
+        DataError: no such file, a file of another kind, or not JSON.
     """
     with open_data(path) as file:
         content = file.read()
+    require_json(path, content[:HEAD].decode("utf-8-sig", errors="replace"), expected="one JSON document")
     try:
         return json.loads(content.decode("utf-8-sig"))
     except json.JSONDecodeError as error:

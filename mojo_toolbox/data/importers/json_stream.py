@@ -8,14 +8,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TextIO
 
+from mojo_toolbox.data.foreign_files import HEAD, require_json
 from mojo_toolbox.data.importers.text_files import open_text
 from mojo_toolbox.data.json_faults import ends_too_early, why_not_json
 from mojo_toolbox.errors import DataError
 from mojo_toolbox.progress import Progress, silent
 
 _CHUNK = 1 << 20
-# What stands between objects: in an array commas too.
-_BETWEEN = re.compile(r"[\s,]*")
+_BLANK = re.compile(r"\s*")
 # An escape such as \ud83d or a literal cut in two at the end of what was read so far.
 _CUT = 16
 # A record, in characters; a conversation of a whole day has less than a million.
@@ -26,7 +26,7 @@ def read_json_objects(path: Path | str, *, progress: Progress = silent) -> Itera
     """Yield (line number from 1, object) of JSON Lines or of a file that is one array; memory holds one object at a time.
 
     Raises:
-        DataError: no such file, not UTF-8, not JSON, something else than objects, or no object at all.
+        DataError: no such file, a file of another kind, not UTF-8, not JSON, something else than objects, or no object at all.
     """
     for line, value in read_json_values(path, progress=progress):
         if not isinstance(value, dict):
@@ -38,7 +38,7 @@ def read_json_values(path: Path | str, *, progress: Progress = silent) -> Iterat
     """Yield (line number from 1, value) of a file of JSON values, or of one array of them.
 
     Raises:
-        DataError: no such file, not UTF-8, not JSON, or no value at all.
+        DataError: no such file, a file of another kind, not UTF-8, not JSON, or no value at all.
     """
     path = Path(path)
     found = False
@@ -72,37 +72,62 @@ class _Buffer:
         self.text, self.start, self.ended = rest + added, 0, not added
         return bool(added)
 
-    def skip_between(self, what: re.Pattern[str]) -> bool:
-        """Use up what stands before the next value; False at the end of the file."""
+    def next(self) -> str:
+        """Use up blanks; return the character that follows, "" at the end of the file."""
         while True:
-            match = what.match(self.text, self.start)
+            match = _BLANK.match(self.text, self.start)
             assert match is not None  # it matches the empty text too
             self.skip(match.end())
             if self.start < len(self.text):
-                return True
+                return self.text[self.start]
             if not self.more():
-                return False
+                return ""
 
 
 def _values(buffer: _Buffer, path: Path) -> Iterator[tuple[int, Any]]:
     decoder = json.JSONDecoder()
-    if not buffer.skip_between(_BETWEEN):
+    if not buffer.next():
         return
-    array = buffer.text[buffer.start] == "["
-    if array:
-        buffer.skip(buffer.start + 1)
-    while buffer.skip_between(_BETWEEN):
-        if array and buffer.text[buffer.start] == "]":
+    require_json(path, buffer.text[:HEAD], expected="one JSON object a line, or an array of them,")
+    if buffer.next() == "[":
+        yield from _array(decoder, buffer, path)
+        return
+    while mark := buffer.next():
+        if mark == ",":
+            raise DataError(
+                "a comma between records: JSON Lines has none. Remove it, or put [ and ] around all records.",
+                path=path,
+                line=buffer.line,
+            )
+        yield _value(decoder, buffer, path)
+
+
+def _array(decoder: json.JSONDecoder, buffer: _Buffer, path: Path) -> Iterator[tuple[int, Any]]:
+    """Yield the values of an array; a comma behind the last one is passed over."""
+    count = 0
+    buffer.skip(buffer.start + 1)
+    while (mark := buffer.next()) and mark != "]":
+        if count and mark != ",":
+            what = f"not JSON: no comma between records {count:,} and {count + 1:,} of the array. Add the comma."
+            raise DataError(what, path=path, line=buffer.line)
+        if count:
             buffer.skip(buffer.start + 1)
-            if buffer.skip_between(_BETWEEN):
-                raise DataError("something stands behind the end of the array.", path=path, line=buffer.line)
-            return
-        line = buffer.line
-        value, end = _decode(decoder, buffer, path)
-        buffer.skip(end)
-        yield line, value
-    if array:
+            if buffer.next() in {"]", ""}:
+                continue
+        yield _value(decoder, buffer, path)
+        count += 1
+    if not mark:
         raise DataError("the array does not end: the file was cut off.", path=path, line=buffer.line)
+    buffer.skip(buffer.start + 1)
+    if buffer.next():
+        raise DataError("something stands behind the end of the array.", path=path, line=buffer.line)
+
+
+def _value(decoder: json.JSONDecoder, buffer: _Buffer, path: Path) -> tuple[int, Any]:
+    line = buffer.line
+    value, end = _decode(decoder, buffer, path)
+    buffer.skip(end)
+    return line, value
 
 
 def _decode(decoder: json.JSONDecoder, buffer: _Buffer, path: Path) -> tuple[Any, int]:

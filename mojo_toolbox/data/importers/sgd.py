@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mojo_toolbox.data.conversations import Conversation
+from mojo_toolbox.data.foreign_files import not_there
 from mojo_toolbox.data.importers.json_documents import read_json_document
 from mojo_toolbox.data.importers.sgd_labels import Intent, frames_of, intent_in_charge
 from mojo_toolbox.data.importers.sgd_schema import Listing, Service, list_tasks, read_services
@@ -154,9 +155,9 @@ def _read_dialogues(path: Path) -> list[Any]:
 def _split_folder(folder: Path, split: str | None) -> Path:
     """Return the folder of the split: one in the checkout, or `folder` itself when it holds the dialogues of one split."""
     if not folder.is_dir():
-        raise DataError(
-            "is a file; unpack it, and give the folder." if folder.exists() else "no such folder.", path=folder
-        )
+        if not folder.exists():
+            raise not_there(folder, what="folder")
+        raise DataError("is a file; unpack it, and give the folder.", path=folder)
     wanted = folder / (split or _DEFAULT_SPLIT)
     if _schema_of(wanted) is not None:
         return wanted

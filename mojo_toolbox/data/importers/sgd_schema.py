@@ -15,6 +15,7 @@ from mojo_toolbox.data.conversations import Task, describe
 from mojo_toolbox.data.importers.json_documents import read_json_document
 from mojo_toolbox.data.importers.sgd_labels import Intent
 from mojo_toolbox.errors import DataError
+from mojo_toolbox.errors.sentences import sentence
 
 # Services that could do the same for a user: one is no distractor beside the other, and they are withheld together.
 _ALIKE = (
@@ -81,7 +82,7 @@ def _service(own: Any, other: Any, path: Path, wording: Path | None) -> Service:
         try:
             Task(name=spelled, description=description)
         except ValidationError as error:
-            what = f"the intent {intent!r} of {name} cannot be a task: {describe(error)}."
+            what = f"the intent {intent!r} of {name} cannot be a task: {sentence(describe(error))}"
             raise DataError(what, path=wording or path) from error
     return Service(name, other["service_name"], intents)
 

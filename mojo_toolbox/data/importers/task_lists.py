@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from mojo_toolbox.data.conversations import Task, describe, parse_listed_task, require_distinct
 from mojo_toolbox.data.importers.json_stream import read_json_values
 from mojo_toolbox.errors import ConfigurationError, DataError
+from mojo_toolbox.errors.sentences import sentence
 
 # Of a drawn list, so many come from the group of what is wanted: without near ones every choice is easy.
 _NEAR_SHARE = 3
@@ -32,11 +33,11 @@ def read_tasks(path: Path | str) -> tuple[Task, ...]:
         tasks = tuple(parse_listed_task(entry) for entry in _entries(path))
         require_distinct(tasks)
     except ValidationError as error:
-        raise DataError(f"not a list of tasks: {describe(error)}.", path=path) from error
+        raise DataError(f"not a list of tasks: {sentence(describe(error))}", path=path) from error
     except DataError:
         raise
     except ValueError as error:
-        raise DataError(f"not a list of tasks: {error}.", path=path) from error
+        raise DataError(f"not a list of tasks: {sentence(error)}", path=path) from error
     if not tasks:
         raise DataError('holds no tasks; it should look like [{"name": "…", "description": "…"}].', path=path)
     return tasks

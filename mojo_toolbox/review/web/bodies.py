@@ -11,6 +11,7 @@ from starlette.requests import Request
 from mojo_toolbox.data import Message, Task
 from mojo_toolbox.data.conversations import Label, Text, describe
 from mojo_toolbox.errors import DataError
+from mojo_toolbox.errors.sentences import sentence
 from mojo_toolbox.review.records import LONGEST_NOTE, LONGEST_REASON, Action
 
 # A conversation of 200 long turns has less than a tenth of this.
@@ -89,7 +90,7 @@ async def read(request: Request, kind: type[_Body]) -> _Body:
     try:
         return kind.model_validate(_document(bytes(content)))
     except ValidationError as error:
-        raise DataError(f"this request cannot be used: {describe(error)}.") from error
+        raise DataError(f"this request cannot be used: {sentence(describe(error))}") from error
 
 
 def _document(content: bytes) -> Any:
