@@ -182,8 +182,8 @@ def require_consent(question: str, *, yes: bool) -> None:
         return
     if not sys.stdin.isatty():
         raise UsageError(f"{question} Nobody can be asked here (no terminal): add --yes to go ahead.")
-    typer.echo(f"{question}\nGo ahead? [y/N]: ", err=True, nl=False)
     with goes_on("Nothing was changed."):
+        typer.echo(f"{question}\nGo ahead? [y/N]: ", err=True, nl=False)
         answer = sys.stdin.readline()
     if answer.strip().lower() not in {"y", "yes"}:
         note("Nothing was changed.")
