@@ -13,7 +13,7 @@ from typing import Any
 
 from measuring import machine, table, use_threads, write_json
 
-from mojo_toolbox.cli.router_names import Asked, routers
+from mojo_toolbox.cli.spelling.router_names import Asked, routers
 from mojo_toolbox.evaluation import BASELINES, Report, evaluate_all
 from mojo_toolbox.model import Answer, Model
 from mojo_toolbox.shipped import example_data_dir

@@ -17,7 +17,7 @@ from prefix_cache import LayerStates, PrefixCache
 from transformers import DynamicCache
 
 from mojo_toolbox.data import Conversation, measuring_points
-from mojo_toolbox.routing import routing_prompt
+from mojo_toolbox.purposes.routing import routing_prompt
 
 LIMIT = "prefill of the new tokens"
 OURS = "one pass with the tree of names (ours)"

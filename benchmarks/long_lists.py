@@ -16,7 +16,7 @@ from mojo_toolbox.data.starter import starter_material
 from mojo_toolbox.data.task_pool import read_tasks
 from mojo_toolbox.evaluation import Question
 from mojo_toolbox.evaluation.routers.question import Record
-from mojo_toolbox.routing import routing_prompt
+from mojo_toolbox.purposes.routing import routing_prompt
 
 # A task is wanted that was not in charge before: where the length of the list matters most.
 POINTS = ("start", "switch")

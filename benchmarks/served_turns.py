@@ -19,7 +19,7 @@ from inference import Server, answer
 
 from mojo_toolbox.contract import chat_request
 from mojo_toolbox.data import Conversation, measuring_points
-from mojo_toolbox.routing import routing_prompt
+from mojo_toolbox.purposes.routing import routing_prompt
 
 CACHE_BYTES = 512 * 2**20  # the server's default
 # The first decision of a conversation reads the task list; from the second on it is cached.

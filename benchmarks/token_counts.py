@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from mojo_toolbox.data import Conversation, Message, measuring_points
-from mojo_toolbox.routing import routing_prompt, validation_example
-from mojo_toolbox.routing.prompt import answer_for
+from mojo_toolbox.purposes.routing import routing_prompt, validation_example
+from mojo_toolbox.purposes.routing.prompt import answer_for
 from mojo_toolbox.shipped import training_scripts_dir
 
 # The script's modules import each other by plain name, as in a container.

@@ -26,7 +26,7 @@ from token_counts import count_tokens, padding_share
 
 from mojo_toolbox.base_models import SMOLLM2, resolve_base_model
 from mojo_toolbox.data import Conversation, measuring_points, read_conversations, write_records
-from mojo_toolbox.routing import validation_example
+from mojo_toolbox.purposes.routing import validation_example
 from mojo_toolbox.settings import load_settings
 from mojo_toolbox.shipped import example_data_dir
 

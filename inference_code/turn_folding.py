@@ -20,7 +20,7 @@ from dataclasses import dataclass
 _CHARACTERS_A_TOKEN = 8
 # A message without content takes some tokens too.
 _CHARACTERS_A_MESSAGE = 16
-# Who speaks, as the library's prompt marks it (mojo_toolbox/routing/prompt.py) and encoder_questions.py reads it.
+# Who speaks, as the library's prompt marks it (mojo_toolbox/purposes/routing/prompt.py) and encoder_questions.py reads it.
 _USER_MARK = re.compile(r"\nUser: ")
 _ASSISTANT_MARK = "\nAssistant: "
 

@@ -9,8 +9,8 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from mojo_toolbox.aws.endpoints import Endpoint as Endpoint
-    from mojo_toolbox.aws.jobs import TrainingJob as TrainingJob
+    from mojo_toolbox.clouds.aws.endpoints import Endpoint as Endpoint
+    from mojo_toolbox.clouds.aws.jobs import TrainingJob as TrainingJob
     from mojo_toolbox.hub import Hub as Hub
     from mojo_toolbox.model import AWSModel as AWSModel
     from mojo_toolbox.model import ChatAnswer as ChatAnswer
@@ -24,10 +24,10 @@ _HOMES = {
     "AWSModel": "mojo_toolbox.model",
     "ChatAnswer": "mojo_toolbox.model",
     "Decision": "mojo_toolbox.model",
-    "Endpoint": "mojo_toolbox.aws.endpoints",
+    "Endpoint": "mojo_toolbox.clouds.aws.endpoints",
     "Hub": "mojo_toolbox.hub",
     "Model": "mojo_toolbox.model",
-    "TrainingJob": "mojo_toolbox.aws.jobs",
+    "TrainingJob": "mojo_toolbox.clouds.aws.jobs",
 }
 
 

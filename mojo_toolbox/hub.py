@@ -9,28 +9,29 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, overload
 
-from mojo_toolbox import contract, naming
-from mojo_toolbox.artifacts import pack_folder
-from mojo_toolbox.aws import endpoints as aws_endpoints
-from mojo_toolbox.aws import images, jobs
-from mojo_toolbox.aws.endpoints import Deletion, DeploymentPlan, Endpoint, EndpointSummary, ModelSummary
-from mojo_toolbox.aws.jobs import JobSummary, TrainingJob, TrainingPlan
-from mojo_toolbox.aws.request_rules import UNASKED_ACCOUNT
-from mojo_toolbox.aws.requests import Overrides, Request, require_instance_type
-from mojo_toolbox.aws.session import Session
-from mojo_toolbox.aws.storage import Storage, file_sha256, require_bucket_name, split_file_uri, split_uri
+from mojo_toolbox import contract
+from mojo_toolbox import names as naming
+from mojo_toolbox.administration.training_choices import ROUTING, TrainingChoices
+from mojo_toolbox.clouds.aws import endpoints as aws_endpoints
+from mojo_toolbox.clouds.aws import images, jobs
+from mojo_toolbox.clouds.aws.endpoints import Deletion, DeploymentPlan, Endpoint, EndpointSummary, ModelSummary
+from mojo_toolbox.clouds.aws.jobs import JobSummary, TrainingJob, TrainingPlan
+from mojo_toolbox.clouds.aws.request_rules import UNASKED_ACCOUNT
+from mojo_toolbox.clouds.aws.requests import Overrides, Request, require_instance_type
+from mojo_toolbox.clouds.aws.session import Session
+from mojo_toolbox.clouds.aws.staging import BaseModel, find_base_model, require_base_model_name, require_staged
+from mojo_toolbox.clouds.aws.storage import Storage, file_sha256, require_bucket_name, split_file_uri, split_uri
 from mojo_toolbox.data.augmentation import Augmentation
 from mojo_toolbox.data.task_pool import TaskPool
 from mojo_toolbox.errors import AlreadyExistsError, AWSError, ConfigurationError, InvalidNameError, NotFoundError
-from mojo_toolbox.naming import ModelKey
-from mojo_toolbox.packing import TrainedArtifact, pack, require_untrained, staged_bases
-from mojo_toolbox.routing import PROMPT_VERSION
-from mojo_toolbox.routing.dataset import DataSource, PreparedData, prepare_validation_data, require_readable
-from mojo_toolbox.routing.recipes import SERVING_INSTANCE_TYPES
+from mojo_toolbox.names import ModelKey
+from mojo_toolbox.purposes.routing import PROMPT_VERSION
+from mojo_toolbox.purposes.routing.dataset import DataSource, PreparedData, prepare_validation_data, require_readable
+from mojo_toolbox.purposes.routing.recipes import SERVING_INSTANCE_TYPES
+from mojo_toolbox.serving.artifacts import pack_folder
+from mojo_toolbox.serving.packing import TrainedArtifact, pack, require_untrained, staged_bases
 from mojo_toolbox.settings import CloudService, load_settings, require_names
 from mojo_toolbox.shipped import training_scripts_dir
-from mojo_toolbox.staging import BaseModel, find_base_model, require_base_model_name, require_staged
-from mojo_toolbox.training_choices import ROUTING, TrainingChoices
 
 # The file that the training scripts write into a checkpoint last.
 _WHOLE_CHECKPOINT = re.compile(r"checkpoint-\d+/sealed\.json")

@@ -13,18 +13,18 @@ from typing import Any, overload
 
 from pydantic import BaseModel, ValidationError
 
-from mojo_toolbox import naming
-from mojo_toolbox.aws.invocation import invoke_endpoint
-from mojo_toolbox.aws.session import Session
+from mojo_toolbox import names as naming
+from mojo_toolbox.clouds.aws.invocation import invoke_endpoint
+from mojo_toolbox.clouds.aws.session import Session
 from mojo_toolbox.contract import ENCODER_REFUSAL, MAX_BODY_BYTES, ChatReply, Usage, chat_request, parse_chat_reply
 from mojo_toolbox.data import Message, Task
 from mojo_toolbox.data.conversations import Text, describe
 from mojo_toolbox.data.keys import CHAT_TURN
 from mojo_toolbox.errors import ConfigurationError, DataError, InvalidAnswerError, ModelError
 from mojo_toolbox.errors.sentences import sentence
-from mojo_toolbox.naming import ModelKey
-from mojo_toolbox.routing.prompt import UNKNOWN, Unknown, require_text, routing_prompt
-from mojo_toolbox.routing_session import RoutingSession
+from mojo_toolbox.names import ModelKey
+from mojo_toolbox.purposes.routing.prompt import UNKNOWN, Unknown, require_text, routing_prompt
+from mojo_toolbox.purposes.routing.session import RoutingSession
 from mojo_toolbox.settings import CloudService, load_settings, require_names
 
 _FILTER = "A chat is asked with text. Keep those messages: [m for m in messages if isinstance(m.get('content'), str)]"

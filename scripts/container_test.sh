@@ -6,7 +6,7 @@ set -euo pipefail
 below=$1 prefix=$2
 training=$prefix-training serving=$prefix-serving
 
-# The versions are those of the images in mojo_toolbox/aws/images.py; AWS lists them in its Dockerfiles.
+# The versions are those of the images in mojo_toolbox/clouds/aws/images.py; AWS lists them in its Dockerfiles.
 install() {
     local venv=$1 requirements=$2
     shift 2

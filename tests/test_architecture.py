@@ -67,8 +67,8 @@ def test_only_the_room_that_speaks_to_aws_imports_boto3():
         if any(name.split(".")[0] in {"boto3", "botocore", "s3transfer"} for name in imports(path))
     }
     # The local cloud checks requests against botocore's own description of SageMaker.
-    assert {m for m in importers if room(m) != "aws"} == {"mojo_toolbox.local_cloud.validation"}
-    assert "mojo_toolbox.aws.session" in importers
+    assert {m for m in importers if room(m) != "clouds"} == {"mojo_toolbox.local_cloud.wire.validation"}
+    assert "mojo_toolbox.clouds.aws.session" in importers
 
 
 def test_only_the_command_line_imports_the_local_cloud():

@@ -11,10 +11,11 @@ from typing import get_type_hints
 import pytest
 from pages import ROOT
 
-from mojo_toolbox import artifacts, contract
+from mojo_toolbox import contract
 from mojo_toolbox.contract import EncoderHyperparameters, TrainingHyperparameters, check_hyperparameters
 from mojo_toolbox.data.content_hash import ContentHash
 from mojo_toolbox.errors import ArtifactError, HyperparameterError
+from mojo_toolbox.serving import artifacts
 
 # What the library itself gives the scripts, beside the user's hyperparameters: one of the last two.
 OURS = {"base_model", "base_model_id", "base_model_revision", "prompt_version"}

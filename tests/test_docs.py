@@ -136,7 +136,7 @@ def test_every_error_is_explained():
 
 def test_hyperparameters_are_those_of_recipes_and_contract():
     from mojo_toolbox.contract import EncoderHyperparameters, TrainingHyperparameters
-    from mojo_toolbox.routing.recipes import RECIPES
+    from mojo_toolbox.purposes.routing.recipes import RECIPES
 
     tables = []
     for row in table_rows(DOCS / "hyperparameters.md"):
@@ -178,7 +178,7 @@ def test_the_administrators_policy_covers_every_call():
     page = (DOCS / "to-aws.md").read_text(encoding="utf-8")
     policy = json.loads(re.search(r"<!-- policy: administrator -->\n```json\n(.*?)```", page, re.DOTALL)[1])
     allowed = {a for s in policy["Statement"] for a in ([s["Action"]] if isinstance(s["Action"], str) else s["Action"])}
-    from mojo_toolbox.aws.requests import OPERATIONS
+    from mojo_toolbox.clouds.aws.requests import OPERATIONS
 
     code = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "mojo_toolbox").glob("**/*.py"))
     called = set(re.findall(r'"(sagemaker|logs)",\s*"(\w+)"', code))
@@ -314,7 +314,7 @@ def test_nobody_is_sent_to_an_index_that_has_not_got_the_library():
 
 
 def test_the_quickstart_leaves_the_endpoint_that_readme_docs_and_notebooks_ask():
-    from mojo_toolbox.cli import quickstart
+    from mojo_toolbox.cli.commands import quickstart
 
     assert quickstart._NAMES == KEY
     assert quickstart._STAGE == "dev"

@@ -133,7 +133,7 @@ def test_a_command_says_it_in_one_line(folder, arguments, extra, there):
 def test_the_programmers_door_needs_no_extra(folder):
     code = """
 from mojo_toolbox.data import parse_conversation
-from mojo_toolbox.routing import routing_prompt
+from mojo_toolbox.purposes.routing import routing_prompt
 AWSModel(**KEY).session(tasks=TASKS)
 routing_prompt(TURNS, TASKS)
 print("done")

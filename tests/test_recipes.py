@@ -9,7 +9,7 @@ from tiny_encoder import save_tiny_encoder
 
 from mojo_toolbox import AWSModel, Hub
 from mojo_toolbox.errors import ConfigurationError, EndpointFailedError, HyperparameterError
-from mojo_toolbox.routing.recipes import RECIPES
+from mojo_toolbox.purposes.routing.recipes import RECIPES
 
 TASKS = [
     {"name": "book_table", "description": "book a table for dinner"},

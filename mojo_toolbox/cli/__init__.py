@@ -13,7 +13,7 @@ def main() -> None:
     try:
         with needed_for("The command line", extra="admin"):
             from mojo_toolbox.cli.application import application
-            from mojo_toolbox.cli.process_title import hide_secrets
+            from mojo_toolbox.cli.terminal.process_title import hide_secrets
     except MissingExtraError as error:
         sys.stderr.write(f"error: {error}\n")
         sys.exit(1)

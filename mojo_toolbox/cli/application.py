@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from mojo_toolbox import __version__
-from mojo_toolbox.cli import (
+from mojo_toolbox.cli.commands import (
     data_augment,
     data_check,
     data_generate,
@@ -29,9 +29,9 @@ from mojo_toolbox.cli import (
     rm,
     train,
 )
-from mojo_toolbox.cli.appearance import PlainGroup, examples
-from mojo_toolbox.cli.endings import MojoGroup, show_library_log
-from mojo_toolbox.cli.wording import SpokenCommand
+from mojo_toolbox.cli.terminal.appearance import PlainGroup, examples
+from mojo_toolbox.cli.terminal.endings import MojoGroup, show_library_log
+from mojo_toolbox.cli.terminal.wording import SpokenCommand
 
 application = typer.Typer(
     name="mojo",

@@ -12,8 +12,8 @@ from typing import NoReturn
 
 from mojo_toolbox.errors import MojoError, PortInUseError
 from mojo_toolbox.local_cloud import client_environment, lifecycle
-from mojo_toolbox.local_cloud.home import Home
-from mojo_toolbox.local_cloud.passed_on import is_server_environment, server_environment
+from mojo_toolbox.local_cloud.running.passed_on import is_server_environment, server_environment
+from mojo_toolbox.local_cloud.state.home import Home
 from mojo_toolbox.settings import load_settings
 
 

@@ -18,19 +18,19 @@ from typing import Any, BinaryIO
 
 from starlette.types import Message, Receive, Scope, Send
 
-from mojo_toolbox.local_cloud import signatures
-from mojo_toolbox.local_cloud.body import Body, ClientGoneError
 from mojo_toolbox.local_cloud.cloud import LocalCloud
-from mojo_toolbox.local_cloud.http import Answer, FileBody, Request
-from mojo_toolbox.local_cloud.json_document import read_document
-from mojo_toolbox.local_cloud.moto_bridge import operation_of
-from mojo_toolbox.local_cloud.protocol import ServiceError
-from mojo_toolbox.local_cloud.refusals import Dialect, dialect_of, refusal, render
-from mojo_toolbox.local_cloud.s3.blobs import READ_SIZE
-from mojo_toolbox.local_cloud.s3.call import bucket_of_host
-from mojo_toolbox.local_cloud.s3.forms import is_form
-from mojo_toolbox.local_cloud.signatures import Verified
-from mojo_toolbox.local_cloud.threads import in_thread
+from mojo_toolbox.local_cloud.identity import signatures
+from mojo_toolbox.local_cloud.identity.signatures import Verified
+from mojo_toolbox.local_cloud.services.moto.bridge import operation_of
+from mojo_toolbox.local_cloud.services.s3.blobs import READ_SIZE
+from mojo_toolbox.local_cloud.services.s3.call import bucket_of_host
+from mojo_toolbox.local_cloud.services.s3.forms import is_form
+from mojo_toolbox.local_cloud.wire.body import Body, ClientGoneError
+from mojo_toolbox.local_cloud.wire.http import Answer, FileBody, Request
+from mojo_toolbox.local_cloud.wire.json_document import read_document
+from mojo_toolbox.local_cloud.wire.protocol import ServiceError
+from mojo_toolbox.local_cloud.wire.refusals import Dialect, dialect_of, refusal, render
+from mojo_toolbox.local_cloud.wire.threads import in_thread
 
 _log = logging.getLogger(__name__)
 

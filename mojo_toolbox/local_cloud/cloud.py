@@ -6,15 +6,15 @@ import os
 from pathlib import Path
 from typing import Any
 
-from mojo_toolbox.local_cloud.credentials import KeyRing
-from mojo_toolbox.local_cloud.database import Database
-from mojo_toolbox.local_cloud.home import Home
-from mojo_toolbox.local_cloud.logs import LogsService
-from mojo_toolbox.local_cloud.moto_bridge import MotoBridge
-from mojo_toolbox.local_cloud.s3.service import S3Service
-from mojo_toolbox.local_cloud.s3.store import ObjectStore
-from mojo_toolbox.local_cloud.sagemaker.service import SageMakerService
-from mojo_toolbox.local_cloud.sts import StsService
+from mojo_toolbox.local_cloud.identity.credentials import KeyRing
+from mojo_toolbox.local_cloud.services.logs.logs import LogsService
+from mojo_toolbox.local_cloud.services.moto.bridge import MotoBridge
+from mojo_toolbox.local_cloud.services.s3.service import S3Service
+from mojo_toolbox.local_cloud.services.s3.store import ObjectStore
+from mojo_toolbox.local_cloud.services.sagemaker.service import SageMakerService
+from mojo_toolbox.local_cloud.services.sts import StsService
+from mojo_toolbox.local_cloud.state.database import Database
+from mojo_toolbox.local_cloud.state.home import Home
 
 
 class LocalCloud:

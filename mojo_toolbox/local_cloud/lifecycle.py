@@ -18,9 +18,9 @@ from typing import Any
 
 from mojo_toolbox.errors import LocalCloudError, PortInUseError
 from mojo_toolbox.errors.extras import require_local_cloud
-from mojo_toolbox.local_cloud import sigv4
-from mojo_toolbox.local_cloud.home import REGION, Credentials, Home, hold_serve_lock
-from mojo_toolbox.local_cloud.passed_on import server_environment
+from mojo_toolbox.local_cloud.identity import sigv4
+from mojo_toolbox.local_cloud.running.passed_on import server_environment
+from mojo_toolbox.local_cloud.state.home import REGION, Credentials, Home, hold_serve_lock
 
 # The exit status by which `serve` says that the port it was told to use is taken.
 PORT_IN_USE_STATUS = 4

@@ -7,8 +7,8 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
-from mojo_toolbox.cli import check_tables
 from mojo_toolbox.cli.application import application
+from mojo_toolbox.cli.tables import check_tables
 from mojo_toolbox.data.checks import check
 
 TASKS = [{"name": "mail", "description": "Write an email"}, {"name": "[recap]", "description": "Sum up a meeting"}]

@@ -11,8 +11,8 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 from mojo_toolbox.cli.application import application
-from mojo_toolbox.cli.output import print_table
 from mojo_toolbox.cli.reference import reference
+from mojo_toolbox.cli.terminal.output import print_table
 from mojo_toolbox.hub import Hub
 
 COMMANDS = ("train", "deploy", "predict", "ls", "logs", "rm", "local")

@@ -9,7 +9,7 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 from mojo_toolbox.cli.application import application
-from mojo_toolbox.cli.wording import in_options
+from mojo_toolbox.cli.terminal.wording import in_options
 
 TRAIN = ("train", *NAMES, "--base-model", "some/model", "--train-data", "train.jsonl")
 

@@ -8,8 +8,9 @@ from rich.console import Console
 from rich.text import Text
 from typer.testing import CliRunner
 
-from mojo_toolbox.cli import data_quality, quality_tables
 from mojo_toolbox.cli.application import application
+from mojo_toolbox.cli.commands import data_quality
+from mojo_toolbox.cli.tables import quality_tables
 from mojo_toolbox.generation.quality import quality
 from mojo_toolbox.generation.quality.report import SAMPLE
 

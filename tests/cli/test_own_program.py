@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-from mojo_toolbox.cli import own_program
 from mojo_toolbox.cli.application import application
+from mojo_toolbox.cli.terminal import own_program
 
 
 @pytest.fixture

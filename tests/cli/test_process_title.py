@@ -6,7 +6,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from mojo_toolbox.cli.process_title import shown_command
+from mojo_toolbox.cli.terminal.process_title import shown_command
 
 SECRETS = ("HF_TOKEN", "AWS_SECRET_ACCESS_KEY", "OPENAI_API_KEY", "MOJO_HF_TOKEN", "ANYTHING")
 

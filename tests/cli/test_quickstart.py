@@ -8,11 +8,11 @@ import pytest
 from tiny_base import save_tiny_base
 
 from mojo_toolbox import AWSModel, Hub, evaluation
-from mojo_toolbox.aws.endpoints import Endpoint
-from mojo_toolbox.aws.jobs import TrainingJob
-from mojo_toolbox.aws.session import Session
-from mojo_toolbox.cli import quickstart
-from mojo_toolbox.cli.endings import Interrupted
+from mojo_toolbox.cli.commands import quickstart
+from mojo_toolbox.cli.terminal.endings import Interrupted
+from mojo_toolbox.clouds.aws.endpoints import Endpoint
+from mojo_toolbox.clouds.aws.jobs import TrainingJob
+from mojo_toolbox.clouds.aws.session import Session
 from mojo_toolbox.data import POINTS
 from mojo_toolbox.errors import EndpointNotFoundError, NotFoundError
 from mojo_toolbox.settings import load_settings

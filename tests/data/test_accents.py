@@ -16,7 +16,7 @@ from mojo_toolbox.evaluation.routers.question import Answer, Question, Record, c
 from mojo_toolbox.generation.judgements import read_judgements
 from mojo_toolbox.model import Answer as Reply
 from mojo_toolbox.model import Model
-from mojo_toolbox.routing import routing_prompt
+from mojo_toolbox.purposes.routing import routing_prompt
 
 ONE, OTHER = "r\u00e9sum\u00e9", "re\u0301sume\u0301"
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pages import ROOT, table_rows
 
-from mojo_toolbox.cli.data_augment import augment_file
+from mojo_toolbox.cli.commands.data_augment import augment_file
 from mojo_toolbox.data import Conversation, Task, measuring_points, parse_conversation
 from mojo_toolbox.data.augmentation import AS_IT_STANDS, Augmentation, augment
 from mojo_toolbox.data.task_pool import TaskPool, read_pool, read_tasks, sample_tasks

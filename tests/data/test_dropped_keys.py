@@ -12,8 +12,8 @@ from mojo_toolbox.data.task_pool import read_tasks as read_pool_tasks
 from mojo_toolbox.data.wordings import read_alternatives
 from mojo_toolbox.errors import DataError
 from mojo_toolbox.errors.sentences import sentence
-from mojo_toolbox.routing import routing_prompt
-from mojo_toolbox.routing.dataset import prepare_training_data
+from mojo_toolbox.purposes.routing import routing_prompt
+from mojo_toolbox.purposes.routing.dataset import prepare_training_data
 
 TASK = {"name": "recap", "description": "Sum up a meeting"}
 USER = {"role": "user", "content": "sum it up", "task": "recap"}

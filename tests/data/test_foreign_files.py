@@ -16,7 +16,7 @@ from mojo_toolbox.data.split_files import split_file
 from mojo_toolbox.data.wordings import read_alternatives
 from mojo_toolbox.errors import DataError
 from mojo_toolbox.generation.task_file import read_task_file
-from mojo_toolbox.routing.dataset import prepare_training_data, require_readable
+from mojo_toolbox.purposes.routing.dataset import prepare_training_data, require_readable
 
 DOORS = {
     "check": check,

@@ -12,7 +12,7 @@ from mojo_toolbox.data.jsonl import write_records
 from mojo_toolbox.data.wordings import read_alternatives
 from mojo_toolbox.errors import DataError
 from mojo_toolbox.evaluation.routers.question import Answer, Question, Record, checked_answer, usable
-from mojo_toolbox.routing import routing_prompt
+from mojo_toolbox.purposes.routing import routing_prompt
 
 TASKS = [{"name": "recap", "description": "Sum up"}, {"name": "email", "description": "Write"}]
 SPELLINGS = ["none", "None", "NONE", " none ", "None\n"]

@@ -6,7 +6,7 @@ import pytest
 from report_documents import biased, comparison, hostile, nothing, one, several, sure
 from rich.cells import cell_len
 
-from mojo_toolbox.cli.report_tables import print_reports
+from mojo_toolbox.cli.tables.report_tables import print_reports
 
 
 @pytest.fixture

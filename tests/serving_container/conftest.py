@@ -81,11 +81,11 @@ def packed(tmp_path_factory, tiny_base, tiny_encoder):
     """Packs model folders as a deployment does; None for the language model deploys the base model as it is."""
     from moto import mock_aws
 
-    from mojo_toolbox.aws.session import Session
-    from mojo_toolbox.aws.storage import Storage
-    from mojo_toolbox.packing import TrainedArtifact, pack
+    from mojo_toolbox.clouds.aws.session import Session
+    from mojo_toolbox.clouds.aws.staging import find_base_model
+    from mojo_toolbox.clouds.aws.storage import Storage
+    from mojo_toolbox.serving.packing import TrainedArtifact, pack
     from mojo_toolbox.settings import Settings
-    from mojo_toolbox.staging import find_base_model
 
     def put(storage, folder, name):
         path = tmp_path_factory.mktemp("job") / "model.tar.gz"

@@ -7,7 +7,7 @@ import psutil
 import pytest
 from real_server import ask_the_real_server
 
-from mojo_toolbox.aws.container_errors import read_container_error
+from mojo_toolbox.clouds.aws.container_errors import read_container_error
 from mojo_toolbox.contract import chat_request, first_question, parse_chat_reply
 
 # peft 0.21.2 still reads an attribute that transformers 5.23 deprecates; nothing of ours does.

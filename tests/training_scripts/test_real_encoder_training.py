@@ -10,7 +10,7 @@ from tiny_base import write_channel
 
 from mojo_toolbox.base_models import MINILM, minilm_folder
 from mojo_toolbox.data.starter import starter_conversations, starter_pool
-from mojo_toolbox.routing.training import training_examples, validation_example
+from mojo_toolbox.purposes.routing.training import training_examples, validation_example
 
 
 @pytest.mark.slow

@@ -1,0 +1,153 @@
+"""What a training job is told: a recipe, with what the administrator gave laid over it, checked before anything is sent."""
+
+from __future__ import annotations
+
+import json
+import math
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from mojo_toolbox import contract
+from mojo_toolbox.base_models import SMOLLM2, require_kind
+from mojo_toolbox.contract import ModelKind
+from mojo_toolbox.data import NONE_ANSWER
+from mojo_toolbox.data.augmentation import Augmentation
+from mojo_toolbox.data.task_pool import TaskPool
+from mojo_toolbox.errors import ConfigurationError
+from mojo_toolbox.purposes.routing import PROMPT_VERSION
+from mojo_toolbox.purposes.routing.dataset import DataSource, PreparedData, prepare_training_data
+from mojo_toolbox.purposes.routing.recipes import Recipe, find_recipe
+
+# The `task` whose models are asked with the routing prompt.
+ROUTING = "routing"
+# An epoch of training reads its own version of the data; after so many they come again, since all are uploaded.
+_MOST_VERSIONS = 10
+_PROGRAMS: dict[ModelKind, str] = {"language_model": "train_qlora.py", "encoder": "train_encoder.py"}
+# How a script is told what answers look like: the encoder must know which of them is none of the others.
+_ANSWERS: dict[ModelKind, dict[str, str]] = {
+    "language_model": {"answers": "names"},
+    "encoder": {"fallback": NONE_ANSWER},
+}
+
+
+@dataclass(frozen=True)
+class TrainingChoices:
+    """What is trained, on which mix of data, how; make one with `settle()`."""
+
+    recipe: Recipe
+    base_model: str
+    """A Hugging Face model id, a folder or an `s3://` URI."""
+    hyperparameters: BaseModel
+    augmentation: Augmentation | None
+    pool: TaskPool | None
+    copies: int
+    starter: int
+    """Conversations that ship with the library, an epoch."""
+    data_versions: int
+    """As many as there are epochs, up to a limit."""
+
+    @classmethod
+    def settle(
+        cls,
+        recipe: str,
+        *,
+        base_model: str | Path | None,
+        hyperparameters: Mapping[str, Any] | None,
+        augmentation: Augmentation | None,
+        pool: TaskPool | None,
+        copies: int,
+        starter_conversations: int | None,
+    ) -> TrainingChoices:
+        """Lay what is given over the recipe.
+
+        Raises:
+            HyperparameterError: an unknown name or a value out of range.
+            ConfigurationError: no such recipe, no base model or one of another kind, or an argument of another kind.
+        """
+        chosen = find_recipe(recipe)
+        checked = contract.check_hyperparameters(_over(chosen.hyperparameters, hyperparameters), kind=chosen.kind)
+        base_model = chosen.base_model if base_model is None else base_model
+        if base_model is None:
+            raise ConfigurationError(f"The recipe {recipe!r} needs a base_model, such as base_model={SMOLLM2!r}.")
+        require_kind(str(base_model), chosen.kind)
+        starter = chosen.starter_conversations if starter_conversations is None else starter_conversations
+        augmentation = chosen.augmentation if augmentation is None else augmentation
+        _require_mix(copies=copies, starter=starter, augmentation=augmentation, pool=pool)
+        return cls(
+            recipe=chosen,
+            base_model=str(base_model),
+            hyperparameters=checked,
+            augmentation=augmentation,
+            pool=pool,
+            copies=copies,
+            starter=starter,
+            data_versions=min(math.ceil(checked.num_train_epochs), _MOST_VERSIONS),
+        )
+
+    @property
+    def program(self) -> str:
+        """The training script."""
+        return _PROGRAMS[self.recipe.kind]
+
+    def prepare(self, train_data: DataSource, path: Path) -> PreparedData:
+        """Write the train channel: every version of the data that the epochs read."""
+        return prepare_training_data(
+            train_data,
+            path,
+            copies=self.copies * self.data_versions,
+            augmentation=self.augmentation,
+            pool=self.pool,
+            starter=self.starter,
+        )
+
+    def told(self, *, task: str, train: PreparedData, held_out: PreparedData | None) -> dict[str, Any]:
+        """Return what the script is told beside the base model: hyperparameters, and facts for the manifest."""
+        return {
+            **self.hyperparameters.model_dump(),
+            "prompt_version": PROMPT_VERSION if task == ROUTING else "",
+            **_ANSWERS[self.recipe.kind],
+            "data_versions": self.data_versions if train.augmented else 1,
+            "dataset_sha256": train.sha256,
+            "validation_sha256": "" if held_out is None else held_out.sha256,
+        }
+
+    def environment(self) -> dict[str, str]:
+        """Return what the manifest says of the data's mix, and of the code that the administrator works with."""
+        varied = vars(self.augmentation or Augmentation())
+        told = {
+            "recipe": self.recipe.name,
+            "starter_conversations": self.starter,
+            "copies": self.copies,
+            "augmentation": {name: value for name, value in varied.items() if value != getattr(Augmentation(), name)},
+        }
+        return {"MOJO_DATA_RECIPE": json.dumps(told), **_git_commit()}
+
+
+def _over(recipe: Mapping[str, Any], given: Mapping[str, Any] | None) -> Any:
+    """Lay what is given over the recipe's hyperparameters; what is no mapping passes, to be refused by its check."""
+    return {**recipe, **given} if isinstance(given, Mapping) else given or dict(recipe)
+
+
+def _require_mix(*, copies: object, starter: object, augmentation: object, pool: object) -> None:
+    """Refuse what training data cannot be mixed by."""
+    if isinstance(copies, bool) or not isinstance(copies, int) or copies < 1:
+        raise ConfigurationError(f"copies={copies!r} must be a whole number of at least 1.")
+    if isinstance(starter, bool) or not isinstance(starter, int) or starter < 0:
+        raise ConfigurationError(f"starter_conversations={starter!r} must be a whole number of at least 0.")
+    if not isinstance(augmentation, Augmentation | None) or not isinstance(pool, TaskPool | None):
+        raise ConfigurationError("augmentation must be an Augmentation(…), and pool a TaskPool(…).")
+
+
+def _git_commit() -> dict[str, str]:
+    """Name the commit of the folder that the administrator works in; nothing outside a checkout."""
+    command = ["git", "rev-parse", "HEAD"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=5, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return {}
+    return {"MOJO_GIT_COMMIT": done.stdout.strip()} if done.returncode == 0 else {}

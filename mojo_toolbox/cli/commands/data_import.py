@@ -1,0 +1,386 @@
+"""`mojo data import`: other people's conversations in the project's format."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from mojo_toolbox.cli.tables.import_account import write_import
+from mojo_toolbox.cli.terminal.options import AsJson, Overwrite
+from mojo_toolbox.errors import DataError
+
+if TYPE_CHECKING:
+    from mojo_toolbox.data import Conversation, Task
+    from mojo_toolbox.data.importers.summary import ImportSummary
+    from mojo_toolbox.progress import Progress
+
+EXAMPLES = {
+    "sgd": """
+mojo data import sgd dstc8-schema-guided-dialogue --split dev -o dev.jsonl
+mojo data import sgd dstc8-schema-guided-dialogue --wording v3 -o v3.jsonl
+""",
+    "clinc": """
+mojo data import clinc oos-eval/data/data_full.json --split val \\
+    --output clinc.jsonl
+""",
+    "chat": """
+mojo data import chat tool-calls.jsonl --output train.jsonl
+mojo data import chat sharegpt.json --tasks tasks.json --output chats.jsonl
+""",
+    "csv": """
+mojo data import csv requests.csv --tasks tasks.json \\
+    --text utterance --label intent --output train.jsonl
+mojo data import csv export.csv --tasks tasks.json --text Message \\
+    --label Task --conversation Thread --role Sender --encoding cp1252 \\
+    --output train.jsonl
+mojo data import csv plain.tsv --tasks tasks.json --no-header --no-quotes \\
+    --text 2 --label 1 --skip-unknown --output train.jsonl
+""",
+    "hub": """
+mojo data import hub clinc/clinc_oos --subset plus --split validation \\
+    --text text --label intent --tasks-per-list 15 --output clinc.jsonl
+mojo data import hub someone/chats --messages messages --output chats.jsonl
+mojo data import hub intents.parquet --output train.jsonl
+""",
+}
+_WHAT = "What to read"
+_LISTS = "Task lists"
+
+
+def _option(*names: str, text: str, metavar: str, panel: str = _WHAT) -> Any:
+    return typer.Option(*names, help=text, metavar=metavar, rich_help_panel=panel, show_default=False)
+
+
+Output = Annotated[Path, typer.Option("--output", "-o", help="File to write, whole or not at all.", metavar="FILE")]
+Limit = Annotated[
+    int | None,
+    typer.Option(
+        min=1, help="Stop after so many conversations.", metavar="N", rich_help_panel=_WHAT, show_default=False
+    ),
+]
+Seed = Annotated[int, typer.Option(help="Another seed, other lists.", metavar="N", rich_help_panel=_LISTS)]
+Withhold = Annotated[
+    float,
+    typer.Option(
+        min=0,
+        max=1,
+        help="Share of the conversations in which a wanted task is left off the list: its turns are no task.",
+        metavar="SHARE",
+        rich_help_panel=_LISTS,
+    ),
+]
+OptionalTasks = Annotated[
+    Path | None,
+    _option("--tasks", text="Task file, JSON: a list of {name, description}; or conversations.", metavar="FILE"),
+]
+TasksPerList = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        help="Draw lists of this length. Unset: all tasks.",
+        metavar="N",
+        rich_help_panel=_LISTS,
+        show_default=False,
+    ),
+]
+NoneLabels = Annotated[
+    list[str] | None,
+    _option(
+        "--none-label",
+        text="A label that means no task; give it once for each. Unset: none, null, oos, out_of_scope.",
+        metavar="LABEL",
+    ),
+]
+SkipUnknown = Annotated[
+    bool, typer.Option("--skip-unknown", help="Leave out labels that are no task.", rich_help_panel=_WHAT)
+]
+NoCall = Annotated[
+    Literal["unlabelled", "none"],
+    typer.Option(help="What an answer without a tool call says.", metavar="unlabelled|none", rich_help_panel=_WHAT),
+]
+
+
+def sgd(
+    *,
+    folder: Annotated[
+        Path,
+        typer.Argument(
+            help="A checkout of dstc8-schema-guided-dialogue, or a folder of its form.",
+            metavar="FOLDER",
+            show_default=False,
+        ),
+    ],
+    output: Output,
+    split: Annotated[
+        str | None, _option("--split", text="train, dev or test. Unset: train, or the split of FOLDER.", metavar="NAME")
+    ] = None,
+    wording: Annotated[
+        str | None, _option("--wording", text="Names and descriptions of SGD-X: v1 to v5.", metavar="NAME")
+    ] = None,
+    withhold: Withhold = 0.2,
+    seed: Seed = 0,
+    limit: Limit = None,
+    overwrite: Overwrite = False,
+    as_json: AsJson = False,
+) -> None:
+    """Import Schema-Guided Dialogue as published.
+
+    The label of a user turn is the intent that is active after it. Turns that only thank, close or select, and those that
+    leave it open, have none. Lists hold the services of the dialogue and others, 4 to 18 tasks in random order.
+    """
+    from mojo_toolbox.data.importers.sgd import import_sgd
+
+    def make(summary: ImportSummary, progress: Progress) -> Iterator[Conversation]:
+        return import_sgd(
+            folder, split=split, wording=wording, withhold=withhold, seed=seed, summary=summary, progress=progress
+        )
+
+    write_import(make, output, limit=limit, overwrite=overwrite, as_json=as_json)
+
+
+def clinc(
+    *,
+    file: Annotated[
+        Path, typer.Argument(help="data_full.json or another of its kind.", metavar="FILE", show_default=False)
+    ],
+    output: Output,
+    split: Annotated[str, typer.Option(help="train, val or test.", metavar="NAME", rich_help_panel=_WHAT)] = "train",
+    domains: Annotated[
+        Path | None,
+        _option("--domains", text="Domain of each intent. Unset: domains.json beside FILE, if any.", metavar="FILE"),
+    ] = None,
+    tasks_per_list: Annotated[
+        int, typer.Option(min=1, help="Length of the lists.", metavar="N", rich_help_panel=_LISTS)
+    ] = 15,
+    withhold: Withhold = 0.2,
+    seed: Seed = 0,
+    limit: Limit = None,
+    overwrite: Overwrite = False,
+    as_json: AsJson = False,
+) -> None:
+    """Import CLINC150 with its out-of-scope queries as published.
+
+    Each query becomes a conversation of one user turn; out-of-scope queries have no task.
+    """
+    from mojo_toolbox.data.importers.clinc import import_clinc
+
+    def make(summary: ImportSummary, progress: Progress) -> Iterator[Conversation]:
+        return import_clinc(
+            file,
+            split=split,
+            tasks_per_list=tasks_per_list,
+            withhold=withhold,
+            seed=seed,
+            domains=domains,
+            summary=summary,
+            progress=progress,
+        )
+
+    write_import(make, output, sources=(file, domains), limit=limit, overwrite=overwrite, as_json=as_json)
+
+
+def chat(
+    *,
+    file: Annotated[Path, typer.Argument(help="JSON Lines, or a JSON array.", metavar="FILE", show_default=False)],
+    output: Output,
+    tasks: OptionalTasks = None,
+    no_call: NoCall = "unlabelled",
+    seed: Seed = 0,
+    limit: Limit = None,
+    overwrite: Overwrite = False,
+    as_json: AsJson = False,
+) -> None:
+    """Import chats of OpenAI's form (messages) or ShareGPT's (conversations).
+
+    A record's tools are its tasks, and the function that the assistant calls labels the user turn before. Records without
+    tools need --tasks, and their turns stay without labels.
+    """
+    from mojo_toolbox.data.importers.chats import import_chats
+
+    listed = _tasks(tasks)
+
+    def make(summary: ImportSummary, progress: Progress) -> Iterator[Conversation]:
+        return import_chats(file, tasks=listed, no_call=no_call, seed=seed, summary=summary, progress=progress)
+
+    write_import(make, output, sources=(file, tasks), limit=limit, overwrite=overwrite, as_json=as_json)
+
+
+def csv(
+    *,
+    file: Annotated[Path, typer.Argument(help="CSV, TSV and the like.", metavar="FILE", show_default=False)],
+    output: Output,
+    tasks: Annotated[
+        Path,
+        typer.Option(
+            help="Task file, JSON: a list of {name, description}; or conversations.",
+            metavar="FILE",
+            rich_help_panel=_WHAT,
+        ),
+    ],
+    text: Annotated[
+        str, typer.Option(help="Column of the utterances.", metavar="COLUMN", rich_help_panel=_WHAT)
+    ] = "text",
+    label: Annotated[
+        str, typer.Option(help="Column of the labels.", metavar="COLUMN", rich_help_panel=_WHAT)
+    ] = "label",
+    conversation: Annotated[
+        str | None,
+        _option("--conversation", text="Column that joins successive rows to a conversation.", metavar="COLUMN"),
+    ] = None,
+    role: Annotated[str | None, _option("--role", text="Column that says who speaks.", metavar="COLUMN")] = None,
+    user_role: Annotated[
+        list[str] | None,
+        _option("--user-role", text="A word for the user, besides user, human, customer, ...", metavar="WORD"),
+    ] = None,
+    assistant_role: Annotated[
+        list[str] | None,
+        _option(
+            "--assistant-role", text="A word for the assistant, besides assistant, agent, bot, ...", metavar="WORD"
+        ),
+    ] = None,
+    delimiter: Annotated[
+        str | None,
+        _option(
+            "--delimiter", text="A character, or tab. Unset: found out; comma, semicolon, tab or |.", metavar="CHAR"
+        ),
+    ] = None,
+    encoding: Annotated[
+        str | None, _option("--encoding", text="Such as cp1252. Unset: UTF-8 or UTF-16, as it begins.", metavar="NAME")
+    ] = None,
+    no_header: Annotated[
+        bool, typer.Option("--no-header", help="There are no headings; columns are numbers.", rich_help_panel=_WHAT)
+    ] = False,
+    no_quotes: Annotated[
+        bool, typer.Option("--no-quotes", help="Quotation marks are plain text.", rich_help_panel=_WHAT)
+    ] = False,
+    none_label: NoneLabels = None,
+    skip_unknown: SkipUnknown = False,
+    tasks_per_list: TasksPerList = None,
+    withhold: Withhold = 0.0,
+    seed: Seed = 0,
+    limit: Limit = None,
+    overwrite: Overwrite = False,
+    as_json: AsJson = False,
+) -> None:
+    """Import a table with a column of utterances and one of labels.
+
+    A row is a conversation of one user turn, unless --conversation joins rows. An empty label means that nobody knows.
+    """
+    from mojo_toolbox.data.importers.table import Columns, Dialect, import_csv
+
+    listed = _tasks(tasks) or []
+    columns = Columns(text=text, label=label, conversation=conversation, role=role)
+    written = {"tab": "\t", "\\t": "\t"}.get(delimiter or "", delimiter)
+    dialect = Dialect(delimiter=written, quotes=not no_quotes, header=not no_header)
+    roles: dict[str, Literal["user", "assistant"]] = dict.fromkeys(user_role or [], "user")
+    roles |= dict.fromkeys(assistant_role or [], "assistant")
+
+    def make(summary: ImportSummary, progress: Progress) -> Iterator[Conversation]:
+        return import_csv(
+            file,
+            tasks=listed,
+            columns=columns,
+            dialect=dialect,
+            encoding=encoding,
+            skip_unknown=skip_unknown,
+            roles=roles,
+            tasks_per_list=tasks_per_list,
+            withhold=withhold,
+            seed=seed,
+            summary=summary,
+            progress=progress,
+            **_none_labels(none_label),
+        )
+
+    write_import(make, output, sources=(file, tasks), limit=limit, overwrite=overwrite, as_json=as_json)
+
+
+def hub(
+    *,
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="A data set's name on the hub, or a folder or file of one.", metavar="NAME", show_default=False
+        ),
+    ],
+    output: Output,
+    split: Annotated[str, typer.Option(help="The part to read.", metavar="NAME", rich_help_panel=_WHAT)] = "train",
+    subset: Annotated[
+        str | None, _option("--subset", text="The configuration, where there are several.", metavar="NAME")
+    ] = None,
+    revision: Annotated[str | None, _option("--revision", text="A commit, tag or branch.", metavar="NAME")] = None,
+    text: Annotated[
+        str, typer.Option(help="Column of the utterances.", metavar="COLUMN", rich_help_panel=_WHAT)
+    ] = "text",
+    label: Annotated[
+        str, typer.Option(help="Column of the labels.", metavar="COLUMN", rich_help_panel=_WHAT)
+    ] = "label",
+    messages: Annotated[
+        str | None, _option("--messages", text="Column of chats, in place of --text and --label.", metavar="COLUMN")
+    ] = None,
+    tasks: OptionalTasks = None,
+    none_label: NoneLabels = None,
+    skip_unknown: SkipUnknown = False,
+    no_call: NoCall = "unlabelled",
+    tasks_per_list: TasksPerList = None,
+    withhold: Withhold = 0.0,
+    seed: Seed = 0,
+    limit: Limit = None,
+    overwrite: Overwrite = False,
+    as_json: AsJson = False,
+) -> None:
+    """Import a data set of the Hugging Face hub, or a folder or file that its datasets library reads.
+
+    Labels that are numbers become their names; without --tasks those names are the tasks.
+    """
+    listed = _tasks(tasks)
+    _require_reachable(name)
+    from mojo_toolbox.data.importers.hub import import_dataset
+
+    def make(summary: ImportSummary, progress: Progress) -> Iterator[Conversation]:
+        return import_dataset(
+            name,
+            split=split,
+            subset=subset,
+            revision=revision,
+            text=text,
+            label=label,
+            messages=messages,
+            tasks=listed,
+            skip_unknown=skip_unknown,
+            no_call=no_call,
+            tasks_per_list=tasks_per_list,
+            withhold=withhold,
+            seed=seed,
+            summary=summary,
+            progress=progress,
+            **_none_labels(none_label),
+        )
+
+    write_import(make, output, sources=(Path(name), tasks), limit=limit, overwrite=overwrite, as_json=as_json)
+
+
+def _tasks(path: Path | None) -> list[Task] | None:
+    from mojo_toolbox.data.importers.task_lists import read_tasks
+
+    return None if path is None else list(read_tasks(path))
+
+
+def _none_labels(given: list[str] | None) -> dict[str, Any]:
+    """Return the option for the library; its own words stand where none was given."""
+    return {"none_labels": given} if given else {}
+
+
+def _require_reachable(name: str) -> None:
+    if Path(name).expanduser().exists():
+        return
+    from mojo_toolbox.base_models import hub_reachable
+
+    if not hub_reachable():
+        raise DataError("no such file or folder, and the Hugging Face hub cannot be reached.", path=name)
+
+
+COMMANDS: dict[str, Callable[..., None]] = {"sgd": sgd, "clinc": clinc, "chat": chat, "csv": csv, "hub": hub}

@@ -1,0 +1,1 @@
+"""How routers and providers are spelt on the command line."""

@@ -1,0 +1,1 @@
+"""What the library asks of a cloud: one package for each."""

@@ -1,0 +1,421 @@
+"""Endpoints: the three requests that make one, and the handle on one."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from http import HTTPStatus
+from typing import Any
+
+from mojo_toolbox import contract
+from mojo_toolbox import names as naming
+from mojo_toolbox.clouds.aws.existing_endpoints import look_around, place
+from mojo_toolbox.clouds.aws.invocation import invoke_endpoint
+from mojo_toolbox.clouds.aws.jobs import resource_tags
+from mojo_toolbox.clouds.aws.requests import Overrides, Request, build
+from mojo_toolbox.clouds.aws.session import Session
+from mojo_toolbox.errors import (
+    AccessDeniedError,
+    AWSError,
+    EndpointFailedError,
+    EndpointNotFoundError,
+    ModelError,
+    NotFoundError,
+    PredictionError,
+    WaitTimeoutError,
+)
+from mojo_toolbox.names import ModelKey, key_from_tags
+from mojo_toolbox.progress import progress_bar
+
+_VARIANT = "AllTraffic"
+# What has settled; everything else (Creating, Updating, RollingBack, …) is on its way.
+# How long a model may take to load after its server is up: a large base model is downloaded first.
+_LOADING_SECONDS = 1800.0
+_SETTLED = frozenset({"InService", "Failed", "OutOfService", "UpdateRollbackFailed"})
+
+
+@dataclass(frozen=True)
+class DeploymentPlan:
+    """Everything that the three requests behind an endpoint say."""
+
+    endpoint_name: str
+    version_name: str
+    """The name of this version's model and of its endpoint configuration."""
+    image_uri: str
+    role_arn: str
+    model_data_uri: str
+    staged: Mapping[str, str]
+    """The `s3://` folders of staged base models by channel; what is not among them the container reads from the hub."""
+    environment: Mapping[str, str]
+    instance_type: str
+    instance_count: int
+    tags: list[dict[str, str]]
+
+
+def deployment_requests(plan: DeploymentPlan, *, update: bool, overrides: Overrides | None = None) -> list[Request]:
+    """Build and check the requests of a plan, in the order in which they are sent."""
+    container: dict[str, Any] = {
+        "Image": plan.image_uri,
+        "ModelDataUrl": plan.model_data_uri,
+        "Environment": dict(plan.environment),
+    }
+    if plan.staged:
+        container["AdditionalModelDataSources"] = [
+            {
+                "ChannelName": channel,
+                "S3DataSource": {"S3DataType": "S3Prefix", "CompressionType": "None", "S3Uri": uri},
+            }
+            for channel, uri in plan.staged.items()
+        ]
+    variant = {
+        "VariantName": _VARIANT,
+        "ModelName": plan.version_name,
+        "InitialInstanceCount": plan.instance_count,
+        "InstanceType": plan.instance_type,
+    }
+    last = "UpdateEndpoint" if update else "CreateEndpoint"
+    endpoint = {"EndpointName": plan.endpoint_name, "EndpointConfigName": plan.version_name}
+    tags = {"Tags": plan.tags}
+    return [
+        build(
+            "CreateModel",
+            {"ModelName": plan.version_name, "ExecutionRoleArn": plan.role_arn, "PrimaryContainer": container, **tags},
+            overrides,
+        ),
+        build(
+            "CreateEndpointConfig",
+            {"EndpointConfigName": plan.version_name, "ProductionVariants": [variant], **tags},
+            overrides,
+        ),
+        build(last, endpoint if update else {**endpoint, **tags}, overrides),
+    ]
+
+
+@dataclass(frozen=True)
+class Deletion:
+    """What `delete()` removed, and what it could not remove with the reason."""
+
+    removed: list[str] = field(default_factory=list)
+    failed: dict[str, str] = field(default_factory=dict)
+    absence: str = ""
+    """What to say where nothing was there: the name that was looked for."""
+
+    def attempt(self, what: str, action: Callable[[], object]) -> None:
+        """Run a deletion; what is not there counts as neither removed nor failed."""
+        try:
+            action()
+        except NotFoundError:
+            return
+        except AWSError as error:
+            self.failed[what] = str(error)
+            return
+        self.removed.append(what)
+
+    def __str__(self) -> str:
+        lines = [f"removed {what}" for what in self.removed]
+        lines += [f"NOT removed: {what} ({reason})" for what, reason in self.failed.items()]
+        return "\n".join(lines) or f"nothing was there to remove. {self.absence}".rstrip()
+
+
+class Endpoint:
+    """An endpoint of a product, task, model_id and stage; every property asks AWS anew."""
+
+    def __init__(
+        self,
+        session: Session,
+        name: str,
+        *,
+        version_base: str,
+        expected_config: str | None = None,
+        about_name: str = "",
+    ) -> None:
+        """Name the endpoint; `version_base` begins the names of all its models and configurations.
+
+        `about_name` is said where nothing is found under the name.
+        """
+        self._session = session
+        self.name = name
+        self._version_base = version_base
+        self._expected_config = expected_config
+        self.about_name = f" {about_name}" if about_name else ""
+        """What to add, after a blank, to an error that says that there is no such endpoint."""
+
+    def __repr__(self) -> str:
+        return f"Endpoint({self.name!r})"
+
+    def describe(self) -> dict[str, Any]:
+        """Return DescribeEndpoint's answer.
+
+        Raises:
+            NotFoundError: there is no such endpoint; the message lists those that exist.
+        """
+        try:
+            return self._session.call("sagemaker", "describe_endpoint", EndpointName=self.name)
+        except NotFoundError as error:
+            facts = {"code": error.code, "operation": error.operation, "request_id": error.request_id}
+            raise NotFoundError(self._absence(), **facts) from error
+
+    def _absence(self) -> str:
+        """Say that AWS describes no such endpoint, and which there are."""
+        found = look_around(self._session, self.name)
+        if found.status:  # listed still, or already
+            return f"AWS lists the endpoint {self.name!r} as {found.status}, but does not describe it. Ask again in a moment."
+        return f"There is no endpoint {self.name!r} {place(self._session)}.{self.about_name}{found}"
+
+    @property
+    def status(self) -> str:
+        """Creating, Updating, InService, Failed, Deleting and the like."""
+        return str(self.describe()["EndpointStatus"])
+
+    @property
+    def failure_reason(self) -> str | None:
+        """Why it failed, or why its newest version did not start, in AWS's words; None when neither did."""
+        return self.describe().get("FailureReason")
+
+    def removable(self) -> list[str]:
+        """Return what `delete()` would remove now; nothing where no such stage was ever deployed."""
+        try:
+            found = [] if self.status == "Deleting" else [f"endpoint {self.name}"]
+        except NotFoundError:
+            found = []
+        configs = self._versions("list_endpoint_configs", "EndpointConfigs", "EndpointConfigName")
+        models = self._versions("list_models", "Models", "ModelName")
+        return [
+            *found,
+            *(f"endpoint configuration {name}" for name in configs),
+            *(f"model {name}" for name in models),
+        ]
+
+    def wait(self, *, progress: bool = True, timeout: float | None = None) -> Endpoint:
+        """Wait until the endpoint answers with what was deployed, then remove the versions that this superseded.
+
+        SageMaker calls an endpoint InService as soon as its server is up; the model may take minutes more to load. So one
+        question is asked, and its answer waited for. A caller who may not invoke endpoints waits for InService alone.
+
+        Raises:
+            EndpointFailedError: it failed, its model did not load, or AWS rolled back to the version before.
+            WaitTimeoutError: it is still on its way after `timeout` seconds; it goes on.
+        """
+        deadline = math.inf if timeout is None else time.monotonic() + timeout
+        with progress_bar(f"Endpoint {self.name}", show=progress) as report:
+            while True:
+                description = self.describe()
+                status = description["EndpointStatus"]
+                report(text=status)
+                if status in _SETTLED:
+                    break
+                if time.monotonic() > deadline:
+                    raise WaitTimeoutError(f"Endpoint {self.name!r} is still {status} after {timeout} s; it goes on.")
+                time.sleep(0.3 if self._session.is_local else 10.0)
+            self._require_served(description)
+            report(text=f"{status}, loading the model")
+            self._await_answer(deadline)
+            report(done=1, total=1, text=status)
+        self.remove_versions(before=description["EndpointConfigName"])
+        return self
+
+    def _await_answer(self, deadline: float) -> None:
+        """Ask a first question until the model answers it, or refuses it in words of its own."""
+        body = json.dumps(contract.first_question()).encode()
+        last_try = time.monotonic() + _LOADING_SECONDS
+        while True:
+            try:
+                invoke_endpoint(self._session, self.name, body)
+            except AccessDeniedError:
+                return
+            except EndpointNotFoundError:
+                raise
+            except PredictionError as error:
+                by_request = isinstance(error, ModelError) and error.status < HTTPStatus.INTERNAL_SERVER_ERROR
+                handled = isinstance(error, ModelError) and error.handled
+                if handled and by_request:
+                    return
+                # multi-model-server answers 400 when the model could not be loaded, and 5xx while it tries again.
+                failed = handled or by_request
+                if failed or time.monotonic() > last_try:
+                    raise EndpointFailedError(
+                        f"Endpoint {self.name!r} is InService, but its model does not answer: {error}\n"
+                        f"Logs: mojo logs {self.name}{self._session.cli_option}",
+                        endpoint_name=self.name,
+                        reason=str(error),
+                    ) from error
+                if time.monotonic() > deadline:
+                    raise WaitTimeoutError(
+                        f"Endpoint {self.name!r} is InService, but its model is still loading."
+                    ) from error
+            else:
+                return
+            time.sleep(0.3 if self._session.is_local else 5.0)
+
+    def logs(self, *, follow: bool = False) -> Iterator[str]:
+        """Yield the lines of all containers, oldest first; with `follow` without end."""
+        newest, seen = 0, set[str]()
+        while True:
+            for event in self._log_events(since=newest):
+                if event["eventId"] not in seen:
+                    # Lines of several containers may share a millisecond: those of the newest one are asked for again.
+                    seen = seen if event["timestamp"] == newest else set()
+                    newest = event["timestamp"]
+                    seen.add(event["eventId"])
+                    yield str(event["message"]).rstrip("\n")
+            if not follow:
+                return
+            time.sleep(0.5 if self._session.is_local else 5.0)
+
+    def _log_events(self, *, since: int) -> Iterator[dict[str, Any]]:
+        page: dict[str, Any] = {"logGroupName": f"/aws/sagemaker/Endpoints/{self.name}", "startTime": since}
+        while True:
+            try:
+                answer = self._session.call("logs", "filter_log_events", **page)
+            except NotFoundError:
+                return  # the group is there from the first line on
+            yield from answer["events"]
+            if "nextToken" not in answer:
+                return
+            page["nextToken"] = answer["nextToken"]
+
+    def delete(self) -> Deletion:
+        """Remove the endpoint, its configurations and its models; the artifacts in S3 stay.
+
+        AWS takes a while to end the instances: until then the endpoint is listed as Deleting.
+        """
+        deletion = Deletion(absence=f"There is no endpoint {self.name!r}.{self.about_name}")
+        deletion.attempt(f"endpoint {self.name}", self._delete_endpoint)
+        self.remove_versions(deletion=deletion)
+        return deletion
+
+    def _delete_endpoint(self) -> None:
+        found = self._session.call("sagemaker", "describe_endpoint", EndpointName=self.name)
+        if found["EndpointStatus"] == "Deleting":
+            raise NotFoundError(f"Endpoint {self.name!r} is being deleted already.")
+        self._session.call("sagemaker", "delete_endpoint", EndpointName=self.name)
+
+    def take_back(self, request: Request) -> None:
+        """Remove what a request of a deployment made that came no further."""
+        deletion = Deletion()
+        if request.operation == "CreateEndpointConfig":
+            name = request.parameters["EndpointConfigName"]
+            self._remove(deletion, "endpoint configuration", "delete_endpoint_config", EndpointConfigName=name)
+        elif request.operation == "CreateModel":
+            self._remove(deletion, "model", "delete_model", ModelName=request.parameters["ModelName"])
+
+    def remove_versions(self, *, before: str | None = None, deletion: Deletion | None = None) -> Deletion:
+        """Remove this endpoint's configurations and models: all, or those older than the version named `before`.
+
+        A newer one is another process's, which is deploying it just now.
+        """
+        deletion = deletion or Deletion()
+
+        def unwanted(name: str) -> bool:
+            return before is None or naming.version_time(name) < naming.version_time(before)
+
+        for name in filter(unwanted, self._versions("list_endpoint_configs", "EndpointConfigs", "EndpointConfigName")):
+            self._remove(deletion, "endpoint configuration", "delete_endpoint_config", EndpointConfigName=name)
+        for name in filter(unwanted, self._versions("list_models", "Models", "ModelName")):
+            self._remove(deletion, "model", "delete_model", ModelName=name)
+        return deletion
+
+    def _remove(self, deletion: Deletion, what: str, operation: str, **name: str) -> None:
+        (value,) = name.values()
+        deletion.attempt(f"{what} {value}", lambda: self._session.call("sagemaker", operation, **name))
+
+    def _versions(self, operation: str, rows: str, name: str) -> list[str]:
+        begin = f"{self._version_base}--"
+        found: list[str] = []
+        token: dict[str, str] = {}
+        while True:
+            answer = self._session.call("sagemaker", operation, NameContains=begin, **token)
+            # NameContains matches anywhere; only a name that begins so and goes on with one version is ours.
+            names = [row[name] for row in answer[rows]]
+            found += [n for n in names if n.startswith(begin) and "--" not in n.removeprefix(begin)]
+            if "NextToken" not in answer:
+                return found
+            token = {"NextToken": answer["NextToken"]}
+
+    def _require_served(self, description: Mapping[str, Any]) -> None:
+        status, config = description["EndpointStatus"], description.get("EndpointConfigName")
+        reason = description.get("FailureReason", "no reason was given")
+        if status != "InService":
+            raise EndpointFailedError(
+                f"Endpoint {self.name!r} is {status}: {reason}\nLogs: mojo logs {self.name}{self._session.cli_option}",
+                endpoint_name=self.name,
+                reason=reason,
+            )
+        if self._expected_config is None or config == self._expected_config:
+            return
+        if config is not None and naming.version_time(config) > naming.version_time(self._expected_config):
+            raise EndpointFailedError(
+                f"Endpoint {self.name!r} serves {config}: another deployment, begun after this one, took its place.",
+                endpoint_name=self.name,
+                reason="superseded",
+            )
+        raise EndpointFailedError(
+            f"Endpoint {self.name!r} went back to {config} because the new version did not start: {reason}\n"
+            f"The old version still answers. Logs: mojo logs {self.name}{self._session.cli_option}",
+            endpoint_name=self.name,
+            reason=reason,
+        )
+
+
+@dataclass(frozen=True)
+class EndpointSummary:
+    """A line of `hub.endpoints()`."""
+
+    name: str
+    status: str
+    created: datetime
+    key: ModelKey
+    stage: str
+    version: str
+    failure_reason: str | None = None
+    """Why it failed, in AWS's words; None when it did not."""
+
+
+@dataclass(frozen=True)
+class ModelSummary:
+    """A line of `hub.models()`: a deployed version."""
+
+    name: str
+    created: datetime
+    key: ModelKey
+    stage: str
+    version: str
+
+
+def list_endpoints(session: Session) -> list[EndpointSummary]:
+    """Return the endpoints that this library made, newest first."""
+    found = []
+    for row in _pages(session, "list_endpoints", "Endpoints"):
+        ours = key_from_tags(resource_tags(session, row["EndpointArn"]))
+        if ours is not None:
+            key, stage, version = ours
+            name, status = row["EndpointName"], row["EndpointStatus"]
+            reason = Endpoint(session, name, version_base="").failure_reason if status == "Failed" else None
+            found.append(EndpointSummary(name, status, row["CreationTime"], key, stage or "", version, reason))
+    return found
+
+
+def list_models(session: Session) -> list[ModelSummary]:
+    """Return the models that this library made, newest first."""
+    found = []
+    for row in _pages(session, "list_models", "Models"):
+        ours = key_from_tags(resource_tags(session, row["ModelArn"]))
+        if ours is not None:
+            key, stage, version = ours
+            found.append(ModelSummary(row["ModelName"], row["CreationTime"], key, stage or "", version))
+    return found
+
+
+def _pages(session: Session, operation: str, rows: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    token: dict[str, str] = {}
+    while True:
+        answer = session.call("sagemaker", operation, SortBy="CreationTime", SortOrder="Descending", **token)
+        found += answer[rows]
+        if "NextToken" not in answer:
+            return found
+        token = {"NextToken": answer["NextToken"]}

@@ -1,0 +1,1 @@
+"""Who asks: signatures, and the keys that the local cloud knows."""

@@ -1,7 +1,0 @@
-"""SageMaker and SageMaker Runtime on this machine."""
-
-from __future__ import annotations
-
-from mojo_toolbox.local_cloud.sagemaker.service import SageMakerService
-
-__all__ = ["SageMakerService"]

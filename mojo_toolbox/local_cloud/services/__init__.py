@@ -1,0 +1,1 @@
+"""The services, one package or module for each."""

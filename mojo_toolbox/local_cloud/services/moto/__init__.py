@@ -1,0 +1,1 @@
+"""What needs no execution, answered by moto in this process."""

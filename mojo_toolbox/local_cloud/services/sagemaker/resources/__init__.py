@@ -1,0 +1,1 @@
+"""What jobs, models and endpoints share: records, pages, tags, and the places of their files."""

@@ -1,0 +1,1 @@
+"""Training jobs, really run on this machine."""

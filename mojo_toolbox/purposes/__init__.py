@@ -1,0 +1,1 @@
+"""What models are for: one package for each purpose."""

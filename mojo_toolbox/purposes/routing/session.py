@@ -1,0 +1,96 @@
+"""A conversation that is routed turn by turn: it keeps the messages and the decisions, so that the caller need not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Generic, Protocol, TypeVar
+
+from mojo_toolbox.data import Task
+from mojo_toolbox.data.conversations import whole_characters
+from mojo_toolbox.errors import DataError
+from mojo_toolbox.purposes.routing.prompt import read_tasks
+
+_Decision = TypeVar("_Decision", bound="_HasTask", covariant=True)  # noqa: PLC0105 - the name errors and docs show
+
+
+class _HasTask(Protocol):
+    @property
+    def task(self) -> str | None: ...
+    @property
+    def abstained(self) -> bool: ...
+
+
+class _Predict(Protocol[_Decision]):
+    def __call__(
+        self, messages: Sequence[Mapping[str, Any]], *, tasks: Sequence[Task | Mapping[str, Any]]
+    ) -> _Decision:
+        """Ask which task is in charge after the last message."""
+
+
+class RoutingSession(Generic[_Decision]):
+    """One conversation with a router. Made by `model.session(tasks=…)`; for one thread at a time."""
+
+    def __init__(self, predict: _Predict[_Decision], tasks: Sequence[Task | Mapping[str, Any]]) -> None:
+        """Begin an empty conversation; nothing is sent.
+
+        Raises:
+            DataError: tasks that cannot be listed.
+        """
+        self._predict = predict
+        self._messages: list[dict[str, Any]] = []
+        self.tasks = tasks
+
+    @property
+    def tasks(self) -> Sequence[Task | Mapping[str, Any]]:
+        """What the assistant can do now. It may be replaced at any time; a task that is gone counts as unknown from then on.
+
+        While it stays the same, a server that keeps prefixes reads only what is new at each turn. A list that cannot be
+        asked with is a DataError, and the one before stays.
+        """
+        return self._tasks
+
+    @tasks.setter
+    def tasks(self, tasks: Sequence[Task | Mapping[str, Any]]) -> None:
+        # An iterator is read once, and every turn asks.
+        tasks = list(tasks) if isinstance(tasks, Iterator) else tasks
+        read_tasks(tasks)
+        self._tasks = tasks
+
+    @property
+    def messages(self) -> list[dict[str, Any]]:
+        """The conversation so far, as `predict()` takes it: user messages bear their decision as `task`, if there was one."""
+        return [dict(message) for message in self._messages]
+
+    def route(self, user_text: str) -> _Decision:
+        """Take what the user said and return which task is in charge now; waits for the answer, for a minute at most.
+
+        When asking fails nothing is kept: call again with the same text. What the user said at a turn that was abstained
+        is kept, without a decision.
+
+        Raises:
+            PredictionError, DataError: as `predict()` does.
+        """
+        asked = [*self._messages, {"role": "user", "content": user_text}]
+        decision = self._predict(asked, tasks=self.tasks)
+        # An abstained answer is kept as unknown. As a decision it would be shown to the router as a fact ever after, just
+        # where it is most often wrong; the decision before would claim that the turn changed nothing. Unknown turns are
+        # folded into the next message, as in training, and the decision before them still stands in the prompt.
+        if not decision.abstained:
+            asked[-1]["task"] = decision.task
+        self._messages = asked
+        return decision
+
+    def reply(self, agent_text: str) -> None:
+        """Take what the assistant said; nothing is sent before the next `route()`.
+
+        Raises:
+            DataError: it is no text, or holds half a character.
+        """
+        if not isinstance(agent_text, str):
+            raise DataError(f"the assistant's reply is a text, not {type(agent_text).__name__}.")
+        try:
+            # Once kept, it would make every later question one that cannot be sent.
+            whole_characters(agent_text)
+        except ValueError as error:
+            raise DataError(f"the assistant's reply cannot be used: {error}.") from error
+        self._messages.append({"role": "assistant", "content": agent_text})

@@ -1,0 +1,1 @@
+"""What endpoints run: artifacts, and the containers that answer."""

@@ -1,0 +1,164 @@
+"""What an endpoint runs: a trained artifact, or a base model that nobody trained, with the code that serves it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from mojo_toolbox import contract
+from mojo_toolbox.base_models import require_kind
+from mojo_toolbox.clouds.aws.staging import BaseModel
+from mojo_toolbox.clouds.aws.storage import Storage
+from mojo_toolbox.contract import Manifest, ModelKind
+from mojo_toolbox.errors import ArtifactError, ConfigurationError
+from mojo_toolbox.serving.artifacts import Trained, base_only_artifact, deployable_artifact
+from mojo_toolbox.shipped import inference_code_dir
+
+# Where the container is told that the base model of each channel lies.
+_VARIABLES = {
+    contract.BASE_MODEL_CHANNEL: "MOJO_BASE_MODEL",
+    contract.ENCODER_BASE_MODEL_CHANNEL: "MOJO_ENCODER_BASE_MODEL",
+}
+# multi-model-server would start a process with a model of its own for each vCPU: several times the memory, threads that
+# get in each other's way, and as many prefix caches, of which a conversation's next turn would find another one.
+_ONE_WORKER = {"SAGEMAKER_MODEL_SERVER_WORKERS": "1"}
+
+
+@dataclass(frozen=True)
+class TrainedArtifact:
+    """What a training job left in S3, and where its base model was staged, when it was."""
+
+    uri: str
+    staged_base_uri: str | None = None
+
+
+@dataclass(frozen=True)
+class Packed:
+    """The base models, by channel, that a packed artifact stands on, and the kind of what answers."""
+
+    bases: Mapping[str, BaseModel]
+    kind: ModelKind = "language_model"
+
+    @property
+    def staged(self) -> dict[str, str]:
+        """The `s3://` folders to mount, by channel."""
+        return {channel: base.uri for channel, base in self.bases.items() if base.uri}
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Variables for the container: how many models to load, and where each base model lies (mounted, or on the hub)."""
+        told = dict(_ONE_WORKER)
+        for channel, base in self.bases.items():
+            variable = _VARIABLES[channel]
+            told[variable] = f"{contract.STAGED_DIR}/{channel}" if base.uri else base.reference.id
+            told[f"{variable}_REVISION"] = base.reference.revision or ""
+        return told
+
+    def stage(self, storage: Storage) -> None:
+        """Upload the base models that come from folders of this machine."""
+        for base in self.bases.values():
+            base.stage(storage)
+
+
+def pack(
+    trained: TrainedArtifact | None,
+    target: Path,
+    storage: Storage,
+    *,
+    find_base: Callable[[str], BaseModel],
+    base_model: str | Path | None = None,
+    encoder: TrainedArtifact | None = None,
+    prompt_version: str | None = None,
+) -> Packed:
+    """Write the artifact to deploy to `target`.
+
+    Args:
+        trained: what to serve; None for `base_model` as it is.
+        target: the model.tar.gz to write; its folder is used as scratch.
+        storage: where trained artifacts lie.
+        find_base: looks a base model up by its name.
+        base_model: what to serve, or another place of the trained one's base model.
+        encoder: of an encoder router that answers together with what is served.
+        prompt_version: which prompt it must have been trained on; None where any will do.
+
+    Raises:
+        ArtifactError: an artifact, or a prompt, that this library does not know.
+        ConfigurationError: things that do not go together, or a base model of another kind.
+    """
+    if trained is None:
+        require_untrained(str(base_model), encoder_given=encoder is not None)
+        base = find_base(str(base_model))
+        base_only_artifact(base.reference, inference_code_dir(), target)
+        return Packed({contract.BASE_MODEL_CHANNEL: base})
+    manifest, encoder_manifest = deployable_artifact(
+        _downloaded(trained, target.with_name("trained.tar.gz"), storage),
+        inference_code_dir(),
+        target,
+        encoder=None if encoder is None else _downloaded(encoder, target.with_name("encoder.tar.gz"), storage),
+    )
+    _require_prompt(manifest, trained.uri, prompt_version)
+    bases = {contract.BASE_MODEL_CHANNEL: _base_of(trained, manifest, base_model, find_base)}
+    if encoder is not None and encoder_manifest is not None:
+        if encoder_manifest.kind != "encoder":
+            raise ConfigurationError(
+                f"encoder takes the training job of an encoder router; {encoder.uri} is a language model's."
+            )
+        if manifest.kind == encoder_manifest.kind and manifest.fallback != encoder_manifest.fallback:
+            raise ConfigurationError(
+                f"The two encoders do not go together: {trained.uri} takes {manifest.fallback!r} for none of the choices, "
+                f"{encoder.uri} {encoder_manifest.fallback!r}."
+            )
+        _require_prompt(encoder_manifest, encoder.uri, prompt_version)
+        bases[contract.ENCODER_BASE_MODEL_CHANNEL] = _base_of(encoder, encoder_manifest, None, find_base)
+    return Packed(bases, kind=manifest.kind)
+
+
+def require_untrained(base_model: str | Path, *, encoder_given: bool) -> None:
+    """Refuse a base model that cannot be served as it is, as far as no artifact is read; asks nobody.
+
+    Raises:
+        ConfigurationError: it is of another kind, or an encoder would stand beside it.
+    """
+    if encoder_given:
+        raise ConfigurationError(
+            "encoder stands beside a trained model, and base_model alone deploys one that nobody trained. Leave one of them "
+            "out, or name the trained model's job or model_data too."
+        )
+    require_kind(str(base_model), "language_model")
+
+
+def staged_bases(
+    trained: TrainedArtifact | None, *, base_model: str | Path | None, encoder: TrainedArtifact | None
+) -> list[str]:
+    """Return the base models that the arguments of `pack()` name where they were staged, as far as no artifact is read."""
+    first = base_model if base_model is not None else trained and trained.staged_base_uri
+    return [str(base) for base in (first, encoder and encoder.staged_base_uri) if base is not None]
+
+
+def _downloaded(trained: TrainedArtifact, path: Path, storage: Storage) -> Trained:
+    storage.download(trained.uri, path)
+    return Trained(path, source=trained.uri)
+
+
+def _require_prompt(manifest: Manifest, uri: str, prompt_version: str | None) -> None:
+    if prompt_version is not None and manifest.prompt_version != prompt_version:
+        raise ArtifactError(
+            f"{uri} was trained on the prompt {manifest.prompt_version!r}; this library asks with {prompt_version!r}. "
+            "Install the library version that trained it, or train again."
+        )
+
+
+def _base_of(
+    trained: TrainedArtifact,
+    manifest: Manifest,
+    base_model: str | Path | None,
+    find_base: Callable[[str], BaseModel],
+) -> BaseModel:
+    """Find the base model of a trained one: staged where its job read it, where the caller says, or on the hub."""
+    if base_model is None and trained.staged_base_uri is not None:
+        return BaseModel(reference=manifest.base_model, uri=trained.staged_base_uri)
+    if base_model is not None:
+        require_kind(str(base_model), manifest.kind)
+    found = find_base(str(base_model or manifest.base_model.id))
+    return BaseModel(reference=manifest.base_model, uri=found.uri, folder=found.folder)
