@@ -42,20 +42,20 @@ _OBSERVATION = re.compile(
 )
 _STEP = re.compile(r"(?:\A|(?<=\n))[ \t]*Action\s*\d*\s*:", re.IGNORECASE)
 # The words of steps in other clothes: bold, as a heading or list, in Chinese and Japanese, and with a tool for an action.
-_DRESSED = r"(?:\A|(?<=\n))[ \t]*(?:#+[ \t]*|[-*>][ \t]+)?[*_]{{0,3}}(?:{words})[ \t]*(?P<number>\d*)[*_]{{0,3}}[ \t]*[:\uff1a][ \t]*[*_]{{0,3}}"
+_DRESSED = r"(?:\A|(?<=\n))[ \t]*(?:#+[ \t]*|[-*>][ \t]+)?[*_]{{0,3}}(?:{words})(?P<number>[ \t]*\d*)[*_]{{0,3}}[ \t]*[:\uff1a][ \t]*[*_]{{0,3}}"
 _STEPS = tuple(
     (re.compile(_DRESSED.format(words=words), re.IGNORECASE), plain)
     for plain, words in (
         (
-            "Action {} Input: ",
+            r"Action\g<number> Input: ",
             r"(?:Action|Tool|Function)[ _]?(?:Input|Args|Arguments|Parameters)|(?:动作|行动|操作|工具)(?:输入|参数)|(?:動作|行動)(?:輸入|入力)|アクション入力",
         ),
         (
-            "Action {}: ",
+            r"Action\g<number>: ",
             r"Action|Tool(?:[ _](?:Call|Name|Used))?|Using Tool|动作|行动|操作|動作|行動|アクション|(?:调用|使用)?(?:工具|函数)|調用工具",
         ),
-        ("Thought {}: ", r"Thoughts?|思考|想法"),
-        ("Observation {}: ", r"Observation|观察|觀察|観察"),
+        (r"Thought\g<number>: ", r"Thoughts?|思考|想法"),
+        (r"Observation\g<number>: ", r"Observation|观察|觀察|観察"),
         ("Final Answer: ", r"Final[ _]Answer|最终答案|最终回答|最終答案|最終回答"),
     )
 )
@@ -201,9 +201,7 @@ def read_answer(text: str, listed: Collection[str]) -> Written:
 def _plain_steps(text: str) -> str:
     """Return a text with the steps of ReAct in its own words, such as "Action:" for "**Action:**" or "动作:"."""
     for pattern, plain in _STEPS:
-        text = pattern.sub(
-            lambda found, plain=plain: plain.format(found["number"]).replace("  ", " ").replace(" :", ":"), text
-        )
+        text = pattern.sub(plain, text)
     return text
 
 
