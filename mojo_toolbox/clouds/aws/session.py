@@ -32,7 +32,7 @@ _GLANCE = 5
 # What botocore lets through of a credentials' file or program that is missing or says something else than credentials.
 CREDENTIAL_FAILURES = (OSError, ValueError)
 # The local cloud takes requests for any region.
-_WITHOUT_ACCOUNT = 'On this machine instead, without an account: cloud_service="local"'
+_WITHOUT_ACCOUNT = 'On this machine instead, without an account: cloud_service="local".'
 LOCAL_REGION = "us-east-1"
 _DENIED = {
     "403",
@@ -98,7 +98,7 @@ class Session:
             region = session.region_name
         if not region:  # "" is what an emptied variable says
             raise ConfigurationError(
-                f"No AWS region. Pass region_name=…, or set MOJO_REGION_NAME or AWS_DEFAULT_REGION.\n{_WITHOUT_ACCOUNT}"
+                f"No AWS region. Pass region_name=…, or set MOJO_REGION_NAME or AWS_DEFAULT_REGION. {_WITHOUT_ACCOUNT}"
             )
         require_region(str(region))
         return str(region)
@@ -254,7 +254,7 @@ def connection_failure(error: Exception, *, operation: str) -> AWSError:
         remedy = "`aws sso login`" if "SSO" in name else "`aws configure`"
         return AccessDeniedError(
             f"{operation}: no usable AWS credentials ({str(error).rstrip('.')}). Run {remedy}, or set AWS_ACCESS_KEY_ID and "
-            f"AWS_SECRET_ACCESS_KEY.\n{_WITHOUT_ACCOUNT}",
+            f"AWS_SECRET_ACCESS_KEY. {_WITHOUT_ACCOUNT}",
             code=name,
             operation=operation,
         )
