@@ -114,7 +114,7 @@ def test_the_site_builds_strictly(tmp_path):
 
 def public_names():
     """Every class and function that a public package offers."""
-    for module in ("", ".data", ".data.importers", ".data.starter", ".evaluation", ".generation", ".generation.quality", ".routing"):  # fmt: skip
+    for module in ("", ".data", ".data.importers", ".data.starter", ".evaluation", ".generation", ".generation.quality", ".purposes.routing"):  # fmt: skip
         package = importlib.import_module(f"mojo_toolbox{module}")
         for name in package.__all__:
             if isinstance(getattr(package, name), type | FunctionType):
