@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from functools import cache
 from graphlib import TopologicalSorter
 
 import pytest
@@ -15,8 +16,10 @@ MODULES = {
     for path in sorted(PACKAGE.rglob("*.py"))
     if "_shipped" not in path.parts
 }
+PACKAGES = sorted(module for module, path in MODULES.items() if path.name == "__init__.py")
 
 
+@cache
 def imports(path):
     """Return all modules that a file imports, those within functions and for type checkers too."""
     found = set()
@@ -58,6 +61,29 @@ def test_no_module_imports_itself_on_a_detour():
     assert sum(map(len, graph.values())) > 100
     # Raises CycleError, which names the circle.
     assert list(TopologicalSorter(graph).static_order())
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_no_circle_between_the_parts_of_a_package(package):
+    parts = {module: part_of(module, package) for module in MODULES}
+    graph = {part: set() for part in parts.values() if part}
+    for module, path in MODULES.items():
+        for imported in imports(path) & set(MODULES):
+            # A package's own names may come from its parts.
+            if None not in (parts[module], parts[imported]) and imported != package:
+                graph[parts[module]].add(parts[imported])
+    for part, needed in graph.items():
+        needed.discard(part)
+    # Raises CycleError, which names the circle.
+    assert len(list(TopologicalSorter(graph).static_order())) == len(graph)
+
+
+def part_of(module, package):
+    """Return which module or package right below `package` a module belongs to; None outside, itself for the package."""
+    if module == package:
+        return package
+    below = module.removeprefix(f"{package}.")
+    return None if below == module else f"{package}.{below.split('.')[0]}"
 
 
 def test_only_the_room_that_speaks_to_aws_imports_boto3():

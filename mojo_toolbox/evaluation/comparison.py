@@ -18,7 +18,8 @@ from mojo_toolbox.errors.extras import require
 from mojo_toolbox.evaluation.counting.bootstrap import Interval, interval
 from mojo_toolbox.evaluation.counting.ranking import best_first
 from mojo_toolbox.evaluation.counting.tally import Tally
-from mojo_toolbox.evaluation.report import PREDICTIONS_FILE, Report, read_report
+from mojo_toolbox.evaluation.report import Report, read_report
+from mojo_toolbox.evaluation.runs.file_names import PREDICTIONS_FILE
 
 Verdict = Literal["better", "worse", "same"]
 # Shares of right answers, which a margin applies to.

@@ -28,13 +28,11 @@ from mojo_toolbox.evaluation.counting.figures import (
     TaskSelection,
     Tokens,
 )
+from mojo_toolbox.evaluation.runs.file_names import REPORT_FILE, SUMMARY_FILE
 from mojo_toolbox.evaluation.threshold import Threshold, threshold_for
 from mojo_toolbox.whole_files import whole_file
 
 REPORT_VERSION: Literal[1] = 1
-REPORT_FILE, PREDICTIONS_FILE, SHUFFLES_FILE = "report.json", "predictions.jsonl", "shuffles.jsonl"
-SUMMARY_FILE = "summary.json"
-REPORT_FILES = (REPORT_FILE, "report.html", "report.md")
 
 
 class Report(BaseModel):

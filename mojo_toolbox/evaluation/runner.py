@@ -24,9 +24,10 @@ from mojo_toolbox.evaluation.counting.figures import Cost, Data, PositionBias, S
 from mojo_toolbox.evaluation.counting.mistakes import with_conversations, worst
 from mojo_toolbox.evaluation.counting.position_bias import position_bias
 from mojo_toolbox.evaluation.counting.tally import Tally
-from mojo_toolbox.evaluation.report import PREDICTIONS_FILE, Report
+from mojo_toolbox.evaluation.report import Report
 from mojo_toolbox.evaluation.routers.question import Router, RouterFunction, as_router
 from mojo_toolbox.evaluation.runs.asking import Asking, Previous, ask_all
+from mojo_toolbox.evaluation.runs.file_names import PREDICTIONS_FILE
 from mojo_toolbox.evaluation.runs.journal import Journal
 from mojo_toolbox.evaluation.runs.predictions import Prediction, is_right
 from mojo_toolbox.evaluation.runs.run_folder import RunFolder, open_run, require_usable

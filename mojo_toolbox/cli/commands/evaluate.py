@@ -189,7 +189,7 @@ def _evaluate(
     """Return the reports, the page to read, and the differences from the runner-up."""
     from mojo_toolbox.evaluation import evaluate as evaluate_one
     from mojo_toolbox.evaluation import evaluate_all
-    from mojo_toolbox.evaluation.report import SUMMARY_FILE
+    from mojo_toolbox.evaluation.runs.file_names import SUMMARY_FILE
 
     if len(found) == 1:
         return [evaluate_one(found[0], conversations, output=folder, **options)], folder / "report.html", []

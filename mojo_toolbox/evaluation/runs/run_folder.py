@@ -16,7 +16,7 @@ from typing import Any
 
 from mojo_toolbox.data import read_records, write_records
 from mojo_toolbox.errors import EvaluationError
-from mojo_toolbox.evaluation.report import (
+from mojo_toolbox.evaluation.runs.file_names import (
     PREDICTIONS_FILE,
     REPORT_FILE,
     REPORT_FILES,
