@@ -9,8 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, overload
 
-from mojo_toolbox import contract
-from mojo_toolbox import names as naming
+from mojo_toolbox import contract, names
 from mojo_toolbox.administration.training_choices import ROUTING, TrainingChoices
 from mojo_toolbox.clouds.aws import endpoints as aws_endpoints
 from mojo_toolbox.clouds.aws import images, jobs
@@ -203,10 +202,10 @@ class Hub:
         require_instance_type(instance_type, training=True)
         _require_one_instance(instance_count)
         self._require_agreed_name(key, self._settings.stage)
-        version = naming.new_version()
-        name = naming.versioned(naming.job_base(key), version) if job_name is None else job_name
-        naming.require_resource_name("job_name", name)
-        prefix = f"{naming.s3_prefix(key)}/jobs/{name}"
+        version = names.new_version()
+        name = names.versioned(names.job_base(key), version) if job_name is None else job_name
+        names.require_resource_name("job_name", name)
+        prefix = f"{names.s3_prefix(key)}/jobs/{name}"
         sources = {"train": train_data, **({} if validation_data is None else {"validation": validation_data})}
         # The version keeps apart what two processes upload for one job_name, of which AWS will refuse one.
         folders = {channel: f"{prefix}/data/{version}/{channel}" for channel in sources}
@@ -226,11 +225,11 @@ class Hub:
             channels={channel: storage.uri(f"{place}/") for channel, place in folders.items()},
             source_uri=storage.uri("code/"),
             # SageMaker adds the job's name and "output/model.tar.gz".
-            output_uri=storage.uri(f"{naming.s3_prefix(key)}/jobs"),
+            output_uri=storage.uri(f"{names.s3_prefix(key)}/jobs"),
             checkpoint_uri=storage.uri(f"{prefix}/checkpoints"),
             environment={**self._hub_token_environment(), **choices.environment()},
             region_name=self._session.region_name,
-            tags=naming.tags(key, version=version),
+            tags=names.tags(key, version=version),
         )
         # Whatever is wrong so far costs nobody the minutes that data and base model take.
         jobs.training_job_request(plan, request_overrides)
@@ -244,7 +243,7 @@ class Hub:
             plan,
             role_arn=self._role_arn(dry_run=dry_run),
             channels={channel: storage.uri(f"{place}/") for channel, place in folders.items()},
-            output_uri=storage.uri(f"{naming.s3_prefix(key)}/jobs"),
+            output_uri=storage.uri(f"{names.s3_prefix(key)}/jobs"),
             checkpoint_uri=storage.uri(f"{prefix}/checkpoints") if resume is None else self._checkpoints_of(resume),
         )
         if confirm is not None and not dry_run:
@@ -293,7 +292,7 @@ class Hub:
         if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
             raise ConfigurationError(f"limit={limit!r} must be a whole number of at least 1.")
         given = {"product": product, "task": task, "model_id": model_id}
-        wanted = {field: naming.require_name(field, name) for field, name in given.items() if name is not None}
+        wanted = {field: names.require_name(field, name) for field, name in given.items() if name is not None}
         return jobs.list_jobs(self._session, limit=limit, wanted=wanted)
 
     def job(self, name: str) -> TrainingJob:
@@ -396,12 +395,12 @@ class Hub:
         if environment is not None and not isinstance(environment, Mapping):
             raise ConfigurationError('environment must be a dictionary such as {"NAME": "value"}.')
         _require_one_model(job=job, model_data=model_data, base_model=base_model, encoder=encoder)
-        version = naming.new_version()
-        version_base = naming.deployment_base(key, stage)
-        version_name = naming.versioned(version_base, version)
-        endpoint_name = naming.endpoint_name(key, stage)
+        version = names.new_version()
+        version_base = names.deployment_base(key, stage)
+        version_name = names.versioned(version_base, version)
+        endpoint_name = names.endpoint_name(key, stage)
         storage = self._storage(dry_run=True)
-        artifact_key = f"{naming.s3_prefix(key)}/deployments/{version}/model.tar.gz"
+        artifact_key = f"{names.s3_prefix(key)}/deployments/{version}/model.tar.gz"
         any_type = instance_type or SERVING_INSTANCE_TYPES["language_model"]
         plan = DeploymentPlan(
             endpoint_name=endpoint_name,
@@ -413,7 +412,7 @@ class Hub:
             environment=environment or {},
             instance_type=any_type,
             instance_count=instance_count,
-            tags=naming.tags(key, stage=stage, version=version),
+            tags=names.tags(key, stage=stage, version=version),
         )
         # Whatever is wrong so far costs nobody the minutes that artifact and base model take.
         for known in (False, True):
@@ -488,9 +487,9 @@ class Hub:
         """Return the handle on an endpoint, whether or not it exists. Names that are left out: as in `deploy()`."""
         key = self._key(product, task, model_id)
         stage = self._settings.stage if stage is None else stage
-        name = naming.endpoint_name(key, stage)
-        about_name = naming.about_hash(key, stage)
-        return Endpoint(self._session, name, version_base=naming.deployment_base(key, stage), about_name=about_name)
+        name = names.endpoint_name(key, stage)
+        about_name = names.about_hash(key, stage)
+        return Endpoint(self._session, name, version_base=names.deployment_base(key, stage), about_name=about_name)
 
     def delete(
         self,
@@ -518,7 +517,7 @@ class Hub:
             require_bucket_name(bucket)
         else:
             account = UNASKED_ACCOUNT if dry_run else self._session.account_id
-            bucket = naming.default_bucket(self._session.region_name, account)
+            bucket = names.default_bucket(self._session.region_name, account)
         return Storage(self._session, bucket)
 
     def _role_arn(self, *, dry_run: bool) -> str:
@@ -533,9 +532,7 @@ class Hub:
             )
         if role.startswith("arn:"):
             return role
-        return naming.role_arn(
-            role, self._session.region_name, UNASKED_ACCOUNT if dry_run else self._session.account_id
-        )
+        return names.role_arn(role, self._session.region_name, UNASKED_ACCOUNT if dry_run else self._session.account_id)
 
     def _hub_token_environment(self) -> dict[str, str]:
         """Name the secret that holds the hub's token; the token itself never travels."""
@@ -600,8 +597,8 @@ class Hub:
             raise ConfigurationError(f"{resumed.name} still runs: stop it first, or let it end.")
         if resumed.checkpoint_uri is None:
             raise ConfigurationError(f"{resumed.name} kept no checkpoints: start without resume=….")
-        names = Storage(self._session, split_uri(resumed.checkpoint_uri)[0]).names_below(resumed.checkpoint_uri)
-        if not any(_WHOLE_CHECKPOINT.fullmatch(name) for name in names):
+        held = Storage(self._session, split_uri(resumed.checkpoint_uri)[0]).names_below(resumed.checkpoint_uri)
+        if not any(_WHOLE_CHECKPOINT.fullmatch(name) for name in held):
             raise ConfigurationError(
                 f"{resumed.name} is {resumed.status} and left no checkpoint to go on from. Start without resume=…, or with a "
                 "smaller save_steps to have checkpoints sooner."
@@ -652,7 +649,7 @@ class Hub:
 
     def _require_stage(self, key: ModelKey, stage: str, *, dry_run: bool) -> bool:
         """Return whether the stage's endpoint is there to be updated; refuse one on its way, or a new name nobody agreed to."""
-        name = naming.endpoint_name(key, stage)
+        name = names.endpoint_name(key, stage)
         try:
             status = None if dry_run else self._endpoint_status(name)
         except (AWSError, ConfigurationError):
@@ -667,7 +664,7 @@ class Hub:
 
     def _require_agreed_name(self, key: ModelKey, stage: str) -> None:
         if not self._settings.allow_hashed_names:
-            naming.require_unhashed(key, stage)
+            names.require_unhashed(key, stage)
 
     def _endpoint_status(self, name: str) -> str | None:
         try:
@@ -712,10 +709,10 @@ def _require_one_instance(count: object) -> None:
 
 def _require_job(argument: str, given: object) -> None:
     """Refuse what can be no training job, without asking AWS."""
-    if given is not None and not isinstance(given, TrainingJob) and not naming.is_resource_name(given):
+    if given is not None and not isinstance(given, TrainingJob) and not names.is_resource_name(given):
         raise InvalidNameError(
             f"{argument}={given!r:.80} is no name of a training job: letters, digits and inner dashes, at most "
-            f"{naming.MAX_NAME_LENGTH}. See hub.jobs()."
+            f"{names.MAX_NAME_LENGTH}. See hub.jobs()."
         )
 
 

@@ -13,7 +13,7 @@ from typing import Any, overload
 
 from pydantic import BaseModel, ValidationError
 
-from mojo_toolbox import names as naming
+from mojo_toolbox import names
 from mojo_toolbox.clouds.aws.invocation import invoke_endpoint
 from mojo_toolbox.clouds.aws.session import Session
 from mojo_toolbox.contract import ENCODER_REFUSAL, MAX_BODY_BYTES, ChatReply, Usage, chat_request, parse_chat_reply
@@ -288,8 +288,8 @@ class AWSModel(Model):
         self._session = Session(settings)
         key = ModelKey(**require_names(settings, product=product, task=task, model_id=model_id))
         stage = settings.stage if stage is None else stage
-        self._name = naming.endpoint_name(key, stage)
-        self._about_name = naming.about_hash(key, stage)
+        self._name = names.endpoint_name(key, stage)
+        self._about_name = names.about_hash(key, stage)
         self._adapter_name = adapter
 
     def __repr__(self) -> str:

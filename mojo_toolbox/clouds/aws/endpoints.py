@@ -11,8 +11,7 @@ from datetime import datetime
 from http import HTTPStatus
 from typing import Any
 
-from mojo_toolbox import contract
-from mojo_toolbox import names as naming
+from mojo_toolbox import contract, names
 from mojo_toolbox.clouds.aws.existing_endpoints import look_around, place
 from mojo_toolbox.clouds.aws.invocation import invoke_endpoint
 from mojo_toolbox.clouds.aws.jobs import resource_tags
@@ -311,7 +310,7 @@ class Endpoint:
         deletion = deletion or Deletion()
 
         def unwanted(name: str) -> bool:
-            return before is None or naming.version_time(name) < naming.version_time(before)
+            return before is None or names.version_time(name) < names.version_time(before)
 
         for name in filter(unwanted, self._versions("list_endpoint_configs", "EndpointConfigs", "EndpointConfigName")):
             self._remove(deletion, "endpoint configuration", "delete_endpoint_config", EndpointConfigName=name)
@@ -330,8 +329,8 @@ class Endpoint:
         while True:
             answer = self._session.call("sagemaker", operation, NameContains=begin, **token)
             # NameContains matches anywhere; only a name that begins so and goes on with one version is ours.
-            names = [row[name] for row in answer[rows]]
-            found += [n for n in names if n.startswith(begin) and "--" not in n.removeprefix(begin)]
+            taken = [row[name] for row in answer[rows]]
+            found += [n for n in taken if n.startswith(begin) and "--" not in n.removeprefix(begin)]
             if "NextToken" not in answer:
                 return found
             token = {"NextToken": answer["NextToken"]}
@@ -347,7 +346,7 @@ class Endpoint:
             )
         if self._expected_config is None or config == self._expected_config:
             return
-        if config is not None and naming.version_time(config) > naming.version_time(self._expected_config):
+        if config is not None and names.version_time(config) > names.version_time(self._expected_config):
             raise EndpointFailedError(
                 f"Endpoint {self.name!r} serves {config}: another deployment, begun after this one, took its place.",
                 endpoint_name=self.name,

@@ -1,18 +1,18 @@
 """A training job and a deployment as the administrator's door plans them."""
 
-from mojo_toolbox import names as naming
+from mojo_toolbox import names
 from mojo_toolbox.clouds.aws.endpoints import DeploymentPlan
 from mojo_toolbox.clouds.aws.images import serving_image, training_image
 from mojo_toolbox.clouds.aws.jobs import TrainingPlan
 
-KEY = naming.ModelKey(product="mojodex", task="routing", model_id="smollm2.router")
+KEY = names.ModelKey(product="mojodex", task="routing", model_id="smollm2.router")
 ROLE = "arn:aws:iam::123456789012:role/mojo"
 BUCKET = "s3://mojo-toolbox-us-east-1-123456789012"
 
 
 def training_plan(version="20260101-000000-aaaa", **changes):
     plan = {
-        "job_name": naming.versioned(naming.job_base(KEY), version),
+        "job_name": names.versioned(names.job_base(KEY), version),
         "image_uri": training_image("us-east-1"),
         "role_arn": ROLE,
         "instance_type": "ml.g5.2xlarge",
@@ -27,15 +27,15 @@ def training_plan(version="20260101-000000-aaaa", **changes):
         "checkpoint_uri": f"{BUCKET}/checkpoints",
         "environment": {"MOJO_GIT_COMMIT": "abc"},
         "region_name": "us-east-1",
-        "tags": naming.tags(KEY, version=version),
+        "tags": names.tags(KEY, version=version),
     }
     return TrainingPlan(**{**plan, **changes})
 
 
 def deployment_plan(version="20260101-000000-aaaa", stage="dev", **changes):
     plan = {
-        "endpoint_name": naming.endpoint_name(KEY, stage),
-        "version_name": naming.versioned(naming.deployment_base(KEY, stage), version),
+        "endpoint_name": names.endpoint_name(KEY, stage),
+        "version_name": names.versioned(names.deployment_base(KEY, stage), version),
         "image_uri": serving_image("us-east-1", "ml.m5.xlarge"),
         "role_arn": ROLE,
         "model_data_uri": f"{BUCKET}/model.tar.gz",
@@ -44,6 +44,6 @@ def deployment_plan(version="20260101-000000-aaaa", stage="dev", **changes):
         # moto 5.2 has an old list of its own, without ml.g5 for endpoints.
         "instance_type": "ml.m5.xlarge",
         "instance_count": 1,
-        "tags": naming.tags(KEY, stage=stage, version=version),
+        "tags": names.tags(KEY, stage=stage, version=version),
     }
     return DeploymentPlan(**{**plan, **changes})

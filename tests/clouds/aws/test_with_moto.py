@@ -6,7 +6,7 @@ import time
 import pytest
 from plans import KEY, deployment_plan, training_plan
 
-from mojo_toolbox import names as naming
+from mojo_toolbox import names
 from mojo_toolbox.clouds.aws.endpoints import Endpoint, deployment_requests, list_endpoints, list_models
 from mojo_toolbox.clouds.aws.jobs import TrainingJob, channel_uri, list_jobs, training_job_request
 from mojo_toolbox.clouds.aws.session import Session
@@ -82,7 +82,7 @@ def test_an_upload_that_fails_is_our_error(session, tmp_path):
 @pytest.mark.parametrize("region", ["us-east-1", "eu-west-1"])
 def test_a_missing_bucket_is_made_in_the_sessions_region_and_only_once(session, region):
     there = Session(Settings(cloud_service="aws", region_name=region))
-    storage = Storage(there, naming.default_bucket(region, there.account_id))
+    storage = Storage(there, names.default_bucket(region, there.account_id))
     storage.ensure_bucket()
     storage.ensure_bucket()
     location = there.call("s3", "get_bucket_location", Bucket=storage.bucket)["LocationConstraint"]
@@ -118,7 +118,7 @@ def test_jobs_whose_tags_read_the_same_stay_apart(session):
     sharp, star = (ModelKey(product="p", task="routing", model_id=name) for name in ("c#", "c*"))
     for number, key in enumerate((sharp, star), start=1):
         version = f"2026010{number}-000000-aaaa"
-        tags = naming.tags(key, version=version)
+        tags = names.tags(key, version=version)
         send(session, training_job_request(training_plan(version, tags=tags)))
     wanted = {"product": "p", "task": "routing", "model_id": "c#"}
     assert [job.version for job in list_jobs(session, wanted=wanted)] == ["20260101-000000-aaaa"]
@@ -164,7 +164,7 @@ def test_a_jobs_log_is_read_page_by_page(session):
 
 
 def endpoint_of(plan, **options):
-    return {"name": plan.endpoint_name, "version_base": naming.deployment_base(KEY, "dev"), **options}
+    return {"name": plan.endpoint_name, "version_base": names.deployment_base(KEY, "dev"), **options}
 
 
 def test_an_endpoint_is_deployed_listed_and_deleted_with_all_that_belongs_to_it(session):
