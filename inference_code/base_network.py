@@ -68,7 +68,7 @@ def load_tokenizer(source: str, *, revision: str | None = None) -> Any:
 
 
 def require_finite(network: Any) -> None:
-    """Refuse weights that are no numbers: attention may hide them, and what is computed then looks like an answer.
+    """Refuse weights that are no numbers: attention may hide them, and its results look like answers.
 
     Raises:
         BaseModelError: it names the first of them.

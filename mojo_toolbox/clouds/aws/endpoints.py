@@ -31,9 +31,9 @@ from mojo_toolbox.names import ModelKey, key_from_tags
 from mojo_toolbox.progress import progress_bar
 
 _VARIANT = "AllTraffic"
-# What has settled; everything else (Creating, Updating, RollingBack, …) is on its way.
 # How long a model may take to load after its server is up: a large base model is downloaded first.
 _LOADING_SECONDS = 1800.0
+# Every other status (Creating, Updating, RollingBack, …) is on its way.
 _SETTLED = frozenset({"InService", "Failed", "OutOfService", "UpdateRollbackFailed"})
 
 
