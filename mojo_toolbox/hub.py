@@ -9,10 +9,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, overload
 
-from mojo_toolbox import contract, names
+from mojo_toolbox import names
 from mojo_toolbox.administration.training_choices import ROUTING, TrainingChoices
 from mojo_toolbox.clouds.aws import endpoints as aws_endpoints
 from mojo_toolbox.clouds.aws import images, jobs
+from mojo_toolbox.clouds.aws.container_paths import BASE_MODEL_CHANNEL
 from mojo_toolbox.clouds.aws.endpoints import Deletion, DeploymentPlan, Endpoint, EndpointSummary, ModelSummary
 from mojo_toolbox.clouds.aws.jobs import JobSummary, TrainingJob, TrainingPlan
 from mojo_toolbox.clouds.aws.request_rules import UNASKED_ACCOUNT
@@ -264,7 +265,7 @@ class Hub:
                     "base_model_id": base.reference.id,
                     "base_model_revision": base.reference.revision or "",
                 },
-                channels={**plan.channels, **({contract.BASE_MODEL_CHANNEL: base.uri} if base.uri else {})},
+                channels={**plan.channels, **({BASE_MODEL_CHANNEL: base.uri} if base.uri else {})},
                 source_uri=storage.uri(code_key),
             )
             request = jobs.training_job_request(plan, request_overrides)
@@ -634,7 +635,7 @@ class Hub:
         uri = description.get("ModelArtifacts", {}).get("S3ModelArtifacts")
         if description["TrainingJobStatus"] != "Completed" or not uri:
             raise NotFoundError(jobs.why_no_model(self._session, description))
-        return TrainedArtifact(uri=uri, staged_base_uri=jobs.channel_uri(description, contract.BASE_MODEL_CHANNEL))
+        return TrainedArtifact(uri=uri, staged_base_uri=jobs.channel_uri(description, BASE_MODEL_CHANNEL))
 
     def _newest_completed(self, key: ModelKey) -> TrainingJob:
         wanted = {"product": key.product, "task": key.task, "model_id": key.model_id}

@@ -14,9 +14,9 @@ from typing import Any, overload
 from pydantic import BaseModel, ValidationError
 
 from mojo_toolbox import names
-from mojo_toolbox.clouds.aws.invocation import invoke_endpoint
+from mojo_toolbox.clouds.aws.invocation import MAX_BODY_BYTES, invoke_endpoint
 from mojo_toolbox.clouds.aws.session import Session
-from mojo_toolbox.contract import ENCODER_REFUSAL, MAX_BODY_BYTES, ChatReply, Usage, chat_request, parse_chat_reply
+from mojo_toolbox.contract import ENCODER_REFUSAL, ChatReply, Usage, chat_request, parse_chat_reply
 from mojo_toolbox.data import Message, Task
 from mojo_toolbox.data.conversations import Text, describe
 from mojo_toolbox.data.keys import CHAT_TURN

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 
 import hypothesis
 import pytest
@@ -91,3 +93,10 @@ def local_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def tiny_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a random base model that trains and answers within a second."""
     return Path(save_tiny_base(tmp_path_factory.mktemp("base")))
+
+
+@pytest.fixture
+def shipped(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], ModuleType]:
+    """Import a module of the training scripts."""
+    monkeypatch.syspath_prepend(_ROOT / "training_scripts")
+    return importlib.import_module

@@ -6,8 +6,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from mojo_toolbox import contract
 from mojo_toolbox.base_models import require_kind
+from mojo_toolbox.clouds.aws.container_paths import (
+    ADDITIONAL_DATA_DIR,
+    BASE_MODEL_CHANNEL,
+    ENCODER_BASE_MODEL_CHANNEL,
+)
 from mojo_toolbox.clouds.aws.staging import BaseModel
 from mojo_toolbox.clouds.aws.storage import Storage
 from mojo_toolbox.contract import Manifest, ModelKind
@@ -17,8 +21,8 @@ from mojo_toolbox.shipped import inference_code_dir
 
 # Where the container is told that the base model of each channel lies.
 _VARIABLES = {
-    contract.BASE_MODEL_CHANNEL: "MOJO_BASE_MODEL",
-    contract.ENCODER_BASE_MODEL_CHANNEL: "MOJO_ENCODER_BASE_MODEL",
+    BASE_MODEL_CHANNEL: "MOJO_BASE_MODEL",
+    ENCODER_BASE_MODEL_CHANNEL: "MOJO_ENCODER_BASE_MODEL",
 }
 # multi-model-server would start a process with a model of its own for each vCPU: several times the memory, threads that
 # get in each other's way, and as many prefix caches, of which a conversation's next turn would find another one.
@@ -51,7 +55,7 @@ class Packed:
         told = dict(_ONE_WORKER)
         for channel, base in self.bases.items():
             variable = _VARIABLES[channel]
-            told[variable] = f"{contract.STAGED_DIR}/{channel}" if base.uri else base.reference.id
+            told[variable] = f"{ADDITIONAL_DATA_DIR}/{channel}" if base.uri else base.reference.id
             told[f"{variable}_REVISION"] = base.reference.revision or ""
         return told
 
@@ -90,7 +94,7 @@ def pack(
         require_untrained(str(base_model), encoder_given=encoder is not None)
         base = find_base(str(base_model))
         base_only_artifact(base.reference, inference_code_dir(), target)
-        return Packed({contract.BASE_MODEL_CHANNEL: base})
+        return Packed({BASE_MODEL_CHANNEL: base})
     manifest, encoder_manifest = deployable_artifact(
         _downloaded(trained, target.with_name("trained.tar.gz"), storage),
         inference_code_dir(),
@@ -98,7 +102,7 @@ def pack(
         encoder=None if encoder is None else _downloaded(encoder, target.with_name("encoder.tar.gz"), storage),
     )
     _require_prompt(manifest, trained.uri, prompt_version)
-    bases = {contract.BASE_MODEL_CHANNEL: _base_of(trained, manifest, base_model, find_base)}
+    bases = {BASE_MODEL_CHANNEL: _base_of(trained, manifest, base_model, find_base)}
     if encoder is not None and encoder_manifest is not None:
         if encoder_manifest.kind != "encoder":
             raise ConfigurationError(
@@ -110,7 +114,7 @@ def pack(
                 f"{encoder.uri} {encoder_manifest.fallback!r}."
             )
         _require_prompt(encoder_manifest, encoder.uri, prompt_version)
-        bases[contract.ENCODER_BASE_MODEL_CHANNEL] = _base_of(encoder, encoder_manifest, None, find_base)
+        bases[ENCODER_BASE_MODEL_CHANNEL] = _base_of(encoder, encoder_manifest, None, find_base)
     return Packed(bases, kind=manifest.kind)
 
 

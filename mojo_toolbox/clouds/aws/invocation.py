@@ -18,6 +18,8 @@ from mojo_toolbox.errors import (
     as_prediction_error,
 )
 
+# SageMaker refuses larger request bodies (botocore's documentation of InvokeEndpoint).
+MAX_BODY_BYTES = 6 * 1024 * 1024
 _OPERATION = "sagemaker-runtime:invoke_endpoint"
 _NOT_READY_CODES = {"ModelNotReadyException", "ServiceUnavailable"}
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
-from mojo_toolbox import contract
+from mojo_toolbox.clouds.aws.container_paths import CHECKPOINT_DIR
+from mojo_toolbox.clouds.aws.metric_definitions import METRIC_DEFINITIONS
 from mojo_toolbox.clouds.aws.requests import Overrides, Request, build
 from mojo_toolbox.clouds.aws.session import Session
 from mojo_toolbox.errors import NotFoundError, TrainingJobFailedError, WaitTimeoutError
@@ -59,7 +60,7 @@ def training_job_request(plan: TrainingPlan, overrides: Overrides | None = None)
         "AlgorithmSpecification": {
             "TrainingImage": plan.image_uri,
             "TrainingInputMode": "File",
-            "MetricDefinitions": contract.METRIC_DEFINITIONS,
+            "MetricDefinitions": METRIC_DEFINITIONS,
         },
         # Hyperparameters are strings; JSON keeps the types on the way (sagemaker-training decodes it).
         "HyperParameters": {name: json.dumps(value) for name, value in hyperparameters.items()},
@@ -71,8 +72,8 @@ def training_job_request(plan: TrainingPlan, overrides: Overrides | None = None)
             "VolumeSizeInGB": plan.volume_size_gb,
         },
         "StoppingCondition": {"MaxRuntimeInSeconds": plan.max_runtime_seconds},
-        "CheckpointConfig": {"S3Uri": plan.checkpoint_uri, "LocalPath": contract.CHECKPOINT_DIR},
-        "Environment": {"SM_CHECKPOINT_DIR": contract.CHECKPOINT_DIR, **plan.environment},
+        "CheckpointConfig": {"S3Uri": plan.checkpoint_uri, "LocalPath": CHECKPOINT_DIR},
+        "Environment": {"SM_CHECKPOINT_DIR": CHECKPOINT_DIR, **plan.environment},
         "Tags": plan.tags,
     }
     return build("CreateTrainingJob", parameters, overrides)

@@ -6,9 +6,10 @@ import re
 import pytest
 from plans import BUCKET, deployment_plan, training_plan
 
-from mojo_toolbox import contract
+from mojo_toolbox.clouds.aws.container_paths import BASE_MODEL_CHANNEL
 from mojo_toolbox.clouds.aws.endpoints import deployment_requests
 from mojo_toolbox.clouds.aws.jobs import training_job_request
+from mojo_toolbox.clouds.aws.metric_definitions import METRIC_DEFINITIONS
 from mojo_toolbox.clouds.aws.requests import OPERATIONS, Request, build, require_instance_type
 from mojo_toolbox.errors import ConfigurationError
 
@@ -28,13 +29,13 @@ def test_a_training_job_keeps_checkpoints_where_the_script_writes_them():
     assert parameters["CheckpointConfig"]["LocalPath"] == parameters["Environment"]["SM_CHECKPOINT_DIR"]
     assert parameters["Environment"]["MOJO_GIT_COMMIT"] == "abc"
     assert [c["ChannelName"] for c in parameters["InputDataConfig"]] == ["train", "validation"]
-    assert parameters["AlgorithmSpecification"]["MetricDefinitions"] == contract.METRIC_DEFINITIONS
+    assert parameters["AlgorithmSpecification"]["MetricDefinitions"] == METRIC_DEFINITIONS
 
 
 def test_metric_definitions_are_ones_that_aws_takes():
     # Limits of CreateTrainingJob: 40 definitions, regexes of 500 characters, names of 255.
-    assert 0 < len(contract.METRIC_DEFINITIONS) <= 40
-    for definition in contract.METRIC_DEFINITIONS:
+    assert 0 < len(METRIC_DEFINITIONS) <= 40
+    for definition in METRIC_DEFINITIONS:
         assert len(definition["Regex"]) <= 500
         assert re.compile(definition["Regex"]).groups == 1
 
@@ -55,10 +56,10 @@ def test_an_update_changes_the_endpoint_that_is_there():
 
 
 def test_a_staged_base_model_is_mounted_where_the_container_looks():
-    plan = deployment_plan(staged={contract.BASE_MODEL_CHANNEL: f"{BUCKET}/base/"})
+    plan = deployment_plan(staged={BASE_MODEL_CHANNEL: f"{BUCKET}/base/"})
     container = deployment_requests(plan, update=False)[0].parameters["PrimaryContainer"]
     (source,) = container["AdditionalModelDataSources"]
-    assert source["ChannelName"] == contract.BASE_MODEL_CHANNEL
+    assert source["ChannelName"] == BASE_MODEL_CHANNEL
     assert source["S3DataSource"]["S3Uri"] == f"{BUCKET}/base/"
 
 

@@ -1,33 +1,16 @@
-"""What containers and callers agree on: chat request and reply, hyperparameters, manifest.
-
-The containers' side stands in `inference_code/` and `training_scripts/`, which import nothing from here; tests hold both
-sides against each other.
-"""
+"""Hyperparameters: what a training script can be told, checked before anything is sent."""
 
 from __future__ import annotations
 
 import difflib
-import json
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, overload
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from mojo_toolbox.errors import ArtifactError, HyperparameterError
+from mojo_toolbox.contract.manifest import ModelKind
+from mojo_toolbox.errors import HyperparameterError
 
-CONTRACT_VERSION = 1
-# SageMaker refuses larger request bodies (botocore's documentation of InvokeEndpoint).
-MAX_BODY_BYTES = 6 * 1024 * 1024
-ADAPTER_HEADER = "X-Amzn-SageMaker-Adapter-Identifier"
-# Where SageMaker mounts what CreateModel's AdditionalModelDataSources names.
-STAGED_DIR = "/opt/ml/additional-model-data-sources"
-BASE_MODEL_CHANNEL = "base_model"
-# Of the encoder that answers together with a model.
-ENCODER_BASE_MODEL_CHANNEL = "encoder_base_model"
-CHECKPOINT_DIR = "/opt/ml/checkpoints"
-
-# What an artifact holds: a language model (its adapter, or merged weights), or a sentence encoder that chooses.
-ModelKind = Literal["language_model", "encoder"]
 # What other tools call some hyperparameters.
 _SHORT_NAMES = {
     "lr": "learning_rate",
@@ -65,94 +48,6 @@ _SET_BY_SCRIPTS = frozenset(
 )
 # Below it, names that look alike mean other things: "output_dir" is not "optim".
 _LIKENESS = 0.7
-# CloudWatch reads these from the training script's JSON lines.
-# How the serving code answers a request without choices where an encoder serves.
-ENCODER_REFUSAL = "This endpoint holds an encoder, which only chooses"
-METRIC_DEFINITIONS = [
-    {"Name": name, "Regex": rf'"{name}": ([-+0-9.eE]+)'}
-    for name in (
-        "loss",
-        "learning_rate",
-        "tokens_per_second",
-        "decisions_per_second",
-        "eval_loss",
-        "eval_decision_accuracy",
-    )
-]
-
-
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True)
-
-
-class Usage(_Frozen):
-    """Tokens of one answer; `cached_tokens` of the prompt were not computed again.
-
-    `dropped_messages`, the oldest of a chat that is longer than the model's context, were not read.
-    """
-
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-    total_tokens: int = 0
-    cached_tokens: int = 0
-    dropped_messages: int = 0
-
-
-class ChatReply(_Frozen):
-    """The part of a container's reply that callers use."""
-
-    content: str
-    usage: Usage
-    choice_probabilities: dict[str, float] | None = None
-
-
-def chat_request(
-    messages: Sequence[Mapping[str, Any]],
-    *,
-    choices: Sequence[str] | None = None,
-    max_tokens: int = 128,
-    temperature: float = 0.0,
-    adapter: str | None = None,
-) -> dict[str, Any]:
-    """Build the body of an invocation; with `choices` the answer is exactly one of them."""
-    body: dict[str, Any] = {"messages": list(messages), "max_tokens": max_tokens, "temperature": temperature}
-    if choices is not None:
-        body["structured_outputs"] = {"choice": list(choices)}
-        body["logprobs"] = True
-    if adapter is not None:
-        body["model"] = adapter
-    return body
-
-
-def first_question() -> dict[str, Any]:
-    """Build a request that every kind of model answers, as soon as it is loaded."""
-    return chat_request([{"role": "user", "content": "Hello"}], choices=["hello", "none"])
-
-
-def parse_chat_reply(body: bytes) -> ChatReply:
-    """Read a container's reply.
-
-    Raises:
-        ValueError: it is not a chat completion.
-    """
-    document = json.loads(body)
-    try:
-        choice = document["choices"][0]
-        usage = document.get("usage") or {}
-        details = usage.get("prompt_tokens_details") or {}
-        return ChatReply(
-            content=choice["message"]["content"],
-            usage=Usage(
-                prompt_tokens=usage.get("prompt_tokens", 0),
-                completion_tokens=usage.get("completion_tokens", 0),
-                total_tokens=usage.get("total_tokens", 0),
-                cached_tokens=details.get("cached_tokens") or 0,
-                dropped_messages=details.get("dropped_messages") or 0,
-            ),
-            choice_probabilities=choice.get("choice_probabilities"),
-        )
-    except (KeyError, IndexError, TypeError, AttributeError, ValidationError) as error:
-        raise ValueError(f"not a chat completion ({error!r})") from error
 
 
 def _layers_as_text(layers: Any) -> Any:
@@ -273,47 +168,3 @@ def _hint(name: Any, known: Sequence[str], kind: ModelKind) -> str:
         return f"The training script decides it. Known: {', '.join(known)}."
     near = short or difflib.get_close_matches(str(name), known, n=1, cutoff=_LIKENESS)
     return f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(known)}."
-
-
-class BaseModelReference(_Frozen):
-    """The base model as the hub names it, whether or not it was staged in S3."""
-
-    id: str
-    revision: str | None = None
-
-
-class Manifest(BaseModel):
-    """What `manifest.json` in an artifact says of the model; written by the training script.
-
-    `fallback` is the choice that an encoder takes for none of the others; a language model has none.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="allow")
-
-    contract_version: int
-    kind: ModelKind = "language_model"
-    fallback: str | None = None
-    prompt_version: str = ""
-    answers: str = "names"
-    base_model: BaseModelReference
-    merged: bool = False
-    training: dict[str, Any] = Field(default_factory=dict)
-    metrics: dict[str, Any] = Field(default_factory=dict)
-
-
-def parse_manifest(text: str | bytes, *, source: str) -> Manifest:
-    """Read a manifest; `source` names it in errors.
-
-    Raises:
-        ArtifactError: no manifest, or one of a contract version that this library does not know.
-    """
-    try:
-        manifest = Manifest.model_validate_json(text)
-    except ValidationError as error:
-        raise ArtifactError(f"{source} holds no usable manifest.json: {error.errors()[0]['msg']}.") from error
-    if manifest.contract_version != CONTRACT_VERSION:
-        raise ArtifactError(
-            f"{source} was written for contract version {manifest.contract_version}; this library speaks version "
-            f"{CONTRACT_VERSION}. Install the library version that trained it, or train again."
-        )
-    return manifest
