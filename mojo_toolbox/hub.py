@@ -9,10 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, overload
 
-from mojo_toolbox import names
 from mojo_toolbox.administration.training_choices import ROUTING, TrainingChoices
 from mojo_toolbox.clouds.aws import endpoints as aws_endpoints
-from mojo_toolbox.clouds.aws import images, jobs
+from mojo_toolbox.clouds.aws import images, jobs, names
 from mojo_toolbox.clouds.aws.container_paths import BASE_MODEL_CHANNEL
 from mojo_toolbox.clouds.aws.endpoints import Deletion, DeploymentPlan, Endpoint, EndpointSummary, ModelSummary
 from mojo_toolbox.clouds.aws.jobs import JobSummary, TrainingJob, TrainingPlan
@@ -24,7 +23,7 @@ from mojo_toolbox.clouds.aws.storage import Storage, file_sha256, require_bucket
 from mojo_toolbox.data.augmentation import Augmentation
 from mojo_toolbox.data.task_pool import TaskPool
 from mojo_toolbox.errors import AlreadyExistsError, AWSError, ConfigurationError, InvalidNameError, NotFoundError
-from mojo_toolbox.names import ModelKey
+from mojo_toolbox.names import ModelKey, new_version, require_name
 from mojo_toolbox.purposes.routing import PROMPT_VERSION
 from mojo_toolbox.purposes.routing.dataset import DataSource, PreparedData, prepare_validation_data, require_readable
 from mojo_toolbox.purposes.routing.recipes import SERVING_INSTANCE_TYPES
@@ -203,7 +202,7 @@ class Hub:
         require_instance_type(instance_type, training=True)
         _require_one_instance(instance_count)
         self._require_agreed_name(key, self._settings.stage)
-        version = names.new_version()
+        version = new_version()
         name = names.versioned(names.job_base(key), version) if job_name is None else job_name
         names.require_resource_name("job_name", name)
         prefix = f"{names.s3_prefix(key)}/jobs/{name}"
@@ -293,7 +292,7 @@ class Hub:
         if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
             raise ConfigurationError(f"limit={limit!r} must be a whole number of at least 1.")
         given = {"product": product, "task": task, "model_id": model_id}
-        wanted = {field: names.require_name(field, name) for field, name in given.items() if name is not None}
+        wanted = {field: require_name(field, name) for field, name in given.items() if name is not None}
         return jobs.list_jobs(self._session, limit=limit, wanted=wanted)
 
     def job(self, name: str) -> TrainingJob:
@@ -396,7 +395,7 @@ class Hub:
         if environment is not None and not isinstance(environment, Mapping):
             raise ConfigurationError('environment must be a dictionary such as {"NAME": "value"}.')
         _require_one_model(job=job, model_data=model_data, base_model=base_model, encoder=encoder)
-        version = names.new_version()
+        version = new_version()
         version_base = names.deployment_base(key, stage)
         version_name = names.versioned(version_base, version)
         endpoint_name = names.endpoint_name(key, stage)

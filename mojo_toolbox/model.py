@@ -13,7 +13,7 @@ from typing import Any, overload
 
 from pydantic import BaseModel, ValidationError
 
-from mojo_toolbox import names
+from mojo_toolbox.clouds.aws import names
 from mojo_toolbox.clouds.aws.invocation import MAX_BODY_BYTES, invoke_endpoint
 from mojo_toolbox.clouds.aws.session import Session
 from mojo_toolbox.contract import ENCODER_REFUSAL, ChatReply, Usage, chat_request, parse_chat_reply

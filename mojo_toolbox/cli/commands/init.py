@@ -46,7 +46,8 @@ def init(
 
     Prints the file's path. A file that is there already is never changed.
     """
-    from mojo_toolbox.names import ModelKey, require_unhashed
+    from mojo_toolbox.clouds.aws.names import require_unhashed
+    from mojo_toolbox.names import ModelKey
     from mojo_toolbox.settings.project_file import FILE_NAME, find_project_file
 
     path = Path.cwd() / FILE_NAME

@@ -85,7 +85,7 @@ def ls(
 
 
 def _matching(summaries: Sequence[Any], wanted: _Wanted) -> list[Any]:
-    from mojo_toolbox.names import tag_value
+    from mojo_toolbox.clouds.aws.names import tag_value
 
     # Names come back from tags, in which AWS spells some characters otherwise.
     return [s for s in summaries if all(getattr(s.key, field) == tag_value(v) for field, v in wanted.items())]

@@ -11,10 +11,12 @@ from datetime import datetime
 from http import HTTPStatus
 from typing import Any
 
-from mojo_toolbox import contract, names
+from mojo_toolbox import contract
+from mojo_toolbox.clouds.aws import names
 from mojo_toolbox.clouds.aws.existing_endpoints import look_around, place
 from mojo_toolbox.clouds.aws.invocation import invoke_endpoint
 from mojo_toolbox.clouds.aws.jobs import resource_tags
+from mojo_toolbox.clouds.aws.names import key_from_tags
 from mojo_toolbox.clouds.aws.requests import Overrides, Request, build
 from mojo_toolbox.clouds.aws.session import Session
 from mojo_toolbox.errors import (
@@ -27,7 +29,7 @@ from mojo_toolbox.errors import (
     PredictionError,
     WaitTimeoutError,
 )
-from mojo_toolbox.names import ModelKey, key_from_tags
+from mojo_toolbox.names import ModelKey
 from mojo_toolbox.progress import progress_bar
 
 _VARIANT = "AllTraffic"

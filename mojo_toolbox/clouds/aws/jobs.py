@@ -11,10 +11,11 @@ from typing import Any
 
 from mojo_toolbox.clouds.aws.container_paths import CHECKPOINT_DIR
 from mojo_toolbox.clouds.aws.metric_definitions import METRIC_DEFINITIONS
+from mojo_toolbox.clouds.aws.names import digest_from_tags, key_from_tags, lossy_digest, tag_value
 from mojo_toolbox.clouds.aws.requests import Overrides, Request, build
 from mojo_toolbox.clouds.aws.session import Session
 from mojo_toolbox.errors import NotFoundError, TrainingJobFailedError, WaitTimeoutError
-from mojo_toolbox.names import ModelKey, digest_from_tags, key_from_tags, lossy_digest, tag_value
+from mojo_toolbox.names import ModelKey
 from mojo_toolbox.progress import Progress, reporting_to
 
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"

@@ -1,11 +1,12 @@
 """A training job and a deployment as the administrator's door plans them."""
 
-from mojo_toolbox import names
+from mojo_toolbox.clouds.aws import names
 from mojo_toolbox.clouds.aws.endpoints import DeploymentPlan
 from mojo_toolbox.clouds.aws.images import serving_image, training_image
 from mojo_toolbox.clouds.aws.jobs import TrainingPlan
+from mojo_toolbox.names import ModelKey
 
-KEY = names.ModelKey(product="mojodex", task="routing", model_id="smollm2.router")
+KEY = ModelKey(product="mojodex", task="routing", model_id="smollm2.router")
 ROLE = "arn:aws:iam::123456789012:role/mojo"
 BUCKET = "s3://mojo-toolbox-us-east-1-123456789012"
 

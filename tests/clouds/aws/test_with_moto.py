@@ -6,7 +6,7 @@ import time
 import pytest
 from plans import KEY, deployment_plan, training_plan
 
-from mojo_toolbox import names
+from mojo_toolbox.clouds.aws import names
 from mojo_toolbox.clouds.aws.endpoints import Endpoint, deployment_requests, list_endpoints, list_models
 from mojo_toolbox.clouds.aws.jobs import TrainingJob, channel_uri, list_jobs, training_job_request
 from mojo_toolbox.clouds.aws.session import Session

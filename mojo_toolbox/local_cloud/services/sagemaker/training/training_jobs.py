@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from mojo_toolbox.clouds.aws.names import key_from_tags
 from mojo_toolbox.local_cloud.services.sagemaker.resources.cloud import Cloud
 from mojo_toolbox.local_cloud.services.sagemaker.resources.listing import list_page
 from mojo_toolbox.local_cloud.services.sagemaker.resources.register import NameTakenError, Record, Records
@@ -17,7 +18,6 @@ from mojo_toolbox.local_cloud.services.sagemaker.training.job_runner import Cont
 from mojo_toolbox.local_cloud.services.sagemaker.training.training_request import refuse_what_cannot_run
 from mojo_toolbox.local_cloud.services.sagemaker.training.waiting_limits import WaitingLimits
 from mojo_toolbox.local_cloud.wire.protocol import ServiceError
-from mojo_toolbox.names import key_from_tags
 
 # A laptop trains one model well and two badly; more only wait for each other.
 JOBS_AT_ONCE = 2
