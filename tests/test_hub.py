@@ -87,7 +87,7 @@ def test_a_job_tells_its_metrics_and_its_log(hub, trained):
 
 
 def test_the_artifact_says_how_it_was_trained(hub, trained, tmp_path):
-    hub._storage(dry_run=False).download(trained.model_data, tmp_path / "model.tar.gz")
+    hub._account.storage(dry_run=False).download(trained.model_data, tmp_path / "model.tar.gz")
     with tarfile.open(tmp_path / "model.tar.gz") as archive:
         manifest = json.load(archive.extractfile("manifest.json"))
     assert manifest["prompt_version"] == "routing-2"
@@ -298,7 +298,7 @@ def test_nothing_to_deploy_is_said(hub, trained):
 
 
 def test_foreign_artifacts_are_refused(hub, tmp_path):
-    storage = hub._storage(dry_run=False)
+    storage = hub._account.storage(dry_run=False)
     storage.ensure_bucket()
     (tmp_path / "manifest.json").write_text(json.dumps({"contract_version": 99, "base_model": {"id": "x"}}))
     for number, names in enumerate([[], ["manifest.json"]]):
@@ -315,7 +315,7 @@ def test_foreign_artifacts_are_refused(hub, tmp_path):
 
 
 def test_a_damaged_artifact_is_refused(hub, trained, tmp_path):
-    storage = hub._storage(dry_run=False)
+    storage = hub._account.storage(dry_run=False)
     path = tmp_path / "model.tar.gz"
     storage.download(trained.model_data, path)
     whole = path.read_bytes()
@@ -331,7 +331,7 @@ def test_a_damaged_artifact_is_refused(hub, trained, tmp_path):
 def test_data_may_lie_in_s3_or_be_a_dataset(hub, tiny_base, tmp_path):
     import datasets
 
-    storage = hub._storage(dry_run=False)
+    storage = hub._account.storage(dry_run=False)
     storage.ensure_bucket()
     path = tmp_path / "data.jsonl"
     path.write_text("".join(json.dumps(conversation(f"sum {i}")) + "\n" for i in range(3)))

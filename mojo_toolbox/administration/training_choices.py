@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from mojo_toolbox import contract
+from mojo_toolbox.administration.options import TrainingOptions
 from mojo_toolbox.base_models import SMOLLM2, require_kind
 from mojo_toolbox.contract import ModelKind
 from mojo_toolbox.data import NONE_ANSWER
@@ -52,39 +53,34 @@ class TrainingChoices:
     """As many as there are epochs, up to a limit."""
 
     @classmethod
-    def settle(
-        cls,
-        recipe: str,
-        *,
-        base_model: str | Path | None,
-        hyperparameters: Mapping[str, Any] | None,
-        augmentation: Augmentation | None,
-        pool: TaskPool | None,
-        copies: int,
-        starter_conversations: int | None,
-    ) -> TrainingChoices:
+    def settle(cls, options: TrainingOptions) -> TrainingChoices:
         """Lay what is given over the recipe.
 
         Raises:
             HyperparameterError: an unknown name or a value out of range.
             ConfigurationError: no such recipe, no base model or one of another kind, or an argument of another kind.
         """
-        chosen = find_recipe(recipe)
-        checked = contract.check_hyperparameters(_over(chosen.hyperparameters, hyperparameters), kind=chosen.kind)
-        base_model = chosen.base_model if base_model is None else base_model
+        recipe = find_recipe(options.recipe)
+        checked = contract.check_hyperparameters(
+            _over(recipe.hyperparameters, options.hyperparameters), kind=recipe.kind
+        )
+        base_model = recipe.base_model if options.base_model is None else options.base_model
         if base_model is None:
-            raise ConfigurationError(f"The recipe {recipe!r} needs a base_model, such as base_model={SMOLLM2!r}.")
-        require_kind(str(base_model), chosen.kind)
-        starter = chosen.starter_conversations if starter_conversations is None else starter_conversations
-        augmentation = chosen.augmentation if augmentation is None else augmentation
-        _require_mix(copies=copies, starter=starter, augmentation=augmentation, pool=pool)
+            raise ConfigurationError(
+                f"The recipe {options.recipe!r} needs a base_model, such as base_model={SMOLLM2!r}."
+            )
+        require_kind(str(base_model), recipe.kind)
+        given = options.starter_conversations
+        starter = recipe.starter_conversations if given is None else given
+        augmentation = recipe.augmentation if options.augmentation is None else options.augmentation
+        _require_mix(copies=options.copies, starter=starter, augmentation=augmentation, pool=options.pool)
         return cls(
-            recipe=chosen,
+            recipe=recipe,
             base_model=str(base_model),
             hyperparameters=checked,
             augmentation=augmentation,
-            pool=pool,
-            copies=copies,
+            pool=options.pool,
+            copies=options.copies,
             starter=starter,
             data_versions=min(math.ceil(checked.num_train_epochs), _MOST_VERSIONS),
         )

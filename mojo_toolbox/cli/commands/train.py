@@ -186,6 +186,7 @@ def train(
 
     Prints the job's name. On AWS the instance is billed while the job runs, so you are asked first.
     """
+    from mojo_toolbox.administration.options import TrainingOptions
     from mojo_toolbox.administration.training_choices import TrainingChoices
     from mojo_toolbox.purposes.routing.recipes import find_recipe
 
@@ -198,19 +199,18 @@ def train(
         if path is not None and not path.exists():
             raise UsageError(f"{option}: there is no file {path}.")
     mix: dict[str, Any] = {
+        "recipe": recipe,
         "base_model": base_model,
         "hyperparameters": _hyperparameters(hyperparameter),
         "augmentation": _augmentation(augmentation, as_it_stands=as_it_stands),
         "copies": copies,
         "starter_conversations": starter_conversations,
-        "pool": None,
+        "train_data": train_data,
     }
     # Before a pool is read for minutes.
-    TrainingChoices.settle(recipe, **mix)
+    TrainingChoices.settle(TrainingOptions(**mix))
     options: dict[str, Any] = {
-        "recipe": recipe,
         **mix,
-        "train_data": train_data,
         "validation_data": validation_data,
         **names,
         "instance_type": instance_type,

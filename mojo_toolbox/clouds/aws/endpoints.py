@@ -1,13 +1,11 @@
-"""Endpoints: the three requests that make one, and the handle on one."""
+"""The handle on an endpoint."""
 
 from __future__ import annotations
 
 import json
-import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from http import HTTPStatus
 from typing import Any
 
@@ -15,10 +13,9 @@ from mojo_toolbox import contract
 from mojo_toolbox.clouds.aws import names
 from mojo_toolbox.clouds.aws.existing_endpoints import look_around, place
 from mojo_toolbox.clouds.aws.invocation import invoke_endpoint
-from mojo_toolbox.clouds.aws.jobs import resource_tags
-from mojo_toolbox.clouds.aws.names import key_from_tags
-from mojo_toolbox.clouds.aws.requests import Overrides, Request, build
+from mojo_toolbox.clouds.aws.requests import Request
 from mojo_toolbox.clouds.aws.session import Session
+from mojo_toolbox.clouds.aws.waiting import Patience
 from mojo_toolbox.errors import (
     AccessDeniedError,
     AWSError,
@@ -27,73 +24,13 @@ from mojo_toolbox.errors import (
     ModelError,
     NotFoundError,
     PredictionError,
-    WaitTimeoutError,
 )
-from mojo_toolbox.names import ModelKey
 from mojo_toolbox.progress import progress_bar
 
-_VARIANT = "AllTraffic"
 # How long a model may take to load after its server is up: a large base model is downloaded first.
 _LOADING_SECONDS = 1800.0
 # Every other status (Creating, Updating, RollingBack, …) is on its way.
 _SETTLED = frozenset({"InService", "Failed", "OutOfService", "UpdateRollbackFailed"})
-
-
-@dataclass(frozen=True)
-class DeploymentPlan:
-    """Everything that the three requests behind an endpoint say."""
-
-    endpoint_name: str
-    version_name: str
-    """The name of this version's model and of its endpoint configuration."""
-    image_uri: str
-    role_arn: str
-    model_data_uri: str
-    staged: Mapping[str, str]
-    """The `s3://` folders of staged base models by channel; what is not among them the container reads from the hub."""
-    environment: Mapping[str, str]
-    instance_type: str
-    instance_count: int
-    tags: list[dict[str, str]]
-
-
-def deployment_requests(plan: DeploymentPlan, *, update: bool, overrides: Overrides | None = None) -> list[Request]:
-    """Build and check the requests of a plan, in the order in which they are sent."""
-    container: dict[str, Any] = {
-        "Image": plan.image_uri,
-        "ModelDataUrl": plan.model_data_uri,
-        "Environment": dict(plan.environment),
-    }
-    if plan.staged:
-        container["AdditionalModelDataSources"] = [
-            {
-                "ChannelName": channel,
-                "S3DataSource": {"S3DataType": "S3Prefix", "CompressionType": "None", "S3Uri": uri},
-            }
-            for channel, uri in plan.staged.items()
-        ]
-    variant = {
-        "VariantName": _VARIANT,
-        "ModelName": plan.version_name,
-        "InitialInstanceCount": plan.instance_count,
-        "InstanceType": plan.instance_type,
-    }
-    last = "UpdateEndpoint" if update else "CreateEndpoint"
-    endpoint = {"EndpointName": plan.endpoint_name, "EndpointConfigName": plan.version_name}
-    tags = {"Tags": plan.tags}
-    return [
-        build(
-            "CreateModel",
-            {"ModelName": plan.version_name, "ExecutionRoleArn": plan.role_arn, "PrimaryContainer": container, **tags},
-            overrides,
-        ),
-        build(
-            "CreateEndpointConfig",
-            {"EndpointConfigName": plan.version_name, "ProductionVariants": [variant], **tags},
-            overrides,
-        ),
-        build(last, endpoint if update else {**endpoint, **tags}, overrides),
-    ]
 
 
 @dataclass(frozen=True)
@@ -172,6 +109,13 @@ class Endpoint:
         """Creating, Updating, InService, Failed, Deleting and the like."""
         return str(self.describe()["EndpointStatus"])
 
+    def status_if_there(self) -> str | None:
+        """Return the status; None where there is no such endpoint."""
+        try:
+            return self.status
+        except NotFoundError:
+            return None
+
     @property
     def failure_reason(self) -> str | None:
         """Why it failed, or why its newest version did not start, in AWS's words; None when neither did."""
@@ -201,25 +145,30 @@ class Endpoint:
             EndpointFailedError: it failed, its model did not load, or AWS rolled back to the version before.
             WaitTimeoutError: it is still on its way after `timeout` seconds; it goes on.
         """
-        deadline = math.inf if timeout is None else time.monotonic() + timeout
+        patience = Patience(timeout)
         with progress_bar(f"Endpoint {self.name}", show=progress) as report:
-            while True:
-                description = self.describe()
-                status = description["EndpointStatus"]
-                report(text=status)
-                if status in _SETTLED:
-                    break
-                if time.monotonic() > deadline:
-                    raise WaitTimeoutError(f"Endpoint {self.name!r} is still {status} after {timeout} s; it goes on.")
-                time.sleep(0.3 if self._session.is_local else 10.0)
+
+            def look() -> dict[str, Any]:
+                found = self.describe()
+                report(text=found["EndpointStatus"])
+                return found
+
+            description = patience.until_settled(
+                look,
+                status="EndpointStatus",
+                settled=_SETTLED,
+                what=f"Endpoint {self.name!r}",
+                pause=0.3 if self._session.is_local else 10.0,
+            )
             self._require_served(description)
+            status = description["EndpointStatus"]
             report(text=f"{status}, loading the model")
-            self._await_answer(deadline)
+            self._await_answer(patience)
             report(done=1, total=1, text=status)
         self.remove_versions(before=description["EndpointConfigName"])
         return self
 
-    def _await_answer(self, deadline: float) -> None:
+    def _await_answer(self, patience: Patience) -> None:
         """Ask a first question until the model answers it, or refuses it in words of its own."""
         body = json.dumps(contract.first_question()).encode()
         last_try = time.monotonic() + _LOADING_SECONDS
@@ -244,13 +193,10 @@ class Endpoint:
                         endpoint_name=self.name,
                         reason=str(error),
                     ) from error
-                if time.monotonic() > deadline:
-                    raise WaitTimeoutError(
-                        f"Endpoint {self.name!r} is InService, but its model is still loading."
-                    ) from error
+                loading = f"Endpoint {self.name!r} is InService, but its model is still loading."
+                patience.pause(0.3 if self._session.is_local else 5.0, still=loading)
             else:
                 return
-            time.sleep(0.3 if self._session.is_local else 5.0)
 
     def logs(self, *, follow: bool = False) -> Iterator[str]:
         """Yield the lines of all containers, oldest first; with `follow` without end."""
@@ -294,6 +240,11 @@ class Endpoint:
         if found["EndpointStatus"] == "Deleting":
             raise NotFoundError(f"Endpoint {self.name!r} is being deleted already.")
         self._session.call("sagemaker", "delete_endpoint", EndpointName=self.name)
+
+    def remove_failed(self) -> None:
+        """Remove the endpoint if it failed: AWS cannot update it, and its name is wanted."""
+        if self.status_if_there() in {"Failed", "OutOfService"}:
+            self._session.call("sagemaker", "delete_endpoint", EndpointName=self.name)
 
     def take_back(self, request: Request) -> None:
         """Remove what a request of a deployment made that came no further."""
@@ -360,63 +311,3 @@ class Endpoint:
             endpoint_name=self.name,
             reason=reason,
         )
-
-
-@dataclass(frozen=True)
-class EndpointSummary:
-    """A line of `hub.endpoints()`."""
-
-    name: str
-    status: str
-    created: datetime
-    key: ModelKey
-    stage: str
-    version: str
-    failure_reason: str | None = None
-    """Why it failed, in AWS's words; None when it did not."""
-
-
-@dataclass(frozen=True)
-class ModelSummary:
-    """A line of `hub.models()`: a deployed version."""
-
-    name: str
-    created: datetime
-    key: ModelKey
-    stage: str
-    version: str
-
-
-def list_endpoints(session: Session) -> list[EndpointSummary]:
-    """Return the endpoints that this library made, newest first."""
-    found = []
-    for row in _pages(session, "list_endpoints", "Endpoints"):
-        ours = key_from_tags(resource_tags(session, row["EndpointArn"]))
-        if ours is not None:
-            key, stage, version = ours
-            name, status = row["EndpointName"], row["EndpointStatus"]
-            reason = Endpoint(session, name, version_base="").failure_reason if status == "Failed" else None
-            found.append(EndpointSummary(name, status, row["CreationTime"], key, stage or "", version, reason))
-    return found
-
-
-def list_models(session: Session) -> list[ModelSummary]:
-    """Return the models that this library made, newest first."""
-    found = []
-    for row in _pages(session, "list_models", "Models"):
-        ours = key_from_tags(resource_tags(session, row["ModelArn"]))
-        if ours is not None:
-            key, stage, version = ours
-            found.append(ModelSummary(row["ModelName"], row["CreationTime"], key, stage or "", version))
-    return found
-
-
-def _pages(session: Session, operation: str, rows: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = []
-    token: dict[str, str] = {}
-    while True:
-        answer = session.call("sagemaker", operation, SortBy="CreationTime", SortOrder="Descending", **token)
-        found += answer[rows]
-        if "NextToken" not in answer:
-            return found
-        token = {"NextToken": answer["NextToken"]}

@@ -5,17 +5,15 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
-from datetime import datetime
+from dataclasses import dataclass
 from typing import Any
 
 from mojo_toolbox.clouds.aws.container_paths import CHECKPOINT_DIR
 from mojo_toolbox.clouds.aws.metric_definitions import METRIC_DEFINITIONS
-from mojo_toolbox.clouds.aws.names import digest_from_tags, key_from_tags, lossy_digest, tag_value
 from mojo_toolbox.clouds.aws.requests import Overrides, Request, build
 from mojo_toolbox.clouds.aws.session import Session
-from mojo_toolbox.errors import NotFoundError, TrainingJobFailedError, WaitTimeoutError
-from mojo_toolbox.names import ModelKey
+from mojo_toolbox.clouds.aws.waiting import Patience
+from mojo_toolbox.errors import NotFoundError, TrainingJobFailedError
 from mojo_toolbox.progress import Progress, reporting_to
 
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
@@ -155,24 +153,26 @@ class TrainingJob:
             TrainingJobFailedError: the job failed or was stopped; the message ends with its last lines.
             WaitTimeoutError: it still runs after `timeout` seconds; it goes on.
         """
-        deadline = None if timeout is None else time.monotonic() + timeout
         cursor = _LogCursor(self._session, self.name)
         with reporting_to(progress, "Training") as report:
-            while True:
-                description = self.describe()
+
+            def look() -> dict[str, Any]:
+                found = self.describe()
                 for line in cursor.new_lines():
                     _show_step(line, report)
-                status = description["TrainingJobStatus"]
-                if status in _ENDED:
-                    break
-                if not cursor.seen_steps(description):
-                    report(text=description.get("SecondaryStatus", status))
-                if deadline is not None and time.monotonic() > deadline:
-                    raise WaitTimeoutError(
-                        f"Training job {self.name!r} is still {status} after {timeout} s; it goes on."
-                    )
-                time.sleep(self._poll_seconds)
-        if status != "Completed":
+                status = found["TrainingJobStatus"]
+                if status not in _ENDED and not cursor.seen_steps(found):
+                    report(text=found.get("SecondaryStatus", status))
+                return found
+
+            description = Patience(timeout).until_settled(
+                look,
+                status="TrainingJobStatus",
+                settled=_ENDED,
+                what=f"Training job {self.name!r}",
+                pause=self._poll_seconds,
+            )
+        if description["TrainingJobStatus"] != "Completed":
             raise self._failure(description, cursor.last_lines)
         return self
 
@@ -266,50 +266,6 @@ def why_no_model(session: Session, description: Mapping[str, Any]) -> str:
     )
 
 
-@dataclass(frozen=True)
-class JobSummary:
-    """A line of `hub.jobs()`."""
-
-    name: str
-    status: str
-    created: datetime
-    key: ModelKey
-    version: str
-    failure_reason: str | None = None
-    """Why it failed, in AWS's words; None when it did not."""
-
-
-def list_jobs(
-    session: Session, *, wanted: Mapping[str, str] | None = None, status: str | None = None, limit: int = 100
-) -> list[JobSummary]:
-    """Return the jobs that this library started, newest first; `wanted` gives fields of their key, such as `task`."""
-    wanted = wanted or {}
-    whole_key = ModelKey(**wanted) if len(wanted) == len(fields(ModelKey)) else None
-    pages: dict[str, Any] = {"SortBy": "CreationTime", "SortOrder": "Descending", "MaxResults": 100}
-    if status is not None:
-        pages["StatusEquals"] = status
-    found: list[JobSummary] = []
-    while True:
-        answer = session.call("sagemaker", "list_training_jobs", **pages)
-        for row in answer["TrainingJobSummaries"]:
-            tags = resource_tags(session, row["TrainingJobArn"])
-            ours = key_from_tags(tags)
-            # AWS spells some characters of a tag otherwise; what is looked for is spelled the same way.
-            if ours is None or any(getattr(ours[0], k) != tag_value(v) for k, v in wanted.items()):
-                continue
-            if whole_key is not None and lossy_digest(whole_key) != digest_from_tags(tags):
-                continue
-            key, _, version = ours
-            name, state = row["TrainingJobName"], row["TrainingJobStatus"]
-            reason = TrainingJob(session, name).failure_reason if state == "Failed" else None
-            found.append(JobSummary(name, state, row["CreationTime"], key, version, reason))
-            if len(found) == limit:
-                return found
-        if "NextToken" not in answer:
-            return found
-        pages["NextToken"] = answer["NextToken"]
-
-
 def channel_uri(description: Mapping[str, Any], channel: str) -> str | None:
     """Return where a described job read `channel` from; None when it has no such channel."""
     for given in description.get("InputDataConfig", []):
@@ -317,12 +273,3 @@ def channel_uri(description: Mapping[str, Any], channel: str) -> str | None:
             uri: str = given["DataSource"]["S3DataSource"]["S3Uri"]
             return uri
     return None
-
-
-def resource_tags(session: Session, arn: str) -> list[dict[str, str]]:
-    """Return a resource's tags; none when it was deleted meanwhile."""
-    try:
-        tags: list[dict[str, str]] = session.call("sagemaker", "list_tags", ResourceArn=arn)["Tags"]
-    except NotFoundError:
-        return []
-    return tags

@@ -1,7 +1,7 @@
 """A training job and a deployment as the administrator's door plans them."""
 
 from mojo_toolbox.clouds.aws import names
-from mojo_toolbox.clouds.aws.endpoints import DeploymentPlan
+from mojo_toolbox.clouds.aws.deployments import DeploymentPlan
 from mojo_toolbox.clouds.aws.images import serving_image, training_image
 from mojo_toolbox.clouds.aws.jobs import TrainingPlan
 from mojo_toolbox.names import ModelKey

@@ -7,7 +7,7 @@ import pytest
 from plans import BUCKET, deployment_plan, training_plan
 
 from mojo_toolbox.clouds.aws.container_paths import BASE_MODEL_CHANNEL
-from mojo_toolbox.clouds.aws.endpoints import deployment_requests
+from mojo_toolbox.clouds.aws.deployments import deployment_requests
 from mojo_toolbox.clouds.aws.jobs import training_job_request
 from mojo_toolbox.clouds.aws.metric_definitions import METRIC_DEFINITIONS
 from mojo_toolbox.clouds.aws.requests import OPERATIONS, Request, build, require_instance_type

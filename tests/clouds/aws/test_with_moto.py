@@ -6,9 +6,11 @@ import time
 import pytest
 from plans import KEY, deployment_plan, training_plan
 
+from mojo_toolbox.administration.listing import list_endpoints, list_jobs, list_models
 from mojo_toolbox.clouds.aws import names
-from mojo_toolbox.clouds.aws.endpoints import Endpoint, deployment_requests, list_endpoints, list_models
-from mojo_toolbox.clouds.aws.jobs import TrainingJob, channel_uri, list_jobs, training_job_request
+from mojo_toolbox.clouds.aws.deployments import deployment_requests
+from mojo_toolbox.clouds.aws.endpoints import Endpoint
+from mojo_toolbox.clouds.aws.jobs import TrainingJob, channel_uri, training_job_request
 from mojo_toolbox.clouds.aws.session import Session
 from mojo_toolbox.clouds.aws.storage import Storage, file_sha256, split_uri
 from mojo_toolbox.errors import ConfigurationError, NotFoundError

@@ -1,0 +1,66 @@
+"""The data of a training, here or in S3: looked at early, and brought to this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeGuard
+
+from mojo_toolbox.clouds.aws.session import Session
+from mojo_toolbox.clouds.aws.storage import Storage, split_file_uri, split_uri
+from mojo_toolbox.purposes.routing.dataset import DataSource, PreparedData, prepare_validation_data, require_readable
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """What the administrator gave to train on, and to choose the best epoch by."""
+
+    train: DataSource
+    validation: DataSource | None
+
+    @property
+    def channels(self) -> list[str]:
+        """The names of the job's channels, as its script knows them."""
+        return ["train"] if self.validation is None else ["train", "validation"]
+
+    def require_readable(self) -> None:
+        """Refuse data that is plainly not usable, without asking AWS."""
+        for source in self._sources():
+            if _is_in_s3(source):
+                split_file_uri(source)
+            else:
+                require_readable(source)
+
+    def require_in_s3(self, session: Session) -> None:
+        """Refuse a file in S3 that is not there."""
+        for source in self._sources():
+            if _is_in_s3(source):
+                Storage(session, split_uri(source)[0]).require_object(source)
+
+    def _sources(self) -> Iterator[DataSource]:
+        yield self.train
+        if self.validation is not None:
+            yield self.validation
+
+    def train_on_disk(self, session: Session, folder: Path) -> DataSource:
+        """Return what to train on, brought to `folder` if S3 holds it."""
+        return _on_disk(self.train, session, folder)
+
+    def prepare_validation(self, session: Session, folder: Path) -> PreparedData | None:
+        """Write the validation channel into `folder`; None where nothing is held out."""
+        if self.validation is None:
+            return None
+        return prepare_validation_data(_on_disk(self.validation, session, folder), folder / "validation.jsonl")
+
+
+def _is_in_s3(source: DataSource) -> TypeGuard[str]:
+    return isinstance(source, str) and source.startswith("s3://")
+
+
+def _on_disk(source: DataSource, session: Session, folder: Path) -> DataSource:
+    if not _is_in_s3(source):
+        return source
+    path = folder / f"from-s3-{len(list(folder.iterdir()))}.jsonl"
+    Storage(session, split_uri(source)[0]).download(source, path)
+    return path
