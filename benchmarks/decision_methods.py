@@ -8,12 +8,12 @@ from typing import Any
 # First: it puts the folder of the serving code on the path.
 import loading_models  # noqa: F401
 import torch
-from chat_encoding import encode_chat, encode_content, end_of_turn_id
-from choice_trie import ChoiceTrie
-from decision import decide, stepwise_log_probabilities
-from language_model import BASE_MODEL, LanguageModel, TokenSequence
+from decoding.choice_trie import ChoiceTrie
+from decoding.decision import decide, stepwise_log_probabilities
+from language_model.network import BASE_MODEL, LanguageModel, TokenSequence
+from language_model.prefix_cache import LayerStates, PrefixCache
 from measuring import Step
-from prefix_cache import LayerStates, PrefixCache
+from model_code.chat_encoding import encode_chat, encode_content, end_of_turn_id
 from transformers import DynamicCache
 
 from mojo_toolbox.data import Conversation, measuring_points

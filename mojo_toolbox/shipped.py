@@ -17,13 +17,22 @@ def _find(in_wheel: str, in_checkout: str) -> Path:
 
 
 def training_scripts_dir() -> Path:
-    """Return the folder of the training script that jobs run."""
+    """Return the folder of the training scripts that jobs run."""
     return _find("training_scripts", "training_scripts")
 
 
 def inference_code_dir() -> Path:
-    """Return the folder that becomes `code/` in a deployed artifact."""
+    """Return the folder of the code that serves, without the package that it shares with the training scripts."""
     return _find("inference_code", "inference_code")
+
+
+def served_code() -> dict[str, Path]:
+    """Return the folders that become `code/` in a deployed artifact, by their places below it.
+
+    `model_code` is the package that training and serving share. It belongs to the training scripts, so that these run
+    from their folder as they are.
+    """
+    return {"": inference_code_dir(), "model_code/": training_scripts_dir() / "model_code"}
 
 
 def example_data_dir() -> Path:

@@ -10,7 +10,7 @@ def main(checkout: Path) -> None:
     """Import both doors, find what travels with the library, and build a request."""
     import mojo_toolbox
     from mojo_toolbox import AWSModel, Hub
-    from mojo_toolbox.shipped import example_data_dir, inference_code_dir, training_scripts_dir
+    from mojo_toolbox.shipped import example_data_dir, inference_code_dir, served_code, training_scripts_dir
 
     assert not Path(mojo_toolbox.__file__).resolve().is_relative_to(checkout), (
         "the checkout was imported, not the wheel"
@@ -35,12 +35,12 @@ def main(checkout: Path) -> None:
         (inference_code_dir(), checkout / "inference_code"),
         (example_data_dir(), checkout / "examples" / "data"),
     ):
-        expected = {path.name for path in original.iterdir() if path.is_file()}
+        files = (path for path in original.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+        expected = {path.relative_to(original) for path in files}
         assert expected, f"{original} is empty"
         for name in expected:
-            # A link in the checkout must be a file of its own in the wheel: jobs pack this folder.
-            assert not (shipped / name).is_symlink(), f"{shipped / name} is a link"
             assert (shipped / name).read_bytes() == (original / name).read_bytes(), f"{name} differs"
+    assert all(any(folder.glob("*.py")) for folder in served_code().values()), "code that serves is missing"
 
 
 if __name__ == "__main__":

@@ -96,7 +96,6 @@ def tiny_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def shipped(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], ModuleType]:
+def shipped() -> Callable[[str], ModuleType]:
     """Import a module of the training scripts."""
-    monkeypatch.syspath_prepend(_ROOT / "training_scripts")
     return importlib.import_module

@@ -16,6 +16,15 @@ MODULES = {
     for path in sorted(PACKAGE.rglob("*.py"))
     if "_shipped" not in path.parts
 }
+# What containers run: the modules of each folder, by the names that they import each other by.
+SHIPPED = {
+    folder: {
+        ".".join(path.relative_to(ROOT / folder).with_suffix("").parts).removesuffix(".__init__"): path
+        for path in sorted((ROOT / folder).rglob("*.py"))
+    }
+    for folder in ("training_scripts", "inference_code")
+}
+KNOWN = MODULES.keys() | SHIPPED["training_scripts"].keys() | SHIPPED["inference_code"].keys()
 PACKAGES = sorted(module for module, path in MODULES.items() if path.name == "__init__.py")
 
 
@@ -28,7 +37,7 @@ def imports(path):
             found.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             # What is imported from a package may be one of its modules.
-            modules = {f"{node.module}.{alias.name}" for alias in node.names} & set(MODULES)
+            modules = {f"{node.module}.{alias.name}" for alias in node.names} & KNOWN
             found.update(modules or {node.module})
     return found
 
@@ -106,12 +115,47 @@ def test_only_the_command_line_imports_the_local_cloud():
     assert importers == {"local_cloud", "cli"}
 
 
-@pytest.mark.parametrize("folder", ["training_scripts", "inference_code"])
+@pytest.mark.parametrize("folder", SHIPPED)
 def test_what_runs_in_containers_imports_nothing_of_the_package(folder):
-    paths = sorted((ROOT / folder).glob("*.py"))
-    assert paths
-    for path in paths:
+    assert len(SHIPPED[folder]) > 15
+    for path in SHIPPED[folder].values():
         assert not {name for name in imports(path) if name.split(".")[0] == "mojo_toolbox"}, path
+
+
+def test_training_and_serving_share_one_package_only():
+    rooms = {folder: {first(module) for module in modules} for folder, modules in SHIPPED.items()}
+    assert rooms["training_scripts"] & rooms["inference_code"] == set()
+    used = {
+        folder: {first(name) for path in modules.values() for name in imports(path)}
+        for folder, modules in SHIPPED.items()
+    }
+    assert used["inference_code"] & rooms["training_scripts"] == {"model_code"}
+    assert used["training_scripts"] & rooms["inference_code"] == set()
+    shared = {module: path for module, path in SHIPPED["training_scripts"].items() if first(module) == "model_code"}
+    named = {first(name) for path in shared.values() for name in imports(path)}
+    assert named & rooms["training_scripts"] == {"model_code"}
+
+
+@pytest.mark.parametrize("folder", SHIPPED)
+def test_no_circle_in_what_runs_in_containers(folder):
+    modules = SHIPPED[folder]
+    graph = {module: imports(path) & modules.keys() for module, path in modules.items()}
+    rooms = {first(module): set() for module in modules}
+    for module, needed in graph.items():
+        rooms[first(module)] |= {first(name) for name in needed} - {first(module)}
+    # Raises CycleError, which names the circle.
+    assert len(list(TopologicalSorter(graph).static_order())) == len(graph)
+    assert len(list(TopologicalSorter(rooms).static_order())) == len(rooms)
+
+
+def first(module):
+    return module.split(".")[0]
+
+
+def test_no_file_is_a_link():
+    """Checkouts on Windows and downloaded archives turn links into text files."""
+    folders = ("mojo_toolbox", *SHIPPED, "docs", "examples", "tests", "scripts", "benchmarks")
+    assert [path for folder in folders for path in (ROOT / folder).rglob("*") if path.is_symlink()] == []
 
 
 HEAVY = ("torch", "transformers", "moto", "datasets", "peft", "huggingface_hub", "typer", "starlette")

@@ -303,5 +303,5 @@ def test_a_configuration_that_is_no_json_is_named(tmp_path):
 
 
 def test_containers_know_the_same_classes():
-    path = Path(__file__).parents[1] / "inference_code" / "base_network.py"
+    path = Path(__file__).parents[1] / "training_scripts" / "model_code" / "base_network.py"
     assert f"WRITING_CLASSES = {base_models.WRITING_CLASSES!s}".replace("'", '"') in path.read_text()

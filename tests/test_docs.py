@@ -161,7 +161,7 @@ def test_every_setting_is_explained():
     names = {name for row in table_rows(DOCS / "settings.md") for name in re.findall(r"`(MOJO_\w+)`", row[0])}
     settings = {f"MOJO_{name.upper()}" for name in Settings.model_fields}
     assert settings <= names
-    shipped = "".join(path.read_text() for path in (ROOT / "inference_code").glob("*.py"))
+    shipped = "".join(path.read_text() for path in (ROOT / "inference_code").rglob("*.py"))
     assert all(f'"{name}"' in shipped for name in names - settings)
 
 

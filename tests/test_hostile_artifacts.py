@@ -46,7 +46,7 @@ def deployed(tmp_path):
     def deploy(content):
         path, target = tmp_path / "trained.tar.gz", tmp_path / "model.tar.gz"
         path.write_bytes(gzip.compress(content))
-        deployable_artifact(Trained(path, "the archive"), tmp_path / "code", target)
+        deployable_artifact(Trained(path, "the archive"), {"": tmp_path / "code"}, target)
         with tarfile.open(target) as archive:
             return {info.name: info for info in archive}
 

@@ -202,7 +202,7 @@ def test_an_encoder_that_is_asked_for_a_reply_is_said_to_choose_only():
     with pytest.raises(ModelError, match=r"chooses among tasks, and writes no replies\. Give tasks=…") as caught:
         Encoder(None).predict([{"role": "user", "content": "hi"}])
     assert (caught.value.status, caught.value.handled) == (400, True)
-    assert ENCODER_REFUSAL in (ROOT / "inference_code" / "encoder_server.py").read_text(encoding="utf-8")
+    assert ENCODER_REFUSAL in (ROOT / "inference_code" / "servers" / "encoder_server.py").read_text(encoding="utf-8")
 
 
 def test_previous_without_tasks_is_refused():

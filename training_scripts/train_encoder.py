@@ -22,13 +22,11 @@ from typing import Any
 
 import torch
 import transformers
-from base_network import load_tokenizer, read_config
-from checkpoints import BestEpoch, Checkpoints, run_fingerprint
-from choice_encoder import ChoiceEncoder, EncoderConfig, targets
-from encoder_data import Decisions, Schedule, by_length, choice_texts, load_decisions
-from encoder_questions import Question
-from hub_token import fetch_hub_token
-from job import (
+from encoder_training.decisions import Decisions, Schedule, by_length, choice_texts, load_decisions
+from encoder_training.temperature import Answers, calibration_metrics, fit_temperature
+from job.records import channel_sha256
+from job.run_callbacks import Progress, StopSignal, check_loss
+from job.settings import (
     TrainingInputError,
     TrainingSettings,
     base_model_revision,
@@ -42,10 +40,12 @@ from job import (
     say,
     work_folder,
 )
-from manifest import write_manifest
-from records import channel_sha256
-from run_callbacks import Progress, StopSignal, check_loss
-from temperature import Answers, calibration_metrics, fit_temperature
+from model_code.base_network import load_tokenizer, read_config
+from model_code.choice_encoder import ChoiceEncoder, EncoderConfig, targets
+from model_code.encoder_questions import Question
+from model_code.hugging_face_token import fetch_hugging_face_token
+from saving.checkpoints import BestEpoch, Checkpoints, run_fingerprint
+from saving.manifest import write_manifest
 
 PACKAGES = ("torch", "transformers", "tokenizers", "safetensors")
 RUN_FILE = "run.pt"
@@ -74,7 +74,7 @@ def main() -> None:
     if job.num_gpus > 1:
         say(f"One of the {job.num_gpus} GPUs is used.")
     with work_folder(job) as work:
-        fetch_hub_token()
+        fetch_hugging_face_token()
         check_is_encoder(source, settings)
         train = load_decisions(job.train, fallback=settings.fallback, versions=settings.data_versions)
         validation = load_decisions(job.validation, fallback=settings.fallback) if job.validation else None

@@ -23,13 +23,8 @@ from typing import Any, Literal
 
 import torch
 import transformers
-from base_network import load_language_model, read_config, require_language_model
-from base_network import load_tokenizer as read_tokenizer
-from chat_encoding import ensure_chat_template, require_vocabulary
-from chat_examples import IGNORED, Examples, check_channel, load_examples, pad_batch
-from checkpoints import BestEpoch, Checkpoints, run_fingerprint
-from hub_token import fetch_hub_token
-from job import (
+from job.run_callbacks import Progress, StopSignal, sum_over_processes
+from job.settings import (
     Job,
     TrainingInputError,
     TrainingSettings,
@@ -44,9 +39,14 @@ from job import (
     say,
     work_folder,
 )
-from manifest import write_manifest
+from model_code.base_network import load_language_model, read_config, require_language_model
+from model_code.base_network import load_tokenizer as read_tokenizer
+from model_code.chat_encoding import ensure_chat_template, require_vocabulary
+from model_code.hugging_face_token import fetch_hugging_face_token
 from peft import LoraConfig, PeftModel, get_peft_model, load_peft_weights, set_peft_model_state_dict
-from run_callbacks import Progress, StopSignal, sum_over_processes
+from qlora.examples import IGNORED, Examples, check_channel, load_examples, pad_batch
+from saving.checkpoints import BestEpoch, Checkpoints, run_fingerprint
+from saving.manifest import write_manifest
 from transformers import AutoModelForCausalLM, BitsAndBytesConfig, Trainer, TrainerCallback
 
 MOST_LAYERS = 10_000  # any model has fewer: a range that ends beyond is refused, not counted out
@@ -71,7 +71,7 @@ def main() -> None:
         if job.validation:
             check_channel(job.validation)
 
-        fetch_hub_token()
+        fetch_hugging_face_token()
         config = check_base_model(source, settings)
         context = getattr(config, "max_position_embeddings", None)
         tokenizer = load_tokenizer(source, settings, vocabulary=config.vocab_size)

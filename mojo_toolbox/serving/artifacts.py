@@ -7,7 +7,7 @@ import io
 import json
 import tarfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,10 +54,11 @@ class Trained:
 
 
 def deployable_artifact(
-    trained: Trained, code: Path, target: Path, *, encoder: Trained | None = None
+    trained: Trained, code: Mapping[str, Path], target: Path, *, encoder: Trained | None = None
 ) -> tuple[Manifest, Manifest | None]:
     """Write `trained` to `target` with `code` as its `code/`, and `encoder`, if given, as its `encoder/`.
 
+    `code` maps places below `code/` to the folders whose files go there.
     Returns both manifests. Nothing is unpacked to disk.
 
     Raises:
@@ -98,7 +99,7 @@ def _copy(trained: Trained, new: tarfile.TarFile, *, prefix: str) -> Manifest:
     return manifest
 
 
-def base_only_artifact(base: BaseModelReference, code: Path, target: Path) -> Manifest:
+def base_only_artifact(base: BaseModelReference, code: Mapping[str, Path], target: Path) -> Manifest:
     """Write an artifact without an adapter: the base model answers as it is. Return its manifest."""
     manifest = Manifest(contract_version=CONTRACT_VERSION, base_model=base)
     with _writing(target) as archive:
@@ -118,15 +119,15 @@ def _writing(target: Path) -> Iterator[tarfile.TarFile]:
         yield archive
 
 
-def _add_what_serves(archive: tarfile.TarFile, code: Path) -> None:
-    _add_folder(archive, code, prefix=f"{CODE_DIR}/")
+def _add_what_serves(archive: tarfile.TarFile, code: Mapping[str, Path]) -> None:
+    for place, folder in code.items():
+        _add_folder(archive, folder, prefix=f"{CODE_DIR}/{place}")
     _add_file(archive, SERVER_MANIFEST, json.dumps(SERVER_MANIFEST_CONTENT, indent=1).encode())
 
 
 def _add_folder(archive: tarfile.TarFile, folder: Path, *, prefix: str) -> None:
     for path in sorted(folder.rglob("*")):
         if path.is_file() and not _LEFT_OUT.intersection(path.parts):
-            # Reading follows links: a container has no checkout beside it.
             _add_file(archive, prefix + path.relative_to(folder).as_posix(), path.read_bytes())
 
 

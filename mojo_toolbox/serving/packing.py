@@ -17,7 +17,7 @@ from mojo_toolbox.clouds.aws.storage import Storage
 from mojo_toolbox.contract import Manifest, ModelKind
 from mojo_toolbox.errors import ArtifactError, ConfigurationError
 from mojo_toolbox.serving.artifacts import Trained, base_only_artifact, deployable_artifact
-from mojo_toolbox.shipped import inference_code_dir
+from mojo_toolbox.shipped import served_code
 
 # Where the container is told that the base model of each channel lies.
 _VARIABLES = {
@@ -93,11 +93,11 @@ def pack(
     if trained is None:
         require_untrained(str(base_model), encoder_given=encoder is not None)
         base = find_base(str(base_model))
-        base_only_artifact(base.reference, inference_code_dir(), target)
+        base_only_artifact(base.reference, served_code(), target)
         return Packed({BASE_MODEL_CHANNEL: base})
     manifest, encoder_manifest = deployable_artifact(
         _downloaded(trained, target.with_name("trained.tar.gz"), storage),
-        inference_code_dir(),
+        served_code(),
         target,
         encoder=None if encoder is None else _downloaded(encoder, target.with_name("encoder.tar.gz"), storage),
     )

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-# At the end of the path: the serving code has a decision.py too.
 sys.path.append(str(ROOT / "benchmarks"))
 
 
@@ -190,7 +189,7 @@ def encoder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("encoder")
     code = """
 import sys; from pathlib import Path
-sys.path[:0] = ["tests", "tests/inference_code", "inference_code"]
+sys.path[:0] = ["tests", "tests/inference_code", "inference_code", "training_scripts"]
 from tiny_choice_encoder import save_bert, save_choice_encoder
 save_choice_encoder(Path(sys.argv[1], "artifact"), save_bert(Path(sys.argv[1], "bert")))
 """

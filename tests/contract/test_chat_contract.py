@@ -3,17 +3,15 @@
 import json
 
 import pytest
-from pages import ROOT
 
 from mojo_toolbox import contract
 
 
 @pytest.fixture
-def chat_request(monkeypatch):
-    monkeypatch.syspath_prepend(ROOT / "inference_code")
-    import chat_request
+def chat_request():
+    import chat.request
 
-    return chat_request
+    return chat.request
 
 
 def test_the_server_takes_what_the_caller_builds(chat_request):

@@ -43,7 +43,7 @@ def test_hyperparameters_arrive_in_the_script_as_they_were_given(shipped, script
     assert given.items() <= checked.items()
     # sagemaker-training decodes the JSON and writes the values as flags.
     flags = [text for name, value in checked.items() for text in (f"--{name}", str(value))]
-    settings = shipped("job").read_settings(shipped(script).Settings, flags, description="")
+    settings = shipped("job.settings").read_settings(shipped(script).Settings, flags, description="")
     assert {n: v for n, v in dataclasses.asdict(settings).items() if n not in OURS} == checked
 
 

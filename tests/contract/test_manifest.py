@@ -17,7 +17,7 @@ def test_the_manifest_that_a_script_writes_is_read(shipped, tmp_path, script, mo
     settings = shipped(script).Settings(
         base_model_id="owner/base", base_model_revision="abc", prompt_version="routing-2", dataset_sha256="0" * 64
     )
-    job = shipped("job").Job(
+    job = shipped("job.settings").Job(
         train=tmp_path,
         validation=None,
         base_model=None,
@@ -27,7 +27,7 @@ def test_the_manifest_that_a_script_writes_is_read(shipped, tmp_path, script, mo
         name="job-1",
     )
     path = tmp_path / "manifest.json"
-    writing = shipped("manifest")
+    writing = shipped("saving.manifest")
     of_the_model = {"kind": "encoder", "fallback": "none"} if script == "train_encoder" else {}
     writing.write_manifest(
         path,
@@ -59,7 +59,7 @@ def test_a_data_set_has_the_same_hash_on_both_sides(shipped, tmp_path):
     for record in records:
         ours.add(record)
     (tmp_path / "data.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
-    assert shipped("records").channel_sha256(tmp_path) == ours.hexdigest()
+    assert shipped("job.records").channel_sha256(tmp_path) == ours.hexdigest()
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"contract_version": "x", "base_model": {"id": "b"}}'])

@@ -1,14 +1,9 @@
 """A tiny server for the tests of this room."""
 
 import json
-import sys
-from pathlib import Path
 
 import pytest
 from tiny_base import make_tokenizer, save_tiny_base
-
-# The folder's modules import each other by plain name, as they do in a container, where it is `code/`.
-sys.path.insert(0, str(Path(__file__).parents[2] / "inference_code"))
 
 
 @pytest.fixture(scope="session")

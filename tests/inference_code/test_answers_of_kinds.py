@@ -4,7 +4,7 @@ import json
 
 import pytest
 import torch
-from chat_encoding import encode_chat, ensure_chat_template
+from model_code.chat_encoding import encode_chat, ensure_chat_template
 from tiny_base import make_network
 from tiny_tokenizers import KINDS
 

@@ -59,8 +59,8 @@ def conversation():
 
 
 def test_decisions_agree_between_one_pass_and_step_by_step_on_every_turn(serve):
-    from decision import stepwise_log_probabilities, tree_log_probabilities
-    from language_model import TokenSequence
+    from decoding.decision import stepwise_log_probabilities, tree_log_probabilities
+    from language_model.network import TokenSequence
 
     server = serve("float32")
     assert server._model.has_tree_mask

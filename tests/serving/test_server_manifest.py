@@ -4,6 +4,6 @@ from mojo_toolbox.serving import artifacts
 
 
 def test_both_sides_give_an_artifact_the_same_manifest_for_the_server(shipped):
-    of_a_job = shipped("manifest")
+    of_a_job = shipped("saving.manifest")
     assert of_a_job.SERVER_MANIFEST == artifacts.SERVER_MANIFEST
     assert of_a_job.SERVER_MANIFEST_CONTENT == artifacts.SERVER_MANIFEST_CONTENT

@@ -1,14 +1,10 @@
 """Every kind of archive that the hub makes: trained by the shipped scripts on tiny bases, packed as for a deployment."""
 
-import sys
 import tarfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-
-for room in ("training_scripts", "inference_code"):
-    sys.path.insert(0, str(Path(__file__).parents[1] / room))
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,8 @@
 """The training scripts, imported by tests of their functions and run by tests of jobs, on tiny base models."""
 
-import sys
-
 import pytest
-from shipped_script import SCRIPTS, Outcome, start_script
+from shipped_script import Outcome, start_script
 from tiny_encoder import save_tiny_encoder
-
-sys.path.insert(0, str(SCRIPTS))
 
 
 @pytest.fixture(scope="session")

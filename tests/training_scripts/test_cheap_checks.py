@@ -5,13 +5,13 @@ import json
 import math
 import types
 
-import job
+import job.settings
 import pytest
 import train_encoder
 import train_qlora
-from checkpoints import seal
-from job import TrainingInputError
+from job.settings import TrainingInputError
 from misfit_bases import OTHER_CLASSES, UNFIT_WEIGHTS
+from saving.checkpoints import seal
 from tiny_base import conversation, conversations, make_tokenizer, save_tiny_base, write_channel
 from train_qlora import Settings
 
@@ -131,7 +131,7 @@ def test_four_bits_without_bitsandbytes_are_refused_at_once(environment, monkeyp
 
 
 def test_a_package_that_is_not_installed_has_no_version():
-    from manifest import _version
+    from saving.manifest import _version
 
     assert _version("no-such-package-at-all") is None
     assert _version("torch")
@@ -148,12 +148,12 @@ def test_numbers_have_the_ranges_of_the_contract(script, known):
         beyond = [value for rule in field.metadata for value in beyond_of(rule)]
         for value in [*beyond, *([math.nan] if field.annotation is float else [])]:
             with pytest.raises(TrainingInputError, match=rf"^{name} is "):
-                job.check_numbers(script.Settings(**{name: value}))
+                job.settings.check_numbers(script.Settings(**{name: value}))
             tried += 1
         for value in [value for rule in field.metadata for value in within(rule)]:
-            job.check_numbers(script.Settings(**{name: value}))
+            job.settings.check_numbers(script.Settings(**{name: value}))
     assert tried > 20
-    job.check_numbers(script.Settings())
+    job.settings.check_numbers(script.Settings())
 
 
 def beyond_of(rule):

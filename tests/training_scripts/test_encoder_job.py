@@ -6,13 +6,13 @@ import signal
 
 import pytest
 import train_encoder
-from checkpoints import Checkpoints, by_step
-from choice_encoder import ChoiceEncoder
 from encoder_chats import CHOICES, chat, chats
-from encoder_data import load_decisions
-from encoder_questions import labelled_questions
-from job import TrainingInputError
-from run_callbacks import Progress
+from encoder_training.decisions import load_decisions
+from job.run_callbacks import Progress
+from job.settings import TrainingInputError
+from model_code.choice_encoder import ChoiceEncoder
+from model_code.encoder_questions import labelled_questions
+from saving.checkpoints import Checkpoints, by_step
 from shipped_script import Outcome, start_script
 from tiny_base import write_channel
 

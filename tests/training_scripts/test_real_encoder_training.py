@@ -4,7 +4,7 @@ import json
 
 import pytest
 import train_encoder
-from encoder_data import load_decisions
+from encoder_training.decisions import load_decisions
 from shipped_script import Outcome, start_script
 from tiny_base import write_channel
 

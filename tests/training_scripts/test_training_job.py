@@ -9,9 +9,9 @@ import sys
 
 import pytest
 import train_qlora
-from checkpoints import Checkpoints, by_step, seal
-from job import TrainingInputError
-from run_callbacks import Progress, StopSignal
+from job.run_callbacks import Progress, StopSignal
+from job.settings import TrainingInputError
+from saving.checkpoints import Checkpoints, by_step, seal
 from shipped_script import SCRIPTS, start_script
 from tiny_base import conversation, conversations, write_channel
 

@@ -1,0 +1,1 @@
+"""Loads an artifact, the unpacked model.tar.gz, into memory."""

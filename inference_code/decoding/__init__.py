@@ -1,0 +1,1 @@
+"""Answers of a language model: one of several choices, or free text."""

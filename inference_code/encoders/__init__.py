@@ -1,0 +1,1 @@
+"""Encoders that choose, alone or two together."""

@@ -1,0 +1,1 @@
+"""Servers: each answers checked chat requests with what an artifact holds."""

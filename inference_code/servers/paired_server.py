@@ -1,0 +1,93 @@
+"""A language model and an encoder that answer together: what each does better than the other counts.
+
+The language model knows when a task goes on, changes and ends; the encoder knows what the words mean. Their probabilities p
+and q of each choice are mixed geometrically, p^(1 - w) q^w, normalised over the choices (a logarithmic opinion pool; Genest
+and Zidek 1986, "Combining Probability Distributions"). Long lists are shortened by the encoder first.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from chat.request import ChatRequest
+from encoders.decider import EncoderDecision, likeliest
+
+from servers.encoder_server import whole_answer_logprobs
+from servers.shortlist import Shortlist
+
+# Below it a probability says no more than "never"; its logarithm must not outweigh all that the other model says.
+_LEAST = 1e-9
+
+
+class _Decider(Protocol):
+    """What weighs choices quickly: an `EncoderDecider`."""
+
+    @property
+    def fallback(self) -> str: ...
+    def decide(self, messages: Sequence[dict[str, str]], choices: Sequence[str]) -> EncoderDecision: ...
+
+
+class _Server(Protocol):
+    def answer(self, request: ChatRequest) -> dict[str, Any]: ...
+
+
+class PairedServer:
+    """Answers requests for a choice with both models, and all others with the language model alone."""
+
+    def __init__(self, server: _Server, decider: _Decider, *, most: int, encoder_weight: float) -> None:
+        """Pair a chat server with an encoder.
+
+        Args:
+            server: the language model's.
+            decider: the encoder's.
+            most: how many choices the language model is shown at most; 0 shows it all.
+            encoder_weight: w above, from 0 (the encoder only shortens lists) to 1.
+        """
+        self._server = server
+        self._decider = decider
+        self._shortlist = Shortlist(most, decider.fallback)
+        self._weight = encoder_weight
+
+    def answer(self, request: ChatRequest) -> dict[str, Any]:
+        """Return the chat server's reply with both models' choice; `shortlist` says which choices were left in the list.
+
+        Raises:
+            InvalidRequestError, ModelFailureError: as both models do.
+        """
+        if request.choices is None or request.messages[-1]["role"] != "user":
+            return self._server.answer(request)
+        decision = self._decider.decide(request.messages, request.choices)
+        kept = self._shortlist.kept(request, decision)
+        reply = self._server.answer(request if kept is None else self._shortlist.shortened(request, kept))
+        encoders = dict(zip(request.choices, map(math.exp, decision.log_probabilities), strict=True))
+        choice = reply["choices"][0]
+        mixed = self._mixed(choice["choice_probabilities"], encoders)
+        choice["choice_probabilities"] = {
+            name: math.exp(mixed[name]) if name in mixed else 0.0 for name in request.choices
+        }
+        if kept is not None:
+            choice["shortlist"] = kept
+        _answer_with(choice, list(mixed)[likeliest(list(mixed.values()))])
+        return reply
+
+    def _mixed(self, models: Mapping[str, float], encoders: Mapping[str, float]) -> dict[str, float]:
+        """Return the log-probabilities of the choices that the language model weighed."""
+        w = self._weight
+        logs = {name: (1 - w) * _logarithm(p) + w * _logarithm(encoders[name]) for name, p in models.items()}
+        highest = max(logs.values())
+        total = highest + math.log(math.fsum(math.exp(value - highest) for value in logs.values()))
+        return {name: value - total for name, value in logs.items()}
+
+
+def _answer_with(choice: dict[str, Any], name: str) -> None:
+    """Make `name` the reply's answer, with its probability as the one entry of the log-probabilities that were asked for."""
+    choice["message"]["content"] = name
+    if choice.get("logprobs"):
+        value = _logarithm(choice["choice_probabilities"][name])
+        choice["logprobs"] = whole_answer_logprobs(name, value)
+
+
+def _logarithm(probability: float) -> float:
+    return math.log(max(probability, _LEAST))

@@ -1,0 +1,1 @@
+"""What keeps requests of several threads in order."""

@@ -1,1 +1,0 @@
-../inference_code/base_network.py

@@ -1,1 +1,0 @@
-../inference_code/chat_encoding.py

@@ -1,1 +1,0 @@
-../inference_code/choice_encoder.py

@@ -1,1 +1,0 @@
-../inference_code/encoder_questions.py

@@ -1,0 +1,1 @@
+"""Fine-tuning a sentence encoder: the parts of train_encoder.py."""

@@ -1,1 +1,0 @@
-../inference_code/hub_token.py

@@ -1,0 +1,1 @@
+"""The job around a training, whatever it trains: settings, folders, records, progress lines."""

@@ -1,0 +1,1 @@
+"""Fine-tuning a language model with QLoRA: the parts of train_qlora.py."""

@@ -1,0 +1,1 @@
+"""Everything that a training writes to disk: checkpoints, the best epoch, the manifest."""
