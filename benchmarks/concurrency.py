@@ -35,7 +35,6 @@ from served_turns import bodies, server
 # After served_turns, which puts the folder of the serving code on the path.
 # isort: split
 from inference import Server, answer
-
 from mojo_toolbox.data import Conversation, Task
 
 COLUMNS = {

@@ -8,14 +8,14 @@ from typing import Any
 # First: it puts the folder of the serving code on the path.
 import loading_models  # noqa: F401
 import torch
+from measuring import Step
+from transformers import DynamicCache
+
 from decoding.choice_trie import ChoiceTrie
 from decoding.decision import decide, stepwise_log_probabilities
 from language_model.network import BASE_MODEL, LanguageModel, TokenSequence
 from language_model.prefix_cache import LayerStates, PrefixCache
-from measuring import Step
 from model_code.chat_encoding import encode_chat, encode_content, end_of_turn_id
-from transformers import DynamicCache
-
 from mojo_toolbox.data import Conversation, measuring_points
 from mojo_toolbox.purposes.routing import routing_prompt
 

@@ -19,13 +19,12 @@ from chat.request import InvalidRequestError
 from encoders.decider import EncoderDecider
 from encoders.mixture import EncoderMixture
 from inference import DEFAULT_ENCODER_WEIGHT, DEFAULT_SHORTLIST, Server, answer
-from servers.encoder_server import EncoderServer
-from servers.paired_server import PairedServer
-
 from mojo_toolbox.data import NONE_ANSWER
 from mojo_toolbox.errors import MojoError
 from mojo_toolbox.evaluation import baseline
 from mojo_toolbox.evaluation.routers.baselines import described, shared_encoder
+from servers.encoder_server import EncoderServer
+from servers.paired_server import PairedServer
 
 UNTRAINED = "sentence encoder, untrained"
 ENCODER = "encoder router"

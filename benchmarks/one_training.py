@@ -21,8 +21,13 @@ from mojo_toolbox.shipped import training_scripts_dir
 
 sys.path.insert(0, str(training_scripts_dir()))
 
-import train_qlora as script
 import transformers
+
+from qlora.adapter import add_adapter
+from qlora.base_model import check_base_model, load_base_model, load_tokenizer
+from qlora.examples import Examples, load_examples, pad_batch
+from qlora.settings import QloraSettings
+from qlora.trainer import DecisionTrainer, training_arguments
 
 # Options that SFTTrainer has under the same names.
 _SHARED = (
@@ -63,13 +68,11 @@ class Clock(transformers.TrainerCallback):  # type: ignore[misc]
             self.losses.append(float(logs["loss"]))
 
 
-def our_trainer(model: Any, arguments: Any, rows: script.Examples, clock: Clock) -> Any:
-    return script.DecisionTrainer(
-        model=model, args=arguments, train_dataset=rows, data_collator=script.pad_batch, callbacks=[clock]
-    )
+def our_trainer(model: Any, arguments: Any, rows: Examples, clock: Clock) -> Any:
+    return DecisionTrainer(model=model, args=arguments, train_dataset=rows, data_collator=pad_batch, callbacks=[clock])
 
 
-def sft_trainer(model: Any, arguments: Any, rows: script.Examples, clock: Clock, tokenizer: Any, **own: Any) -> Any:
+def sft_trainer(model: Any, arguments: Any, rows: Examples, clock: Clock, tokenizer: Any, **own: Any) -> Any:
     """Give SFTTrainer the rows as tokens with labels, which it takes as they are: the same tokens bear loss."""
     from datasets import Dataset
     from trl import SFTConfig, SFTTrainer
@@ -81,11 +84,11 @@ def sft_trainer(model: Any, arguments: Any, rows: script.Examples, clock: Clock,
 
 
 def labelled(row: dict[str, Any]) -> dict[str, list[int]]:
-    batch = script.pad_batch([row])
+    batch = pad_batch([row])
     return {"input_ids": batch["input_ids"][0].tolist(), "labels": batch["labels"][0].tolist()}
 
 
-def padding_lengths(model: Any, arguments: Any, rows: script.Examples, strategy: str) -> list[list[int]]:
+def padding_lengths(model: Any, arguments: Any, rows: Examples, strategy: str) -> list[list[int]]:
     """Return the lengths of the rows of each batch that our loop would read in an epoch."""
     arguments.train_sampling_strategy = strategy
     batches = our_trainer(model, arguments, rows, Clock()).get_train_dataloader()
@@ -96,17 +99,18 @@ def main() -> None:
     kind, given = sys.argv[1], json.loads(Path(sys.argv[2]).read_text(encoding="utf-8"))
     use_threads(given["threads"])
     transformers.utils.logging.disable_progress_bar()
-    settings = script.Settings(
+    settings = QloraSettings(
         max_steps=given["steps"],
         per_device_train_batch_size=given["batch_size"],
         load_in_4bit=given["load_in_4bit"],
         max_length=10**9,
     )
     with tempfile.TemporaryDirectory() as work:
-        arguments = script.training_arguments(settings, Path(work), saves=False)
-        tokenizer = script.load_tokenizer(given["base_model"])
-        rows = script.load_examples(Path(given["rows"]), tokenizer, settings.max_length)
-        model = script.add_adapter(script.load_base_model(given["base_model"], settings, arguments.device), settings)
+        arguments = training_arguments(settings, Path(work), saves=False)
+        vocabulary = check_base_model(given["base_model"], settings).vocab_size
+        tokenizer = load_tokenizer(given["base_model"], settings, vocabulary=vocabulary)
+        rows = load_examples(Path(given["rows"]), tokenizer, settings.max_length)
+        model = add_adapter(load_base_model(given["base_model"], settings, arguments.device), settings)
         if kind == "padding":
             names = {"grouped_by_length": "group_by_length", "in_random_order": "random"}
             found: dict[str, Any] = {n: padding_lengths(model, arguments, rows, s) for n, s in names.items()}

@@ -15,11 +15,10 @@ from measuring import forget_peak, in_turns, memory_mb, peak_mb, ratio, say, sec
 # isort: split
 from artifact.language_model import Loaded
 from inference import Server, answer
-from servers.chat_server import ChatServer
-
 from mojo_toolbox.contract import chat_request
 from mojo_toolbox.data import Conversation, measuring_points
 from mojo_toolbox.purposes.routing import routing_prompt
+from servers.chat_server import ChatServer
 
 CACHE_BYTES = 512 * 2**20  # the server's default
 # The first decision of a conversation reads the task list; from the second on it is cached.

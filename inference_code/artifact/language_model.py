@@ -20,6 +20,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
+
 from encoders.mixture import Chooser, EncoderMixture
 from language_model.adapters import AdapterError, with_adapter
 from language_model.network import LanguageModel
@@ -27,7 +29,6 @@ from model_code.base_network import BaseModelError, load_language_model, load_to
 from model_code.chat_encoding import ChatTemplateError, ensure_chat_template, require_vocabulary
 from model_code.choice_encoder import CONFIG_FILE, WEIGHTS_FILE, ChoiceEncoder
 from model_code.hugging_face_token import fetch_hugging_face_token
-from safetensors import SafetensorError
 
 CONTRACT_VERSIONS = (1,)
 LANGUAGE_MODEL, ENCODER = KINDS = ("language_model", "encoder")

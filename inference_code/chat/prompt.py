@@ -15,9 +15,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from model_code.chat_encoding import ChatTemplateError, EncodedChat, encode_chat, encode_content
-from threads.fair_lock import FairLock
-
 from chat.request import InvalidRequestError
 from chat.turn_folding import (
     Exchanges,
@@ -30,6 +27,8 @@ from chat.turn_folding import (
     transcript_turns,
     turn_starts,
 )
+from model_code.chat_encoding import ChatTemplateError, EncodedChat, encode_chat, encode_content
+from threads.fair_lock import FairLock
 
 Messages = list[dict[str, str]]
 # Longer texts than this share of the context (in characters a token) are counted piece by piece before they are encoded.

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+
 from chat.request import ModelFailureError
+from decoding.choice_trie import ChoiceTrie
 from language_model.network import BASE_MODEL, MAX_TOKENS_A_PASS, LanguageModel, TokenSequence, begun
 from language_model.prefix_cache import PrefixCache
-
-from decoding.choice_trie import ChoiceTrie
 
 
 @dataclass(frozen=True)

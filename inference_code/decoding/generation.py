@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+
 from chat.request import ChatRequest, ModelFailureError
 from language_model.network import BASE_MODEL, LanguageModel, begun
 from language_model.prefix_cache import PrefixCache

@@ -11,11 +11,11 @@ from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
 import torch
-from chat.request import InvalidRequestError, ModelFailureError
-from model_code.encoder_questions import ChoiceList, Question, bare_turns, choice_list, question
-from threads.fair_lock import FairLock
 
+from chat.request import InvalidRequestError, ModelFailureError
 from encoders.mixture import Chooser
+from model_code.encoder_questions import ChoiceList, ChoiceQuestion, bare_turns, choice_list, question
+from threads.fair_lock import FairLock
 
 # Lists of choices with their system messages: 8 MB of ASCII, at most 32 MB.
 _KEPT_CHARACTERS = 8 * 2**20
@@ -120,7 +120,7 @@ class EncoderDecider:
             self._decided.put(key, running)
         return replace(decision, tokens=tokens)
 
-    def _weigh(self, asked: Question, listed: _Listed) -> EncoderDecision:
+    def _weigh(self, asked: ChoiceQuestion, listed: _Listed) -> EncoderDecision:
         with self._lock:
             self._tokens = 0
             row = self._encoder.log_probabilities([asked])[0].tolist()
@@ -151,7 +151,9 @@ class EncoderDecider:
         texts = sorted({text for text in found.texts if self._seen.get(text) is None}, key=len)
         for start in range(0, max(0, len(texts) - _TEXTS_A_PASS), _TEXTS_A_PASS):
             with self._lock:  # the encoder keeps what it made of them; the rest is read with the question
-                self._encoder.log_probabilities([Question("", "", "", tuple(texts[start : start + _TEXTS_A_PASS]))])
+                self._encoder.log_probabilities(
+                    [ChoiceQuestion("", "", "", tuple(texts[start : start + _TEXTS_A_PASS]))]
+                )
         for text in found.texts:
             self._seen.put(text, True)
         place_of = {name: place for place, name in enumerate(found.names, start=1)} | {self.fallback: 0}

@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 import torch
+
 from model_code.choice_encoder import ChoiceEncoder, EncoderConfig
-from model_code.encoder_questions import Question
+from model_code.encoder_questions import ChoiceQuestion
 
 
 class EncoderMixture:
@@ -32,7 +33,7 @@ class EncoderMixture:
         """The first one's trained tower, whose tokens are counted."""
         return self._first.encoder
 
-    def log_probabilities(self, questions: Sequence[Question]) -> list[torch.Tensor]:
+    def log_probabilities(self, questions: Sequence[ChoiceQuestion]) -> list[torch.Tensor]:
         """Return for each question the logarithms of 1 + K probabilities: the fallback's first.
 
         However small, each counts: where the fallback is sure but cannot be answered, one of the smallest is the answer.

@@ -13,11 +13,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import torch
-from threads.fair_lock import FairLock
 from transformers import DynamicCache
 
 from language_model import few_query_attention
 from language_model.prefix_cache import LayerStates, PrefixCache
+from threads.fair_lock import FairLock
 
 # A pass over more tokens than this is cut into several, so that masks and activations stay small (a mask of
 # 1,024 x 8,192 in bf16 is 16 MB).

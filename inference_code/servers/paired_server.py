@@ -13,7 +13,6 @@ from typing import Any, Protocol
 
 from chat.request import ChatRequest
 from encoders.decider import EncoderDecision, likeliest
-
 from servers.encoder_server import whole_answer_logprobs
 from servers.shortlist import Shortlist
 

@@ -17,8 +17,8 @@ SCRIPTS = [("train_qlora", TrainingHyperparameters), ("train_encoder", EncoderHy
 
 
 @pytest.mark.parametrize(("script", "model"), SCRIPTS)
-def test_a_script_knows_the_same_hyperparameters_with_the_same_defaults_and_types(shipped, script, model):
-    settings = shipped(script).Settings
+def test_a_script_knows_the_same_hyperparameters_with_the_same_defaults_and_types(settings_of, script, model):
+    settings = settings_of(script)
     in_script = {field.name: field.default for field in dataclasses.fields(settings)}
     library = {name: field.default for name, field in model.model_fields.items()}
     assert {name: value for name, value in in_script.items() if name not in OURS} == library
@@ -38,12 +38,12 @@ def test_a_script_knows_the_same_hyperparameters_with_the_same_defaults_and_type
         ("train_encoder", "encoder", {"head_learning_rate": 1e-5, "num_train_epochs": 0.5, "calibrate": False}),
     ],
 )
-def test_hyperparameters_arrive_in_the_script_as_they_were_given(shipped, script, kind, given):
+def test_hyperparameters_arrive_in_the_script_as_they_were_given(shipped, settings_of, script, kind, given):
     checked = check_hyperparameters(given, kind=kind).model_dump()
     assert given.items() <= checked.items()
     # sagemaker-training decodes the JSON and writes the values as flags.
     flags = [text for name, value in checked.items() for text in (f"--{name}", str(value))]
-    settings = shipped("job.settings").read_settings(shipped(script).Settings, flags, description="")
+    settings = shipped("job.settings").read_settings(settings_of(script), flags, description="")
     assert {n: v for n, v in dataclasses.asdict(settings).items() if n not in OURS} == checked
 
 

@@ -13,11 +13,11 @@ SCRIPTS = [("train_qlora", TrainingHyperparameters), ("train_encoder", EncoderHy
 
 
 @pytest.mark.parametrize(("script", "model"), SCRIPTS)
-def test_the_manifest_that_a_script_writes_is_read(shipped, tmp_path, script, model):
-    settings = shipped(script).Settings(
+def test_the_manifest_that_a_script_writes_is_read(shipped, settings_of, tmp_path, script, model):
+    settings = settings_of(script)(
         base_model_id="owner/base", base_model_revision="abc", prompt_version="routing-2", dataset_sha256="0" * 64
     )
-    job = shipped("job.settings").Job(
+    job = shipped("job.environment").Job(
         train=tmp_path,
         validation=None,
         base_model=None,

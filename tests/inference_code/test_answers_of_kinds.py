@@ -4,9 +4,10 @@ import json
 
 import pytest
 import torch
-from model_code.chat_encoding import encode_chat, ensure_chat_template
 from tiny_base import make_network
 from tiny_tokenizers import KINDS
+
+from model_code.chat_encoding import encode_chat, ensure_chat_template
 
 SYSTEM = {"role": "system", "content": "Name the task."}
 ANSWERS = {"which is less?": "1 < 2, </b> <|x|>", "recap, please": "meeting_recap"}

@@ -15,6 +15,7 @@ def save_choice_encoder(folder, base, *, running=1.0, none=2.0, scale=1.0, seed=
     weights are still numbers, and what is computed with them is none.
     """
     import torch
+
     from model_code.choice_encoder import ChoiceEncoder
 
     torch.manual_seed(seed)

@@ -5,17 +5,21 @@ import json
 import math
 import types
 
-import job.settings
 import pytest
+from misfit_bases import OTHER_CLASSES, UNFIT_WEIGHTS
+from tiny_base import conversation, conversations, make_tokenizer, save_tiny_base, write_channel
+
+import job.settings
+import qlora.base_model
 import train_encoder
 import train_qlora
-from job.settings import TrainingInputError
-from misfit_bases import OTHER_CLASSES, UNFIT_WEIGHTS
-from saving.checkpoints import seal
-from tiny_base import conversation, conversations, make_tokenizer, save_tiny_base, write_channel
-from train_qlora import Settings
-
+from encoder_training.base_model import load_encoder
+from encoder_training.settings import EncoderSettings
+from job.errors import TrainingInputError
 from mojo_toolbox.contract import EncoderHyperparameters, TrainingHyperparameters
+from qlora.base_model import check_base_model, load_base_model, load_tokenizer
+from qlora.settings import QloraSettings
+from saving.sealed_folders import seal
 
 PLAIN = {"load_in_4bit": False, "dtype": "float32"}
 
@@ -138,22 +142,22 @@ def test_a_package_that_is_not_installed_has_no_version():
 
 
 @pytest.mark.parametrize(
-    ("script", "known"),
-    [(train_qlora, TrainingHyperparameters), (train_encoder, EncoderHyperparameters)],
+    ("settings", "known"),
+    [(QloraSettings, TrainingHyperparameters), (EncoderSettings, EncoderHyperparameters)],
     ids=["language model", "encoder"],
 )
-def test_numbers_have_the_ranges_of_the_contract(script, known):
+def test_numbers_have_the_ranges_of_the_contract(settings, known):
     tried = 0
     for name, field in known.model_fields.items():
         beyond = [value for rule in field.metadata for value in beyond_of(rule)]
         for value in [*beyond, *([math.nan] if field.annotation is float else [])]:
             with pytest.raises(TrainingInputError, match=rf"^{name} is "):
-                job.settings.check_numbers(script.Settings(**{name: value}))
+                job.settings.check_numbers(settings(**{name: value}))
             tried += 1
         for value in [value for rule in field.metadata for value in within(rule)]:
-            job.settings.check_numbers(script.Settings(**{name: value}))
+            job.settings.check_numbers(settings(**{name: value}))
     assert tried > 20
-    job.settings.check_numbers(script.Settings())
+    job.settings.check_numbers(settings())
 
 
 def beyond_of(rule):
@@ -168,7 +172,7 @@ def within(rule):
 @pytest.mark.parametrize("make", OTHER_CLASSES, ids=lambda make: make.__name__)
 def test_a_base_that_is_no_causal_language_model_is_refused_by_its_configuration(make, tmp_path):
     with pytest.raises(TrainingInputError, match="no causal language model"):
-        train_qlora.check_base_model(str(make(tmp_path)), Settings())
+        check_base_model(str(make(tmp_path)), QloraSettings())
 
 
 @pytest.mark.parametrize("in_4bit", [False, True], ids=["bf16", "NF4"])
@@ -177,9 +181,9 @@ def test_a_base_whose_weights_do_not_fit_is_not_trained(make, in_4bit, tmp_path)
     import torch
 
     words = UNFIT_WEIGHTS[make] if not in_4bit else "do not fit|cannot be loaded"
-    settings = Settings(load_in_4bit=in_4bit)
+    settings = QloraSettings(load_in_4bit=in_4bit)
     with pytest.raises(TrainingInputError, match=words) as caught:
-        train_qlora.load_base_model(str(make(tmp_path)), settings, torch.device("cpu"))
+        load_base_model(str(make(tmp_path)), settings, torch.device("cpu"))
     assert len(str(caught.value).splitlines()) == 1
 
 
@@ -196,7 +200,7 @@ def test_an_encoders_base_without_its_layers_is_refused(tiny_encoder, tmp_path):
     config = json.loads((base / "config.json").read_text())
     (base / "config.json").write_text(json.dumps(config | {"num_hidden_layers": 3}))
     with pytest.raises(TrainingInputError, match=r"lack encoder\.layer\.2"):
-        train_encoder.load_encoder(str(base), train_encoder.Settings())
+        load_encoder(str(base), EncoderSettings())
 
 
 def test_an_encoders_settings_are_refused_before_its_model_is_loaded(environment, monkeypatch, tiny_encoder):
@@ -214,6 +218,6 @@ def test_the_tokenizer_is_of_the_revision_that_the_weights_are_of(monkeypatch):
         asked.append(revision)
         return make_tokenizer()
 
-    monkeypatch.setattr(train_qlora, "read_tokenizer", read)
-    train_qlora.load_tokenizer("some/model", Settings(base_model_revision="abc"), vocabulary=400)
+    monkeypatch.setattr(qlora.base_model, "read_tokenizer", read)
+    load_tokenizer("some/model", QloraSettings(base_model_revision="abc"), vocabulary=400)
     assert asked == ["abc"]

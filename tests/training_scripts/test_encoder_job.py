@@ -5,18 +5,23 @@ import json
 import signal
 
 import pytest
-import train_encoder
 from encoder_chats import CHOICES, chat, chats
-from encoder_training.decisions import load_decisions
-from job.run_callbacks import Progress
-from job.settings import TrainingInputError
-from model_code.choice_encoder import ChoiceEncoder
-from model_code.encoder_questions import labelled_questions
-from saving.checkpoints import Checkpoints, by_step
 from shipped_script import Outcome, start_script
 from tiny_base import write_channel
 
+from encoder_training.base_model import check_is_encoder, load_encoder
+from encoder_training.decisions import load_decisions
+from encoder_training.measuring import answer
+from encoder_training.run import EncoderRun, rate_share
+from encoder_training.schedule import scheduled
+from encoder_training.settings import EncoderSettings
+from job.errors import TrainingInputError
+from job.progress import ProgressLines
+from model_code.choice_encoder import ChoiceEncoder
+from model_code.encoder_questions import labelled_questions
 from mojo_toolbox.contract import parse_manifest
+from saving.checkpoints import Checkpoints
+from saving.sealed_folders import by_step
 
 SETTINGS = {"learning_rate": 3e-3, "head_learning_rate": 1e-3, "warmup_steps": 2, "per_device_train_batch_size": 8}
 LONG = {**SETTINGS, "num_train_epochs": 6, "save_steps": 5, "logging_steps": 1}
@@ -72,9 +77,9 @@ def test_a_job_learns_and_leaves_a_whole_artifact(tiny_encoder, job):
     assert written.training["decisions"] == sum(
         len(batch)
         for epoch in range(6)
-        for batch in train_encoder.scheduled(
-            load_decisions(job["SM_CHANNEL_TRAIN"], fallback="none"), train_encoder.Settings()
-        ).batches(epoch)
+        for batch in scheduled(load_decisions(job["SM_CHANNEL_TRAIN"], fallback="none"), EncoderSettings()).batches(
+            epoch
+        )
     )
     assert written.metrics["eval_decision_accuracy"] == max(line["eval_decision_accuracy"] for line in epochs)
     assert written.metrics["train_loss"] < steps[0]["loss"]
@@ -82,7 +87,7 @@ def test_a_job_learns_and_leaves_a_whole_artifact(tiny_encoder, job):
 
     model = ChoiceEncoder.from_folder(job["SM_MODEL_DIR"], str(tiny_encoder))
     assert model.config.temperature == pytest.approx(written.metrics["temperature"], abs=1e-4)
-    answers = train_encoder.answer(model, load_decisions(job["SM_CHANNEL_VALIDATION"], fallback="none"), 64)
+    answers = answer(model, load_decisions(job["SM_CHANNEL_VALIDATION"], fallback="none"), 64)
     assert answers.accuracy() == pytest.approx(written.metrics["eval_decision_accuracy"], abs=1e-6)
     # The temperature is in these probabilities already.
     assert answers.calibration_error(1.0) == pytest.approx(written.metrics["eval_ece"], abs=1e-4)
@@ -126,11 +131,11 @@ def test_an_interrupted_run_ends_with_the_very_weights_of_an_uninterrupted_one(
 
 
 def test_checkpoints_that_are_resumed_at_an_epochs_end_have_it_measured(tiny_encoder, job):
-    settings = train_encoder.Settings(per_device_train_batch_size=8, num_train_epochs=2, warmup_steps=0)
+    settings = EncoderSettings(per_device_train_batch_size=8, num_train_epochs=2, warmup_steps=0)
     folder = job["SM_CHECKPOINT_DIR"]
     run, _ = made_run(tiny_encoder, job, settings)
     for batch in run.batches_left(0):
-        run.step(batch, Progress(io.StringIO(), is_printer=False))
+        run.step(batch, ProgressLines(io.StringIO(), is_printer=False))
     run.save(Checkpoints(folder, "ours", limit=2))
 
     again, _ = made_run(tiny_encoder, job, settings)
@@ -141,24 +146,24 @@ def test_checkpoints_that_are_resumed_at_an_epochs_end_have_it_measured(tiny_enc
 
 
 def made_run(base, job, settings):
-    model = train_encoder.load_encoder(str(base), settings)
+    model = load_encoder(str(base), settings)
     train = load_decisions(job["SM_CHANNEL_TRAIN"], fallback="none")
-    return train_encoder.Run(model, train_encoder.scheduled(train, settings), settings), train
+    return EncoderRun(model, scheduled(train, settings), settings), train
 
 
 def test_a_loss_that_is_no_number_ends_the_job(tiny_encoder, job):
-    run, _ = made_run(tiny_encoder, job, train_encoder.Settings(learning_rate=1e30, warmup_steps=0))
+    run, _ = made_run(tiny_encoder, job, EncoderSettings(learning_rate=1e30, warmup_steps=0))
     batch = run.batches_left(0)[0]
-    run.step(batch, Progress(io.StringIO(), is_printer=True))
+    run.step(batch, ProgressLines(io.StringIO(), is_printer=True))
     with pytest.raises(TrainingInputError, match="no number any more at step 2: lower learning_rate"):
-        run.step(batch, Progress(io.StringIO(), is_printer=True))
+        run.step(batch, ProgressLines(io.StringIO(), is_printer=True))
 
 
 def test_the_base_models_own_weights_and_the_new_ones_learn_at_their_own_rates(tiny_encoder, job):
-    settings = train_encoder.Settings(head_learning_rate=1e-30, warmup_steps=0, weight_decay=0)
+    settings = EncoderSettings(head_learning_rate=1e-30, warmup_steps=0, weight_decay=0)
     run, _ = made_run(tiny_encoder, job, settings)
     before = {name: weight.detach().clone() for name, weight in run.model.named_parameters()}
-    run.step(run.batches_left(0)[0], Progress(io.StringIO(), is_printer=False))
+    run.step(run.batches_left(0)[0], ProgressLines(io.StringIO(), is_printer=False))
     # A rate of 1e-30 still moves what is 0.
     changed = {n for n, weight in run.model.named_parameters() if (weight - before[n]).abs().max() > 1e-20}
     assert changed
@@ -171,12 +176,12 @@ def test_the_base_models_own_weights_and_the_new_ones_learn_at_their_own_rates(t
     [(0, "linear", 0.2), (3, "constant", 0.8), (12, "linear", 0.5), (12, "cosine", 0.5), (19, "constant", 1)],
 )
 def test_the_learning_rate_rises_then_falls(step, kind, share):
-    assert train_encoder.rate_share(step, 20, warmup=4, kind=kind) == pytest.approx(share)
+    assert rate_share(step, 20, warmup=4, kind=kind) == pytest.approx(share)
 
 
 def test_halves_of_surrogate_pairs_and_empty_turns_are_read(tiny_encoder):
     record = chat(("rain \ud83d tomorrow", "get_weather"), ("", "none"), choices=[*CHOICES, "\udc00"])
-    model = train_encoder.load_encoder(str(tiny_encoder), train_encoder.Settings())
+    model = load_encoder(str(tiny_encoder), EncoderSettings())
     questions = labelled_questions(record["messages"], record["choices"], fallback="none")
     assert model.loss(questions).isfinite()
 
@@ -192,4 +197,4 @@ def test_a_language_model_is_refused_in_one_line(tiny_base, job):
 
 def test_a_base_model_that_is_not_there_is_refused(tmp_path):
     with pytest.raises(TrainingInputError, match="cannot be loaded"):
-        train_encoder.check_is_encoder(str(tmp_path / "nowhere"), train_encoder.Settings())
+        check_is_encoder(str(tmp_path / "nowhere"), EncoderSettings())

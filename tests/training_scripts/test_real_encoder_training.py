@@ -3,11 +3,13 @@
 import json
 
 import pytest
-import train_encoder
-from encoder_training.decisions import load_decisions
 from shipped_script import Outcome, start_script
 from tiny_base import write_channel
 
+from encoder_training.base_model import load_encoder
+from encoder_training.decisions import load_decisions
+from encoder_training.measuring import answer
+from encoder_training.settings import EncoderSettings
 from mojo_toolbox.base_models import MINILM, minilm_folder
 from mojo_toolbox.data.starter import starter_conversations, starter_pool
 from mojo_toolbox.purposes.routing.training import training_examples, validation_example
@@ -26,10 +28,10 @@ def test_a_real_encoder_gets_more_held_out_decisions_right(tmp_path):
         "SM_CHANNEL_VALIDATION": write_channel(tmp_path / "validation", held_out),
         "SM_MODEL_DIR": tmp_path / "model",
     }
-    settings = train_encoder.Settings()
-    untrained = train_encoder.load_encoder(str(base), settings)
+    settings = EncoderSettings()
+    untrained = load_encoder(str(base), settings)
     decisions = load_decisions(environment["SM_CHANNEL_VALIDATION"], fallback="none")
-    before = train_encoder.answer(untrained, decisions, settings.per_device_eval_batch_size)
+    before = answer(untrained, decisions, settings.per_device_eval_batch_size)
 
     process = start_script(
         base, environment=environment, script="train_encoder.py", base_model_id=MINILM, max_steps=40, warmup_steps=10

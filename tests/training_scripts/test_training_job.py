@@ -8,12 +8,20 @@ import subprocess
 import sys
 
 import pytest
-import train_qlora
-from job.run_callbacks import Progress, StopSignal
-from job.settings import TrainingInputError
-from saving.checkpoints import Checkpoints, by_step, seal
 from shipped_script import SCRIPTS, start_script
 from tiny_base import conversation, conversations, write_channel
+
+from job.errors import TrainingInputError
+from job.progress import ProgressLines
+from job.stopping import StopSignal
+from qlora.adapter import add_adapter, best_adapter
+from qlora.base_model import load_base_model
+from qlora.epochs import Epochs
+from qlora.examples import load_examples
+from qlora.settings import QloraSettings
+from qlora.trainer import training_arguments
+from saving.checkpoints import Checkpoints
+from saving.sealed_folders import by_step, seal
 
 # peft 0.21 asks transformers 5.23 by a name that transformers 6 will drop.
 pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning")
@@ -84,7 +92,7 @@ def test_a_job_reads_another_version_of_the_data_in_each_epoch(run_script, job, 
     training = json.loads((job["SM_MODEL_DIR"] / "manifest.json").read_text())["training"]
     assert (training["rows"], training["data_versions"]) == ({"train": 2, "validation": 2}, 3)
     assert (training["dataset_sha256"], training["validation_sha256"]) == ("a" * 64, "b" * 64)
-    tokens = [len(row["input_ids"]) for row in train_qlora.load_examples(channel, tokenizer, 512)]
+    tokens = [len(row["input_ids"]) for row in load_examples(channel, tokenizer, 512)]
     assert training["tokens"] == sum(tokens[0::3]) + sum(tokens[1::3])
 
 
@@ -117,10 +125,8 @@ def test_a_stopped_job_goes_on_from_its_newest_whole_checkpoint(run_script, tiny
 def test_the_best_epoch_is_remembered_over_a_resume(tmp_path, job, tiny_base, tokenizer):
     import torch
 
-    settings = train_qlora.Settings(load_in_4bit=False, dtype="float32")
-    model = train_qlora.add_adapter(
-        train_qlora.load_base_model(str(tiny_base), settings, torch.device("cpu")), settings
-    )
+    settings = QloraSettings(load_in_4bit=False, dtype="float32")
+    model = add_adapter(load_base_model(str(tiny_base), settings, torch.device("cpu")), settings)
     folder = tmp_path / "best" / "step-4"
     with torch.no_grad():
         for name, weight in model.named_parameters():
@@ -133,15 +139,15 @@ def test_the_best_epoch_is_remembered_over_a_resume(tmp_path, job, tiny_base, to
             if "lora_B" in name:
                 weight.zero_()
 
-    validation = train_qlora.load_examples(job["SM_CHANNEL_VALIDATION"], tokenizer, 512)
-    progress = Progress(sys.stderr, is_printer=False)
+    validation = load_examples(job["SM_CHANNEL_VALIDATION"], tokenizer, 512)
+    progress = ProgressLines(sys.stderr, is_printer=False)
     stop = StopSignal()
-    best = train_qlora.best_adapter(model, tmp_path / "best", forget=False)
+    best = best_adapter(model, tmp_path / "best", forget=False)
     try:
-        epochs = train_qlora.Epochs(best, validation, 4, progress, stop)
+        epochs = Epochs(best, validation, 4, progress, stop)
     finally:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    args = train_qlora.training_arguments(settings, tmp_path, saves=False)
+    args = training_arguments(settings, tmp_path, saves=False)
     from transformers import TrainerState
 
     epochs.measure_if_not_yet(model, args, TrainerState(global_step=8, epoch=2.0))

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from job.settings import TrainingInputError
+from job.errors import TrainingInputError
 
 
 def read_records(channel: Path) -> Iterator[tuple[str, Any]]:

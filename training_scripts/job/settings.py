@@ -1,22 +1,15 @@
-"""What a training job is told, and where it speaks: SM_* variables, `--name value` flags, stdout for progress lines.
-
-A folder of its own for each training script would repeat this; SageMaker unpacks all of them side by side.
-"""
+"""The hyperparameters of a job: read from `--name value` flags, and checked."""
 
 from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
 import math
-import os
-import sys
-import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Literal, TextIO, TypeVar, get_args, get_origin, get_type_hints
+from typing import Literal, TypeVar, get_args, get_origin, get_type_hints
+
+from job.errors import TrainingInputError
 
 AnySettings = TypeVar("AnySettings", bound="TrainingSettings")
 # The least and the most that a number may be, where a script knows it.
@@ -45,23 +38,6 @@ _RANGES: dict[str, tuple[float, float]] = {
 }
 _MORE_THAN_LEAST = {"num_train_epochs", "learning_rate", "head_learning_rate"}
 _LESS_THAN_MOST = {"learning_rate", "head_learning_rate", "lora_dropout"}
-
-
-class TrainingInputError(ValueError):
-    """Something that whoever started the job can put right; the message is one line and says how."""
-
-
-@dataclass(frozen=True)
-class Job:
-    """What SageMaker's toolkit says through SM_* variables."""
-
-    train: Path
-    validation: Path | None
-    base_model: Path | None
-    model_dir: Path
-    checkpoint_dir: Path | None
-    num_gpus: int
-    name: str | None
 
 
 @dataclass(frozen=True)
@@ -122,94 +98,3 @@ def check_numbers(settings: TrainingSettings) -> None:
             least = f"{'more than' if name in _MORE_THAN_LEAST else 'at least'} {low}"
             most = "" if high == math.inf else f" and {'less than' if name in _LESS_THAN_MOST else 'at most'} {high}"
             raise TrainingInputError(f"{name} is {value}. Set it to {least}{most}.")
-
-
-def read_environment() -> Job:
-    """Read SM_* variables; a missing train channel, or a model folder that cannot be written, is refused at once."""
-
-    def folder(name: str) -> Path | None:
-        return Path(os.environ[name]) if os.environ.get(name) else None
-
-    train = folder("SM_CHANNEL_TRAIN")
-    if train is None:
-        raise TrainingInputError("There is no train channel: give the job one (by hand: set SM_CHANNEL_TRAIN).")
-    if len(json.loads(os.environ.get("SM_HOSTS", "[]"))) > 1:
-        raise TrainingInputError("This script trains on one instance, with all its GPUs: set instance_count to 1.")
-    try:
-        json.loads(os.environ.get("MOJO_DATA_RECIPE") or "null")
-    except ValueError as error:
-        raise TrainingInputError(f"MOJO_DATA_RECIPE is no JSON ({error}). Correct it or leave it out.") from error
-    model_dir = folder("SM_MODEL_DIR") or Path("model")
-    _require_writable(model_dir)
-    return Job(
-        train=train,
-        validation=folder("SM_CHANNEL_VALIDATION"),
-        base_model=folder("SM_CHANNEL_BASE_MODEL"),
-        model_dir=model_dir,
-        checkpoint_dir=folder("SM_CHECKPOINT_DIR"),
-        num_gpus=int(os.environ.get("SM_NUM_GPUS") or 0),
-        name=os.environ.get("TRAINING_JOB_NAME"),
-    )
-
-
-def _require_writable(model_dir: Path) -> None:
-    """Refuse a folder that cannot be made or written: it would be noticed when all is trained."""
-    nearest = next(path for path in (model_dir.absolute(), *model_dir.absolute().parents) if path.exists())
-    if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
-        raise TrainingInputError(f"The model cannot be saved in {model_dir} (SM_MODEL_DIR): {nearest} is not writable.")
-
-
-def base_model_source(base_model: str, job: Job) -> str:
-    """Return the folder or hub id that the base model is read from: what the hyperparameter says, else the channel."""
-    source = base_model or str(job.base_model or "")
-    if not source:
-        raise TrainingInputError("There is no base model: give the hyperparameter base_model or a base_model channel.")
-    return source
-
-
-def base_model_revision(source: str, settings: TrainingSettings) -> str | None:
-    """Return what of the hub's history is read; a folder has none."""
-    return None if Path(source).is_dir() else settings.base_model_revision or None
-
-
-@contextmanager
-def loading() -> Iterator[None]:
-    """Tell why a base model or its chat template cannot be used (each a ValueError of one line) as an input error."""
-    try:
-        yield
-    except ValueError as error:
-        raise TrainingInputError(str(error)) from error
-
-
-def claim_stdout() -> TextIO:
-    """Return stdout for progress lines only; what libraries print to stdout goes to stderr from now on."""
-    sys.stdout.flush()
-    progress = os.fdopen(os.dup(sys.stdout.fileno()), "w", buffering=1, encoding="utf-8")
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    return progress
-
-
-def say(text: str) -> None:
-    """Write a line for people to stderr."""
-    print(text, file=sys.stderr, flush=True)
-
-
-def print_resolved(settings: TrainingSettings, job: Job) -> None:
-    """Print the settings and folders that this run goes by."""
-    say(json.dumps({"settings": dataclasses.asdict(settings), "job": dataclasses.asdict(job)}, default=str))
-
-
-class work_folder:  # noqa: N801 - used as `with work_folder(job)`
-    """The checkpoint folder, or one that is thrown away when the job has none: it holds the best epoch meanwhile."""
-
-    def __init__(self, job: Job) -> None:
-        self._scratch = None if job.checkpoint_dir else tempfile.TemporaryDirectory(prefix="train-")
-        self._path = job.checkpoint_dir or Path(self._scratch.name)  # type: ignore[union-attr]
-
-    def __enter__(self) -> Path:
-        self._path.mkdir(parents=True, exist_ok=True)
-        return self._path
-
-    def __exit__(self, *_: object) -> None:
-        if self._scratch:
-            self._scratch.cleanup()

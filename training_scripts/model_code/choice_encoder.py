@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from model_code.base_network import BaseModelError, load_encoder_network, load_tokenizer
-from model_code.encoder_questions import FALLBACK, Question
+from model_code.encoder_questions import FALLBACK, ChoiceQuestion
 
 CONFIG_FILE = "choice_encoder.json"
 WEIGHTS_FILE = "choice_encoder.safetensors"
@@ -140,7 +140,7 @@ class ChoiceEncoder(nn.Module):
         with torch.autocast(self.device.type, torch.bfloat16):
             self._embed(wanted)
 
-    def forward(self, questions: Sequence[Question]) -> Tensor:
+    def forward(self, questions: Sequence[ChoiceQuestion]) -> Tensor:
         """Return logits of shape (B, 1 + K): the fallback's, then those of the choices in their order."""
         vectors, listed = self._choices(questions)  # (B, K, H), (B, K)
         running = torch.zeros_like(vectors[..., 0])
@@ -159,7 +159,7 @@ class ChoiceEncoder(nn.Module):
         masked: Tensor = logits.masked_fill(~functional.pad(listed, (1, 0), value=True), _NO_CHOICE)
         return masked
 
-    def loss(self, questions: Sequence[Question], *, running_share: float = 1.0) -> Tensor:
+    def loss(self, questions: Sequence[ChoiceQuestion], *, running_share: float = 1.0) -> Tensor:
         """Return the mean cross entropy of the right answers.
 
         Where only a share of the questions whose right answer is the running choice is read, its logit is lowered by that
@@ -176,7 +176,7 @@ class ChoiceEncoder(nn.Module):
         return functional.cross_entropy(logits, targets(questions).to(logits.device))
 
     @torch.inference_mode()
-    def log_probabilities(self, questions: Sequence[Question]) -> list[Tensor]:
+    def log_probabilities(self, questions: Sequence[ChoiceQuestion]) -> list[Tensor]:
         """Return for each question the logarithms of 1 + K probabilities: the fallback's first."""
         found: list[Tensor] = []
         for start in range(0, len(questions), _BATCH):
@@ -186,7 +186,7 @@ class ChoiceEncoder(nn.Module):
             found += [row[: 1 + len(asked.choices)] for row, asked in zip(logs, batch, strict=True)]
         return found
 
-    def _read(self, questions: Sequence[Question]) -> tuple[Tensor, Tensor, Tensor]:
+    def _read(self, questions: Sequence[ChoiceQuestion]) -> tuple[Tensor, Tensor, Tensor]:
         """Return the trained tower's states (B, T, H), which tokens are words (B, T), and which the user's (B, T)."""
         rows = [self._question_ids(asked) for asked in questions]
         longest = max(len(ids) for ids, _ in rows)
@@ -205,7 +205,7 @@ class ChoiceEncoder(nn.Module):
             states = self.encoder(**given).last_hidden_state
         return states.float(), words, of_user
 
-    def _question_ids(self, asked: Question) -> tuple[list[int], int]:
+    def _question_ids(self, asked: ChoiceQuestion) -> tuple[list[int], int]:
         """Return a question's tokens, and how many of them are the user's words with the mark before them."""
         start, end = self.tokenizer.cls_token_id, self.tokenizer.sep_token_id
         user = self._ids(asked.user)
@@ -226,7 +226,7 @@ class ChoiceEncoder(nn.Module):
         text = text if len(text) <= 2048 else f"{text[:1024]} {text[-1024:]}"  # noqa: PLR2004
         return list(self.tokenizer(_sound(text), add_special_tokens=False, verbose=False)["input_ids"])
 
-    def _choices(self, questions: Sequence[Question]) -> tuple[Tensor, Tensor]:
+    def _choices(self, questions: Sequence[ChoiceQuestion]) -> tuple[Tensor, Tensor]:
         """Return the choices' vectors (B, K, H), and which places hold one (B, K)."""
         known = self._embed({text for asked in questions for text in asked.choices})
         most = max(1, *(len(asked.choices) for asked in questions))
@@ -315,7 +315,7 @@ def _freeze_below(encoder: Any, trained_layers: int) -> None:
         layer.requires_grad_(True)
 
 
-def targets(questions: Sequence[Question]) -> Tensor:
+def targets(questions: Sequence[ChoiceQuestion]) -> Tensor:
     """Return the right places in the logits, shape (B,): 0 for the fallback."""
     return torch.tensor([0 if asked.right == FALLBACK else 1 + int(asked.right or 0) for asked in questions])
 

@@ -29,7 +29,7 @@ _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
 @dataclass(frozen=True)
-class Question:
+class ChoiceQuestion:
     """One decision to make. `running` and `right` are places in `choices`.
 
     `right` is `FALLBACK` for the fallback choice, and None where nobody knows.
@@ -83,7 +83,7 @@ def choice_text(name: str, description: str) -> str:
     return f"{words}. {description}"[:_MOST_CHARACTERS] if description else words[:_MOST_CHARACTERS]
 
 
-def question(messages: Sequence[dict[str, Any]], listed: ChoiceList) -> Question:
+def question(messages: Sequence[dict[str, Any]], listed: ChoiceList) -> ChoiceQuestion:
     """Return what is to be decided after the last message, which is the user's."""
     last = len(messages) - 1
     running = next((m["content"] for m in reversed(messages[:last]) if m["role"] == "assistant"), None)
@@ -92,7 +92,7 @@ def question(messages: Sequence[dict[str, Any]], listed: ChoiceList) -> Question
     *before, asked = turns or [_Turn("User", "", 0)]
     assistant = next((turn.text for turn in reversed(before) if turn.who == "Assistant"), "")
     earlier = next((turn.text for turn in reversed(before) if turn.who == "User"), "")
-    return Question(
+    return ChoiceQuestion(
         user=asked.text,
         assistant=assistant,
         earlier=earlier,
@@ -101,7 +101,9 @@ def question(messages: Sequence[dict[str, Any]], listed: ChoiceList) -> Question
     )
 
 
-def labelled_questions(messages: Sequence[dict[str, Any]], names: Sequence[str], *, fallback: str) -> list[Question]:
+def labelled_questions(
+    messages: Sequence[dict[str, Any]], names: Sequence[str], *, fallback: str
+) -> list[ChoiceQuestion]:
     """Return a question for each answer of a chat that bears loss (`"train"` is not false), with what is right.
 
     Raises:

@@ -7,14 +7,15 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
+
+from job.errors import TrainingInputError
 from job.records import check_versions, checked_messages, read_records
-from job.settings import TrainingInputError
 from model_code.chat_encoding import ChatTemplateError, encode_chat
 
 IGNORED = -100  # the label that cross_entropy leaves out
 
 
-class Example(NamedTuple):
+class EncodedConversation(NamedTuple):
     """A conversation as tokens. `decisions` are the half-open ranges of `input_ids` that bear loss."""
 
     input_ids: list[int]
@@ -24,7 +25,7 @@ class Example(NamedTuple):
 class Examples(torch.utils.data.Dataset[dict[str, Any]]):
     """Conversations, as the dictionaries that Trainer and its length grouping expect: one version of them at a time."""
 
-    def __init__(self, examples: Sequence[Example], *, versions: int = 1) -> None:
+    def __init__(self, examples: Sequence[EncodedConversation], *, versions: int = 1) -> None:
         self._examples = examples
         self._versions = versions
         self._current = 0
@@ -41,7 +42,7 @@ class Examples(torch.utils.data.Dataset[dict[str, Any]]):
         """Show the version of this epoch; after the last one the first comes again."""
         self._current = epoch % self._versions
 
-    def all_versions(self) -> Sequence[Example]:
+    def all_versions(self) -> Sequence[EncodedConversation]:
         """Return what any epoch may read."""
         return self._examples
 
@@ -96,12 +97,12 @@ def decided_messages(messages: list[dict[str, Any]]) -> list[int]:
     return found
 
 
-def encode_example(tokenizer: Any, messages: list[dict[str, Any]]) -> Example:
+def encode_example(tokenizer: Any, messages: list[dict[str, Any]]) -> EncodedConversation:
     """Encode a conversation; its decisions are the assistant's contents, each with the token that ends the turn."""
     decided = decided_messages(messages)
     chat = encode_chat(tokenizer, messages, add_generation_prompt=False)
     decisions = [(start, end + 1) for start, end in (chat.content_spans[place] for place in decided)]
-    return Example(input_ids=chat.ids, decisions=decisions)
+    return EncodedConversation(input_ids=chat.ids, decisions=decisions)
 
 
 def pad_batch(examples: Sequence[dict[str, Any]]) -> dict[str, torch.Tensor]:

@@ -1,51 +1,19 @@
-"""Folders of weights that are whole or not there: checkpoints to resume from, and the best epoch so far."""
+"""Checkpoints to resume from: sealed, limited in number, and refused by another run."""
 
 from __future__ import annotations
 
 import dataclasses
 import hashlib
 import json
-import os
 import shutil
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
-from job.settings import TrainingInputError, TrainingSettings, say
-
-
-def seal(folder: Path, facts: dict[str, Any]) -> None:
-    """Write sealed.json last: the sizes of all files, by which a folder that was half written is told from a whole one.
-
-    Sizes, since SageMaker copies checkpoints to S3 file by file: the seal may travel before the weights.
-    """
-    sizes = {}
-    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
-        with path.open("rb") as file:
-            os.fsync(file.fileno())
-        sizes[str(path.relative_to(folder))] = path.stat().st_size
-    unfinished = folder / "sealed.json.part"
-    with unfinished.open("w", encoding="utf-8") as file:
-        json.dump({**facts, "sizes": sizes}, file)
-        file.flush()
-        os.fsync(file.fileno())
-    unfinished.rename(folder / "sealed.json")
-
-
-def sealed_facts(folder: Path) -> dict[str, Any] | None:
-    """Return what was sealed with the folder; None if it is not whole."""
-    try:
-        facts: dict[str, Any] = json.loads((folder / "sealed.json").read_text(encoding="utf-8"))
-        whole = all((folder / name).stat().st_size == size for name, size in facts["sizes"].items())
-    except (OSError, ValueError, KeyError):
-        return None
-    return facts if whole else None
-
-
-def by_step(folder: Path, pattern: str) -> list[Path]:
-    """Return the folders whose names end in a step number, newest step first."""
-    found = [path for path in folder.glob(pattern) if path.is_dir() and path.name.rsplit("-", 1)[-1].isdigit()]
-    return sorted(found, key=lambda path: -int(path.name.rsplit("-", 1)[-1]))
+from job.errors import TrainingInputError
+from job.output import say
+from job.settings import TrainingSettings
+from saving.sealed_folders import by_step, seal, sealed_facts
 
 
 def run_fingerprint(
@@ -95,64 +63,3 @@ class Checkpoints:
         whole = [path for path in paths if sealed_facts(path) is not None]
         for path in set(paths) - set(whole[: self._limit]):
             shutil.rmtree(path, ignore_errors=True)
-
-
-class BestEpoch:
-    """Keeps the weights of the epoch that got most validation decisions right, and its figures, over a resume too."""
-
-    def __init__(
-        self,
-        folder: Path,
-        *,
-        save: Callable[[Path], None],
-        restore: Callable[[Path], None],
-        forget: bool,
-    ) -> None:
-        """Keep below `folder`; `save` writes the weights into a folder, `restore` takes them from it."""
-        if forget:
-            shutil.rmtree(folder, ignore_errors=True)
-        self._folder = folder
-        self._save = save
-        self._restore = restore
-
-    def offer(self, step: int, *, epoch: float, loss: float, accuracy: float) -> None:
-        """Keep the weights as they are now when they are better than the best."""
-        if not self._beats_best(loss, accuracy):
-            return
-        folder = self._folder / f"step-{step}"
-        shutil.rmtree(folder, ignore_errors=True)
-        self._save(folder)
-        seal(folder, {"eval_loss": loss, "eval_decision_accuracy": accuracy, "epoch": epoch})
-        for older in by_step(self._folder, "step-*"):
-            if older != folder:
-                shutil.rmtree(older, ignore_errors=True)
-
-    def restore(self) -> dict[str, Any]:
-        """Take the best epoch's weights back and return its figures; nothing if none was ever measured."""
-        found = self._best()
-        if found is None:
-            return {}
-        folder, facts = found
-        self._restore(folder)
-        best_epoch = round(facts["epoch"], 4)
-        say(f"The best epoch was {best_epoch}: its weights are kept.")
-        return {
-            "eval_loss": facts["eval_loss"],
-            "eval_decision_accuracy": facts["eval_decision_accuracy"],
-            "best_epoch": best_epoch,
-        }
-
-    def _best(self) -> tuple[Path, dict[str, Any]] | None:
-        for folder in by_step(self._folder, "step-*"):
-            facts = sealed_facts(folder)
-            if facts is not None:
-                return folder, facts
-        return None
-
-    def _beats_best(self, loss: float, accuracy: float) -> bool:
-        found = self._best()
-        if found is None:
-            return True
-        facts = found[1]
-        # Of equally many right decisions the surer ones.
-        return (accuracy, -loss) > (facts["eval_decision_accuracy"], -facts["eval_loss"])

@@ -10,8 +10,9 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
+from job.environment import Job
 from job.records import channel_sha256
-from job.settings import Job, TrainingSettings
+from job.settings import TrainingSettings
 
 CONTRACT_VERSION = 1
 # Without a manifest of its own, the serving container's multi-model-server takes ours for one and does not start.

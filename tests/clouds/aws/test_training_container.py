@@ -29,7 +29,7 @@ def read_metrics(line):
 def test_metrics_are_read_from_the_lines_that_the_scripts_print(shipped, values):
     stream = io.StringIO()
     state = SimpleNamespace(global_step=3, max_steps=16, epoch=0.5)
-    shipped("job.run_callbacks").Progress(stream, is_printer=True).write(state, **values)
+    shipped("job.progress").ProgressLines(stream, is_printer=True).write(state, **values)
     assert read_metrics(stream.getvalue()) == values
 
 
@@ -41,4 +41,4 @@ def test_every_metric_has_a_line():
 def test_the_channels_and_folders_have_the_names_that_both_sides_use(shipped, monkeypatch, tmp_path):
     monkeypatch.setenv("SM_CHANNEL_TRAIN", str(tmp_path))
     monkeypatch.setenv(f"SM_CHANNEL_{BASE_MODEL_CHANNEL.upper()}", str(tmp_path / "base"))
-    assert shipped("job.settings").read_environment().base_model == tmp_path / "base"
+    assert shipped("job.environment").read_environment().base_model == tmp_path / "base"

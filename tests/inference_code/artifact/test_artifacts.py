@@ -5,10 +5,11 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from artifact.language_model import ArtifactError, serving_dtype
-from chat.request import InvalidRequestError
 from tiny_base import save_tiny_base
 from tiny_model import save_adapter, write_manifest
+
+from artifact.language_model import ArtifactError, serving_dtype
+from chat.request import InvalidRequestError
 
 # peft 0.21.2 still reads an attribute that transformers 5.23 deprecates; nothing of ours does.
 pytestmark = pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning")

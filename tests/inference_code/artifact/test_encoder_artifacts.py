@@ -3,9 +3,10 @@
 import json
 
 import pytest
-from artifact.language_model import ArtifactError, artifact_kind, load_encoder_beside
 from tiny_choice_encoder import save_bert, save_choice_encoder, tasks_message
 from tiny_model import write_manifest
+
+from artifact.language_model import ArtifactError, artifact_kind, load_encoder_beside
 
 TASKS = {"weather": "rain", "book_table": "dinner"}
 

@@ -2,8 +2,6 @@
 
 import pytest
 import torch
-from artifact.language_model import ArtifactError, load_encoder
-from artifact.language_model import load_artifact as load_on_device
 from misfit_bases import (
     OTHER_CLASSES,
     UNFIT_WEIGHTS,
@@ -15,10 +13,13 @@ from misfit_bases import (
     masked_language_model,
     save,
 )
-from model_code.base_network import load_encoder_network
 from tiny_base import make_tokenizer, save_tiny_base
 from tiny_choice_encoder import save_bert, save_choice_encoder
 from tiny_model import save_adapter, write_manifest
+
+from artifact.language_model import ArtifactError, load_encoder
+from artifact.language_model import load_artifact as load_on_device
+from model_code.base_network import load_encoder_network
 
 # peft 0.21.2 still reads an attribute that transformers 5.23 deprecates; nothing of ours does.
 pytestmark = pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning")

@@ -5,8 +5,9 @@ import math
 import time
 
 import pytest
-from chat.request import InvalidRequestError, ModelFailureError, parse_chat_request
 from tiny_base import CONTEXT_LENGTH
+
+from chat.request import InvalidRequestError, ModelFailureError, parse_chat_request
 
 HELLO = [{"role": "user", "content": "hello"}]
 
@@ -228,6 +229,7 @@ def test_chat_goes_no_further_than_the_context(ask):
 
 def test_sampling_keeps_to_the_likeliest_tokens_that_hold_top_p():
     import torch
+
     from decoding.generation import sample
 
     logits = torch.log(torch.tensor([0.5, 0.3, 0.15, 0.05]))

@@ -5,8 +5,9 @@ import random
 import time
 
 import pytest
-from chat.request import InvalidRequestError
 from tiny_base import CONTEXT_LENGTH, SYSTEM
+
+from chat.request import InvalidRequestError
 
 CHOICES = {"choice": ["meeting_recap", "email", "none"]}
 

@@ -147,9 +147,10 @@ def test_a_choice_that_ends_inside_another_is_refused():
 
 
 def test_beyond_a_sliding_window_the_trie_is_walked(tokenizer, trie, prefixes):
+    from transformers import MistralConfig, MistralForCausalLM
+
     from decoding.decision import decide
     from language_model.network import LanguageModel
-    from transformers import MistralConfig, MistralForCausalLM
 
     torch.manual_seed(0)
     config = MistralConfig(
@@ -164,9 +165,10 @@ def test_beyond_a_sliding_window_the_trie_is_walked(tokenizer, trie, prefixes):
 
 
 def test_a_model_whose_attention_ignores_positions_and_masks_of_ours_is_walked(trie, prefixes):
+    from transformers import BloomConfig, BloomForCausalLM
+
     from decoding.decision import decide
     from language_model.network import LanguageModel
-    from transformers import BloomConfig, BloomForCausalLM
 
     torch.manual_seed(0)
     config = BloomConfig(vocab_size=400, hidden_size=32, n_layer=2, n_head=4, initializer_range=0.2, bos_token_id=1)
@@ -177,9 +179,10 @@ def test_a_model_whose_attention_ignores_positions_and_masks_of_ours_is_walked(t
 
 
 def test_a_recurrent_model_is_asked_without_a_cache(trie, prefixes):
+    from transformers import MambaConfig, MambaForCausalLM
+
     from decoding.decision import decide
     from language_model.network import LanguageModel
-    from transformers import MambaConfig, MambaForCausalLM
 
     torch.manual_seed(0)
     config = MambaConfig(vocab_size=400, hidden_size=32, num_hidden_layers=2, initializer_range=0.2, state_size=4)

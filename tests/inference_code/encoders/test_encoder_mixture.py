@@ -5,8 +5,9 @@ import math
 import shutil
 
 import pytest
-from artifact.language_model import ArtifactError
 from tiny_choice_encoder import save_bert, save_choice_encoder, tasks_message
+
+from artifact.language_model import ArtifactError
 
 TASKS = {"book_table": "books a table for dinner", "weather": "forecast of rain", "会議": "meeting recap"}
 CHOICES = [*TASKS, "none"]

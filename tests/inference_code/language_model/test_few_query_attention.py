@@ -2,8 +2,9 @@
 
 import pytest
 import torch
-from language_model import few_query_attention
 from tiny_base import CONTEXT_LENGTH, make_network
+
+from language_model import few_query_attention
 
 
 @pytest.fixture

@@ -8,8 +8,9 @@ from concurrent.futures import ThreadPoolExecutor, wait
 
 import pytest
 import torch
-from chat.request import ModelFailureError
 from tiny_base import CONTEXT_LENGTH, make_network
+
+from chat.request import ModelFailureError
 
 PROMPT = list(range(40, 90))
 

@@ -8,8 +8,9 @@ import tracemalloc
 
 import pytest
 import torch
-from chat.request import InvalidRequestError, ModelFailureError
 from tiny_choice_encoder import save_bert, save_choice_encoder, tasks_message
+
+from chat.request import InvalidRequestError, ModelFailureError
 
 TASKS = {"book_table": "books a table for dinner", "weather": "forecast of rain", "会議": "meeting recap"}
 SYSTEM = tasks_message(TASKS)

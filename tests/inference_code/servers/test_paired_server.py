@@ -5,11 +5,12 @@ import math
 from dataclasses import dataclass, field
 
 import pytest
+from tiny_base import save_tiny_base
+from tiny_choice_encoder import save_bert, save_choice_encoder, tasks_message
+
 from chat.request import ChatRequest, InvalidRequestError
 from servers.paired_server import PairedServer
 from servers.shortlist import Shortlist
-from tiny_base import save_tiny_base
-from tiny_choice_encoder import save_bert, save_choice_encoder, tasks_message
 
 TASKS = {f"task_{letter}": f"does {letter}" for letter in "abcdefgh"}
 CHOICES = [*TASKS, "none"]

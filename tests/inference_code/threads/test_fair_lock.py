@@ -3,6 +3,7 @@
 import threading
 
 import pytest
+
 from threads.fair_lock import FairLock
 
 
@@ -92,7 +93,7 @@ def test_who_is_interrupted_while_waiting_leaves_the_queue(monkeypatch):
 
     with lock:
         with monkeypatch.context() as patched:
-            patched.setattr("fair_lock.threading.Lock", Interrupted)
+            patched.setattr("threads.fair_lock.threading.Lock", Interrupted)
             with pytest.raises(KeyboardInterrupt), lock:
                 pass
         assert lock.waiting == 0

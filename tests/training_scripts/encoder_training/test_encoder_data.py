@@ -2,10 +2,12 @@
 
 import pytest
 from encoder_chats import CHOICES, SYSTEM, chat, chats
-from encoder_training.decisions import Decisions, Schedule, load_decisions
-from job.settings import TrainingInputError
-from model_code.encoder_questions import FALLBACK, Question
 from tiny_base import write_channel
+
+from encoder_training.decisions import Decisions, load_decisions
+from encoder_training.schedule import Schedule
+from job.errors import TrainingInputError
+from model_code.encoder_questions import FALLBACK, ChoiceQuestion
 
 
 def load(folder, records, **options):
@@ -78,8 +80,8 @@ def test_an_epoch_reads_its_own_version_of_the_data(tmp_path):
 
 
 def decisions(*, starting=40, going_on=60):
-    starts = [Question(f"{n}" * (1 + n), "", "", ("a", "b"), None, 0) for n in range(starting)]
-    goes_on = [Question(f"on {n}", "", "", ("a", "b"), 1, 1) for n in range(going_on)]
+    starts = [ChoiceQuestion(f"{n}" * (1 + n), "", "", ("a", "b"), None, 0) for n in range(starting)]
+    goes_on = [ChoiceQuestion(f"on {n}", "", "", ("a", "b"), 1, 1) for n in range(going_on)]
     return Decisions(1, ((*starts, *goes_on),))
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+
 from encoder_training.temperature import (
     LEAST_TEMPERATURE,
     MOST_TEMPERATURE,
@@ -10,7 +11,6 @@ from encoder_training.temperature import (
     calibration_metrics,
     fit_temperature,
 )
-
 from mojo_toolbox.evaluation.counting import calibration
 
 

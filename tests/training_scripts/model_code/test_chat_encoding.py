@@ -1,6 +1,8 @@
 """Chat messages become token ids that only ever grow, and people's text never becomes a special token."""
 
 import pytest
+from tiny_base import make_tokenizer
+
 from model_code.chat_encoding import (
     ChatTemplateError,
     encode_chat,
@@ -8,7 +10,6 @@ from model_code.chat_encoding import (
     end_of_turn_id,
     ensure_chat_template,
 )
-from tiny_base import make_tokenizer
 
 LLAMA2 = (
     "{% if messages[0]['role'] == 'system' %}{% set turns = messages[1:] %}{% set system = messages[0]['content'] %}"

@@ -4,9 +4,10 @@ import math
 
 import pytest
 import torch
-from model_code.encoder_questions import FALLBACK, Question
 from tiny_choice_encoder import save_bert
 from tiny_encoder import save_tiny_encoder
+
+from model_code.encoder_questions import FALLBACK, ChoiceQuestion
 
 CHOICES = ("book table. a table for dinner", "get weather. the rain tomorrow", "bus. a bus ticket", "recap")
 
@@ -23,7 +24,7 @@ def encoder(tmp_path_factory):
 
 
 def asked(user="rain tomorrow", running=None, choices=CHOICES, **parts):
-    return Question(user, parts.get("assistant", ""), parts.get("earlier", ""), choices, running)
+    return ChoiceQuestion(user, parts.get("assistant", ""), parts.get("earlier", ""), choices, running)
 
 
 def probabilities(model, *questions):
@@ -72,8 +73,8 @@ def test_an_encoder_of_few_positions_reads_what_fits(tmp_path):
 
 
 def test_a_share_of_the_questions_that_go_on_moves_the_loss_and_not_the_answer(encoder):
-    going_on = [Question("rain tomorrow", "", "", CHOICES, 1, 0)]
-    started = [Question("rain tomorrow", "", "", CHOICES, None, 1)]
+    going_on = [ChoiceQuestion("rain tomorrow", "", "", CHOICES, 1, 0)]
+    started = [ChoiceQuestion("rain tomorrow", "", "", CHOICES, None, 1)]
     (row,) = encoder(going_on)
     lowered = row + torch.tensor([0, 0, math.log(0.25), 0, 0])
     expected = torch.nn.functional.cross_entropy(lowered, torch.tensor(1))
@@ -88,9 +89,9 @@ def test_a_few_steps_learn_what_is_right(tmp_path):
     torch.manual_seed(0)
     model = ChoiceEncoder.from_base(str(save_bert(tmp_path))).train()
     questions = [
-        Question("rain tomorrow", "", "", CHOICES, None, 1),
-        Question("thanks bye", "", "", CHOICES, 1, FALLBACK),
-        Question("a bus ticket", "", "", CHOICES, 0, 2),
+        ChoiceQuestion("rain tomorrow", "", "", CHOICES, None, 1),
+        ChoiceQuestion("thanks bye", "", "", CHOICES, 1, FALLBACK),
+        ChoiceQuestion("a bus ticket", "", "", CHOICES, 0, 2),
     ]
     optimizer = torch.optim.AdamW([value for value in model.parameters() if value.requires_grad], lr=2e-3)
     before = model.loss(questions).item()
@@ -110,12 +111,13 @@ def named(layer, weights):
     ("layers", "lower", "upper"), [(-1, True, True), (5, True, True), (1, False, True), (0, False, False)]
 )
 def test_only_the_last_layers_are_trained_and_kept(tmp_path, layers, lower, upper):
-    from model_code.choice_encoder import ChoiceEncoder, EncoderConfig
     from safetensors.torch import load_file
+
+    from model_code.choice_encoder import ChoiceEncoder, EncoderConfig
 
     base = str(save_bert(tmp_path / "base"))
     model = ChoiceEncoder.from_base(base, config=EncoderConfig(trained_layers=layers)).train()
-    model.loss([Question("rain tomorrow", "", "", CHOICES, None, 1)]).backward()
+    model.loss([ChoiceQuestion("rain tomorrow", "", "", CHOICES, None, 1)]).backward()
     learning = {name for name, value in model.named_parameters() if value.grad is not None}
     assert (named(0, learning), named(1, learning)) == (lower, upper)
     assert "log_scale" in learning

@@ -3,6 +3,7 @@
 import time
 
 import pytest
+
 from model_code.encoder_questions import (
     bare_turns,
     choice_lines,

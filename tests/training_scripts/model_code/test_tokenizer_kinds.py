@@ -2,15 +2,6 @@
 
 import pytest
 import tiny_tokenizers
-from model_code.chat_encoding import (
-    ChatTemplateError,
-    encode_chat,
-    encode_content,
-    end_of_turn_id,
-    ensure_chat_template,
-    require_vocabulary,
-    stop_ids,
-)
 from tiny_tokenizers import (
     KINDS,
     LLAMA2_TEMPLATE,
@@ -22,6 +13,16 @@ from tiny_tokenizers import (
     opt_like,
     phi3_like,
     unigram_like,
+)
+
+from model_code.chat_encoding import (
+    ChatTemplateError,
+    encode_chat,
+    encode_content,
+    end_of_turn_id,
+    ensure_chat_template,
+    require_vocabulary,
+    stop_ids,
 )
 
 CONVERSATION = [

@@ -2,13 +2,15 @@
 
 from types import SimpleNamespace
 
-import job.settings
 import pytest
-import train_qlora
-from job.settings import TrainingInputError
-from qlora.examples import IGNORED, encode_example, load_examples, pad_batch
 from tiny_base import SYSTEM, conversation, conversations, write_channel
-from train_qlora import NextVersion
+
+import job.environment
+import job.settings
+from job.errors import TrainingInputError
+from qlora.examples import IGNORED, encode_example, load_examples, pad_batch
+from qlora.settings import QloraSettings
+from qlora.trainer import NextVersion
 
 
 def texts_that_bear_loss(tokenizer, record):
@@ -112,16 +114,16 @@ def test_lines_that_are_not_so_many_versions_are_refused(tokenizer, tmp_path, ve
 def test_a_job_without_a_train_channel_is_refused(monkeypatch):
     monkeypatch.delenv("SM_CHANNEL_TRAIN", raising=False)
     with pytest.raises(TrainingInputError, match="no train channel"):
-        job.settings.read_environment()
+        job.environment.read_environment()
 
 
 def test_hyperparameters_come_as_flags_in_any_spelling_of_true_and_false():
     def read(*flags):
-        return job.settings.read_settings(train_qlora.Settings, flags, description="")
+        return job.settings.read_settings(QloraSettings, flags, description="")
 
     settings = read("--load_in_4bit", "False", "--merge_weights", "true", "--lora_r", "8")
     assert (settings.load_in_4bit, settings.merge_weights, settings.lora_r) == (False, True, 8)
-    assert read() == train_qlora.Settings()
+    assert read() == QloraSettings()
 
 
 def weighted(**message):

@@ -2,19 +2,24 @@
 
 import pytest
 import torch
-import train_qlora
-from job.settings import TrainingInputError
 from tiny_base import conversations, write_channel
-from train_qlora import IGNORED, Settings
+
+from job.errors import TrainingInputError
+from qlora.adapter import add_adapter
+from qlora.base_model import compute_dtype, load_base_model, load_tokenizer
+from qlora.epochs import measure_decisions
+from qlora.examples import IGNORED, load_examples, pad_batch
+from qlora.settings import QloraSettings
+from qlora.trainer import decision_logits, training_arguments
 
 # peft 0.21 asks transformers 5.23 by a name that transformers 6 will drop.
 pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning")
 
 
 def adapted(base, **settings):
-    resolved = Settings(base_model=str(base), **{"load_in_4bit": False, "dtype": "float32", **settings})
-    model = train_qlora.load_base_model(str(base), resolved, torch.device("cpu"))
-    return train_qlora.add_adapter(model, resolved)
+    resolved = QloraSettings(base_model=str(base), **{"load_in_4bit": False, "dtype": "float32", **settings})
+    model = load_base_model(str(base), resolved, torch.device("cpu"))
+    return add_adapter(model, resolved)
 
 
 def test_only_the_adapter_is_trained_in_full_precision(tiny_base):
@@ -63,20 +68,20 @@ def test_layers_that_cannot_be_adapted_are_refused(tiny_base, layers, reason):
 
 def test_a_base_model_that_is_not_there_is_refused(tmp_path):
     with pytest.raises(TrainingInputError, match="cannot be loaded"):
-        train_qlora.load_tokenizer(str(tmp_path / "nowhere"), Settings(), vocabulary=400)
+        load_tokenizer(str(tmp_path / "nowhere"), QloraSettings(), vocabulary=400)
 
 
 def test_float16_on_a_cpu_is_refused():
     with pytest.raises(TrainingInputError, match="float16 needs a GPU"):
-        train_qlora.compute_dtype(Settings(dtype="float16"), torch.device("cpu"))
+        compute_dtype(QloraSettings(dtype="float16"), torch.device("cpu"))
 
 
 def test_the_few_logits_computed_are_those_of_the_whole_model(tiny_base, tokenizer, tmp_path):
     model = adapted(tiny_base).eval()
-    examples = train_qlora.load_examples(write_channel(tmp_path, conversations(2)), tokenizer, 512)
-    batch = train_qlora.pad_batch([examples[0], examples[1]])
+    examples = load_examples(write_channel(tmp_path, conversations(2)), tokenizer, 512)
+    batch = pad_batch([examples[0], examples[1]])
     with torch.no_grad():
-        logits, targets, positions = train_qlora.decision_logits(model, batch)
+        logits, targets, positions = decision_logits(model, batch)
         whole = model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).logits[:, positions]
     borne = targets != IGNORED
     assert borne.sum() == (batch["labels"] != IGNORED).sum()
@@ -85,15 +90,15 @@ def test_the_few_logits_computed_are_those_of_the_whole_model(tiny_base, tokeniz
 
 def test_decisions_right_are_those_whose_every_token_is_likeliest(tiny_base, tokenizer, tmp_path):
     model = adapted(tiny_base)
-    examples = train_qlora.load_examples(write_channel(tmp_path, conversations(4)), tokenizer, 512)
+    examples = load_examples(write_channel(tmp_path, conversations(4)), tokenizer, 512)
     optimizer = torch.optim.AdamW([w for w in model.parameters() if w.requires_grad], lr=1e-2)
-    args = train_qlora.training_arguments(Settings(), tmp_path, saves=False)
-    _, before = train_qlora.measure_decisions(model, examples, 3, args)
+    args = training_arguments(QloraSettings(), tmp_path, saves=False)
+    _, before = measure_decisions(model, examples, 3, args)
     for _ in range(40):
-        logits, targets, _ = train_qlora.decision_logits(model, train_qlora.pad_batch([examples[i] for i in range(4)]))
+        logits, targets, _ = decision_logits(model, pad_batch([examples[i] for i in range(4)]))
         torch.nn.functional.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=IGNORED).backward()
         optimizer.step()
         optimizer.zero_grad()
-    _, after = train_qlora.measure_decisions(model, examples, 3, args)
+    _, after = measure_decisions(model, examples, 3, args)
     assert before == 0
     assert after == 1

@@ -1,10 +1,11 @@
 """Whole training examples under every kind of tokenizer: what bears loss, and what the model is asked later."""
 
 import pytest
-from model_code.chat_encoding import encode_chat, end_of_turn_id, ensure_chat_template
-from qlora.examples import encode_example
 from tiny_base import conversation
 from tiny_tokenizers import KINDS
+
+from model_code.chat_encoding import encode_chat, end_of_turn_id, ensure_chat_template
+from qlora.examples import encode_example
 
 RECORD = conversation("a < b, </s> <|im_end|> <eos>", "email")["messages"]
 

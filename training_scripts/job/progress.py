@@ -1,23 +1,18 @@
-"""What a run does beside learning: one JSON object a line on stdout, and an orderly end on SIGTERM.
-
-Both are callbacks of transformers' Trainer, and serve a loop without one as well.
-"""
+"""Progress of a training: one JSON object a line on stdout."""
 
 from __future__ import annotations
 
 import json
 import math
-import signal
 import time
 from typing import Any, TextIO
 
-import torch
 from transformers import TrainerCallback
 
-from job.settings import TrainingInputError
+from job.errors import TrainingInputError
 
 
-class Progress(TrainerCallback):  # type: ignore[misc]
+class ProgressLines(TrainerCallback):  # type: ignore[misc]
     """One JSON object a line on stdout, from the first process only."""
 
     def __init__(self, stream: TextIO, *, is_printer: bool) -> None:
@@ -62,34 +57,7 @@ class Progress(TrainerCallback):  # type: ignore[misc]
         self.write(state, loss=logs["loss"], learning_rate=logs["learning_rate"], tokens_per_second=speed)
 
 
-class StopSignal(TrainerCallback):  # type: ignore[misc]
-    """On SIGTERM ends training after the step under way, with a checkpoint."""
-
-    def __init__(self) -> None:
-        self.requested = False
-        signal.signal(signal.SIGTERM, self._note)
-
-    def _note(self, *_: object) -> None:
-        self.requested = True
-
-    def on_step_end(self, args: Any, _state: Any, control: Any, **_: Any) -> None:
-        """Stop if any process was told to: one that went on alone would wait for the others forever."""
-        self.requested = bool(sum_over_processes([float(self.requested)], args.device)[0])
-        if self.requested:
-            control.should_training_stop = True
-            control.should_save = args.save_strategy != "no"
-
-
 def check_loss(loss: float, step: int) -> None:
     """End the job when the loss is no number any more: nothing would be learnt from then on."""
     if not math.isfinite(loss):
         raise TrainingInputError(f"The loss is no number any more at step {step}: lower learning_rate.")
-
-
-def sum_over_processes(values: list[float], device: torch.device) -> list[float]:
-    """Add up each value over the training processes; with one process return them as they are."""
-    if not torch.distributed.is_initialized():
-        return values
-    total = torch.tensor(values, dtype=torch.float64, device=device)
-    torch.distributed.all_reduce(total)
-    return list(total.tolist())
