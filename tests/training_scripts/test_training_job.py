@@ -196,10 +196,8 @@ def test_what_cannot_go_on_ends_in_one_line(run_script, job):
 def lay_out_job(base_dir, tiny_base, **hyperparameters):
     """Lay out what SageMaker puts below /opt/ml, for the real containers' entry code."""
     source = base_dir / "source"
-    source.mkdir(parents=True)
     # Without requirements.txt: the entry code would install it into the environment of the tests.
-    for file in SCRIPTS.glob("*.py"):
-        shutil.copy(file, source)
+    shutil.copytree(SCRIPTS, source, ignore=shutil.ignore_patterns("requirements.txt", "__pycache__"))
     channels = {"train": write_channel(base_dir / "input/data/train", conversations(2))}
     shutil.copytree(tiny_base, base_dir / "input/data/base_model")
     channels["base_model"] = base_dir / "input/data/base_model"
