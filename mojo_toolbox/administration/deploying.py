@@ -15,7 +15,6 @@ from mojo_toolbox.administration.existing_jobs import (
     require_job_name,
 )
 from mojo_toolbox.administration.options import DeploymentOptions
-from mojo_toolbox.administration.training_choices import ROUTING
 from mojo_toolbox.clouds.aws import names
 from mojo_toolbox.clouds.aws.deployments import DeploymentPlan, deployment_requests, send_deployment
 from mojo_toolbox.clouds.aws.endpoints import Endpoint
@@ -26,7 +25,7 @@ from mojo_toolbox.clouds.aws.staging import require_base_model_name, require_sta
 from mojo_toolbox.clouds.aws.storage import Storage, split_file_uri, split_uri
 from mojo_toolbox.errors import AlreadyExistsError, AWSError, ConfigurationError, NotFoundError
 from mojo_toolbox.names import ModelKey, new_version, require_name
-from mojo_toolbox.purposes.routing import PROMPT_VERSION
+from mojo_toolbox.purposes.registry import purpose_of
 from mojo_toolbox.purposes.routing.recipes import SERVING_INSTANCE_TYPES
 from mojo_toolbox.serving.packing import Packed, TrainedArtifact, pack, require_untrained, staged_bases
 
@@ -240,5 +239,5 @@ def _pack(
         encoder=model.encoder,
         base_model=options.base_model,
         find_base=lambda name: account.find_base(name, storage),
-        prompt_version=PROMPT_VERSION if intent.key.task == ROUTING else None,
+        prompt_version=purpose_of(intent.key.task).prompt_version,
     )

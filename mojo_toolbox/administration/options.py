@@ -11,7 +11,7 @@ from mojo_toolbox.clouds.aws.jobs import TrainingJob
 from mojo_toolbox.clouds.aws.requests import Overrides
 from mojo_toolbox.data.augmentation import Augmentation
 from mojo_toolbox.data.task_pool import TaskPool
-from mojo_toolbox.purposes.routing.dataset import DataSource
+from mojo_toolbox.purposes.purpose import DataSource
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,7 +21,8 @@ from mojo_toolbox.clouds.aws.staging import BaseModel, require_base_model_name, 
 from mojo_toolbox.clouds.aws.storage import Storage, file_sha256
 from mojo_toolbox.errors import ConfigurationError
 from mojo_toolbox.names import ModelKey, new_version
-from mojo_toolbox.purposes.routing.dataset import PreparedData
+from mojo_toolbox.purposes.purpose import PreparedData
+from mojo_toolbox.purposes.registry import purpose_of
 from mojo_toolbox.serving.artifacts import pack_folder
 from mojo_toolbox.shipped import training_scripts_dir
 
@@ -96,7 +97,7 @@ def _decide(account: Account, options: TrainingOptions) -> _Intent:
         job_name=names.require_resource_name("job_name", job_name),
         instance_type=instance_type,
         choices=choices,
-        data=TrainingData(options.train_data, options.validation_data),
+        data=TrainingData(options.train_data, options.validation_data, purpose_of(key.task)),
         environment={**account.token_environment(), **choices.environment()},
     )
 
@@ -146,7 +147,7 @@ class _Cargo:
         return replace(
             plan,
             hyperparameters={
-                **intent.choices.told(task=intent.key.task, train=self.train, held_out=self.held_out),
+                **intent.choices.told(intent.data.purpose, train=self.train, held_out=self.held_out),
                 "base_model": "" if base.uri else base.reference.id,
                 "base_model_id": base.reference.id,
                 "base_model_revision": base.reference.revision or "",
@@ -170,7 +171,7 @@ def _prepare(account: Account, intent: _Intent, storage: Storage, folder: Path) 
     held_out = intent.data.prepare_validation(account.session, folder)
     return _Cargo(
         held_out=held_out,
-        train=intent.choices.prepare(intent.data.train_on_disk(account.session, folder), folder / "train.jsonl"),
+        train=intent.data.prepare_train(account.session, folder, mix=intent.choices.data_mix),
         base=account.find_base(intent.choices.base_model, storage),
         code=pack_folder(training_scripts_dir(), folder / "sourcedir.tar.gz"),
     )

@@ -6,8 +6,7 @@ import json
 import math
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic import BaseModel
@@ -16,24 +15,15 @@ from mojo_toolbox import contract
 from mojo_toolbox.administration.options import TrainingOptions
 from mojo_toolbox.base_models import SMOLLM2, require_kind
 from mojo_toolbox.contract import ModelKind
-from mojo_toolbox.data import NONE_ANSWER
 from mojo_toolbox.data.augmentation import Augmentation
 from mojo_toolbox.data.task_pool import TaskPool
 from mojo_toolbox.errors import ConfigurationError
-from mojo_toolbox.purposes.routing import PROMPT_VERSION
-from mojo_toolbox.purposes.routing.dataset import DataSource, PreparedData, prepare_training_data
+from mojo_toolbox.purposes.purpose import DataMix, PreparedData, Purpose
 from mojo_toolbox.purposes.routing.recipes import Recipe, find_recipe
 
-# The `task` whose models are asked with the routing prompt.
-ROUTING = "routing"
 # An epoch of training reads its own version of the data; after so many they come again, since all are uploaded.
 _MOST_VERSIONS = 10
 _PROGRAMS: dict[ModelKind, str] = {"language_model": "train_qlora.py", "encoder": "train_encoder.py"}
-# How a script is told what answers look like: the encoder must know which of them is none of the others.
-_ANSWERS: dict[ModelKind, dict[str, str]] = {
-    "language_model": {"answers": "names"},
-    "encoder": {"fallback": NONE_ANSWER},
-}
 
 
 @dataclass(frozen=True)
@@ -44,11 +34,8 @@ class TrainingChoices:
     base_model: str
     """A Hugging Face model id, a folder or an `s3://` URI."""
     hyperparameters: BaseModel
-    augmentation: Augmentation | None
-    pool: TaskPool | None
-    copies: int
-    starter: int
-    """Conversations that ship with the library, an epoch."""
+    epoch_mix: DataMix
+    """What an epoch reads."""
     data_versions: int
     """As many as there are epochs, up to a limit."""
 
@@ -78,10 +65,7 @@ class TrainingChoices:
             recipe=recipe,
             base_model=str(base_model),
             hyperparameters=checked,
-            augmentation=augmentation,
-            pool=options.pool,
-            copies=options.copies,
-            starter=starter,
+            epoch_mix=DataMix(copies=options.copies, augmentation=augmentation, pool=options.pool, starter=starter),
             data_versions=min(math.ceil(checked.num_train_epochs), _MOST_VERSIONS),
         )
 
@@ -90,23 +74,17 @@ class TrainingChoices:
         """The training script."""
         return _PROGRAMS[self.recipe.kind]
 
-    def prepare(self, train_data: DataSource, path: Path) -> PreparedData:
-        """Write the train channel: every version of the data that the epochs read."""
-        return prepare_training_data(
-            train_data,
-            path,
-            copies=self.copies * self.data_versions,
-            augmentation=self.augmentation,
-            pool=self.pool,
-            starter=self.starter,
-        )
+    @property
+    def data_mix(self) -> DataMix:
+        """How the train channel is written: every version of the data that the epochs read."""
+        return replace(self.epoch_mix, copies=self.epoch_mix.copies * self.data_versions)
 
-    def told(self, *, task: str, train: PreparedData, held_out: PreparedData | None) -> dict[str, Any]:
+    def told(self, purpose: Purpose, *, train: PreparedData, held_out: PreparedData | None) -> dict[str, Any]:
         """Return what the script is told beside the base model: hyperparameters, and facts for the manifest."""
         return {
             **self.hyperparameters.model_dump(),
-            "prompt_version": PROMPT_VERSION if task == ROUTING else "",
-            **_ANSWERS[self.recipe.kind],
+            "prompt_version": purpose.prompt_version or "",
+            **_answers(purpose, self.recipe.kind),
             "data_versions": self.data_versions if train.augmented else 1,
             "dataset_sha256": train.sha256,
             "validation_sha256": "" if held_out is None else held_out.sha256,
@@ -114,14 +92,21 @@ class TrainingChoices:
 
     def environment(self) -> dict[str, str]:
         """Return what the manifest says of the data's mix, and of the code that the administrator works with."""
-        varied = vars(self.augmentation or Augmentation())
+        mix = self.epoch_mix
+        varied = vars(mix.augmentation or Augmentation())
         told = {
             "recipe": self.recipe.name,
-            "starter_conversations": self.starter,
-            "copies": self.copies,
+            "starter_conversations": mix.starter,
+            "copies": mix.copies,
             "augmentation": {name: value for name, value in varied.items() if value != getattr(Augmentation(), name)},
         }
         return {"MOJO_DATA_RECIPE": json.dumps(told), **_git_commit()}
+
+
+def _answers(purpose: Purpose, kind: ModelKind) -> dict[str, str]:
+    """Return what answers look like: an encoder must know which of them is none of the others."""
+    answers = purpose.answers
+    return {"fallback": answers.fallback} if kind == "encoder" else {"answers": answers.form}
 
 
 def _over(recipe: Mapping[str, Any], given: Mapping[str, Any] | None) -> Any:

@@ -9,15 +9,16 @@ from typing import TypeGuard
 
 from mojo_toolbox.clouds.aws.session import Session
 from mojo_toolbox.clouds.aws.storage import Storage, split_file_uri, split_uri
-from mojo_toolbox.purposes.routing.dataset import DataSource, PreparedData, prepare_validation_data, require_readable
+from mojo_toolbox.purposes.purpose import DataMix, DataSource, PreparedData, Purpose
 
 
 @dataclass(frozen=True)
 class TrainingData:
-    """What the administrator gave to train on, and to choose the best epoch by."""
+    """What the administrator gave to train on, and to choose the best epoch by; its purpose knows how to read it."""
 
     train: DataSource
     validation: DataSource | None
+    purpose: Purpose
 
     @property
     def channels(self) -> list[str]:
@@ -30,7 +31,7 @@ class TrainingData:
             if _is_in_s3(source):
                 split_file_uri(source)
             else:
-                require_readable(source)
+                self.purpose.require_readable(source)
 
     def require_in_s3(self, session: Session) -> None:
         """Refuse a file in S3 that is not there."""
@@ -43,15 +44,17 @@ class TrainingData:
         if self.validation is not None:
             yield self.validation
 
-    def train_on_disk(self, session: Session, folder: Path) -> DataSource:
-        """Return what to train on, brought to `folder` if S3 holds it."""
-        return _on_disk(self.train, session, folder)
+    def prepare_train(self, session: Session, folder: Path, *, mix: DataMix) -> PreparedData:
+        """Write the train channel into `folder`."""
+        source = _on_disk(self.train, session, folder)
+        return self.purpose.prepare_training_data(source, folder / "train.jsonl", mix=mix)
 
     def prepare_validation(self, session: Session, folder: Path) -> PreparedData | None:
         """Write the validation channel into `folder`; None where nothing is held out."""
         if self.validation is None:
             return None
-        return prepare_validation_data(_on_disk(self.validation, session, folder), folder / "validation.jsonl")
+        source = _on_disk(self.validation, session, folder)
+        return self.purpose.prepare_validation_data(source, folder / "validation.jsonl")
 
 
 def _is_in_s3(source: DataSource) -> TypeGuard[str]:

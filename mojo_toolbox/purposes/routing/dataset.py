@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -19,25 +18,11 @@ from mojo_toolbox.data.starter import starter_conversation, starter_pool
 from mojo_toolbox.data.task_pool import TaskPool
 from mojo_toolbox.errors import DataError
 from mojo_toolbox.errors.sentences import sentence
+from mojo_toolbox.purposes.purpose import DataSource, PreparedData
 from mojo_toolbox.purposes.routing.training import training_example, training_examples, validation_example
-
-# A path, or records: a list of conversations or of dictionaries, or a datasets.Dataset.
-DataSource = str | Path | Iterable[Conversation | Mapping[str, Any]]
 
 _ROUTING, _CHAT = "routing conversations", "chat examples"
 _NOTHING = "there is nothing to train on: no conversation with a labelled user turn."
-
-
-@dataclass(frozen=True)
-class PreparedData:
-    """Chat examples in a file, and what they were made from."""
-
-    path: Path
-    rows: int
-    sha256: str
-    """Content hash of what was given, not of the file: what `mojo data check` and evaluation reports say of it too."""
-    augmented: bool
-    """Whether the rows are copies of routing conversations; chat examples are written as they are, once."""
 
 
 class _ChatMessage(BaseModel):

@@ -1,0 +1,82 @@
+"""The interface of a purpose: how data of its own kind becomes chat examples, and what training and serving must know."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mojo_toolbox.data import NONE_ANSWER, Conversation
+from mojo_toolbox.data.augmentation import Augmentation
+from mojo_toolbox.data.task_pool import TaskPool
+
+# A path, or records: a list of conversations or of dictionaries, or a datasets.Dataset.
+DataSource = str | Path | Iterable[Conversation | Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class PreparedData:
+    """Chat examples in a file, and what they were made from."""
+
+    path: Path
+    rows: int
+    sha256: str
+    """Content hash of what was given, not of the file: what `mojo data check` and evaluation reports say of it too."""
+    augmented: bool
+    """Whether the rows are varied copies, so that each epoch reads copies of its own."""
+
+
+@dataclass(frozen=True)
+class DataMix:
+    """How training data is to be varied, and what is put beside it; a purpose takes what it has a use for."""
+
+    copies: int = 1
+    """How many varied examples of each record to write, over all epochs."""
+    augmentation: Augmentation | None = None
+    pool: TaskPool | None = None
+    starter: int = 0
+    """How many of the conversations that ship with the library to put beside the data."""
+
+
+@dataclass(frozen=True)
+class AllowedAnswers:
+    """What a model may answer when it is given choices."""
+
+    form: str = "names"
+    """How an answer says which choice it means; the manifest keeps it."""
+    fallback: str = NONE_ANSWER
+    """The choice that stands for none of the others; an encoder must know which one it is."""
+
+
+class Purpose(ABC):
+    """What the models of a `task` are for. Containers know chat examples only; everything else about a task is here."""
+
+    prompt_version: str | None = None
+    """Version of the prompt that callers ask with. Artifacts keep it, and deploying refuses another; None: any prompt."""
+    answers: AllowedAnswers = AllowedAnswers()
+
+    @abstractmethod
+    def require_readable(self, source: DataSource) -> None:
+        """Look at the first record, so that data that is plainly not usable is refused at once; leave streams alone.
+
+        Raises:
+            DataError: no such file, nothing in it, or a first record that cannot be used.
+        """
+
+    @abstractmethod
+    def prepare_training_data(self, source: DataSource, target: Path, *, mix: DataMix) -> PreparedData:
+        """Write `source` to `target` as JSON Lines of chat examples: `{"messages": […], "choices": […]}`.
+
+        Raises:
+            DataError: a record that cannot be used (file and line are named), or nothing to learn from.
+        """
+
+    @abstractmethod
+    def prepare_validation_data(self, source: DataSource, target: Path) -> PreparedData:
+        """Write each record of `source` to `target` once, not varied, as chat examples.
+
+        Raises:
+            DataError: as in `prepare_training_data()`.
+        """
