@@ -9,7 +9,7 @@ from mojo_toolbox import Hub
 from mojo_toolbox.data.jsonl import write_records
 from mojo_toolbox.errors import ArtifactError, DataError
 from mojo_toolbox.purposes.purpose import AllowedAnswers, PreparedData, Purpose
-from mojo_toolbox.purposes.registry import PURPOSES, purpose_of
+from mojo_toolbox.purposes.registry import PURPOSES
 
 MOODS = ["happy", "sad", "other"]
 RECORDS = [{"text": "what a day", "mood": "happy"}, {"text": "it rains", "mood": "sad"}]
@@ -100,5 +100,3 @@ def test_a_task_without_a_purpose_is_trained_on_chats_with_any_prompt(tmp_path):
     chat = {"messages": [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "hello"}]}
     plain = told(tmp_path, base_model="a/b", train_data=[chat], task="chat")
     assert plain["prompt_version"] == ""
-    assert purpose_of("chat").prompt_version is None
-    assert purpose_of("routing").prompt_version == "routing-2"
