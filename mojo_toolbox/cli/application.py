@@ -52,14 +52,16 @@ def _show_version(wanted: bool) -> None:
 
 @application.callback()
 def _root(
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error; may stand anywhere.")] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show the traceback of an error. Works anywhere on the line.")
+    ] = False,
     _version: Annotated[
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
     """Fine-tune, deploy and ask your own language models, on Amazon SageMaker or on this machine.
 
-    With --cloud local everything runs on this machine: no account, no cost. `mojo quickstart` shows the whole way.
+    With --cloud local everything runs on this machine, without an account and without cost. Begin with `mojo quickstart`.
     """
     show_library_log(debug=debug)
 
@@ -72,7 +74,9 @@ def _group(parent: typer.Typer, name: str, help_text: str) -> typer.Typer:
     return group
 
 
-_data = _group(application, "data", "Import, generate, check, split and augment conversations; write ready-made ones.")
+_data = _group(
+    application, "data", "Import, generate, check, split and augment conversations, or write ready-made ones."
+)
 _import = _group(_data, "import", "Import conversations from other formats.")
 _report = _group(application, "report", "Compare reports of mojo evaluate, and show them again.")
 _review = _group(application, "review", "Validate conversations, alone or as a team, in a page in the browser.")

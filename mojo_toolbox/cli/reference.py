@@ -14,15 +14,23 @@ from mojo_toolbox.cli.application import application
 _INTRODUCTION = """\
 # The command line
 
-`mojo` comes with `pip install '.[admin]'` in the checkout, and `make quickstart` installs it as `.venv/bin/mojo`; `python -m mojo_toolbox.cli` is the same. Data goes to standard
-output, progress and notes to standard error. `--debug`, anywhere on the line, shows the traceback of an error.
+Which commands does `mojo` have, and which options do they take? `mojo --help` lists them, and so does this page:
 
-| exit status | |
+```bash
+mojo --help
+mojo train --help
+```
+
+`pip install '.[admin]'` in the checkout installs `mojo`. `make quickstart` installs it as `.venv/bin/mojo`. `python -m mojo_toolbox.cli`
+is the same program. Data goes to standard output. Progress and notes go to standard error. `--debug`, anywhere on the line, shows the
+traceback of an error.
+
+| Exit status | Meaning |
 |---|---|
 | 0 | done |
-| 1 | an error, or a question that was answered with no |
-| 2 | a command line that cannot be understood, or that leaves a question open where nobody can be asked |
-| 130 | interrupted; what goes on running is named |
+| 1 | an error, or the answer "no" to a question |
+| 2 | a wrong command line, or a question that nobody can answer, because there is no terminal |
+| 130 | interrupted, with a line about everything that goes on running |
 
 <!-- Written by `python -m mojo_toolbox.cli.reference`; a test compares. Do not edit. -->
 """
@@ -50,7 +58,7 @@ def _section(command: Any, context: Any) -> str:
     parameters = [p for p in command.get_params(context) if p.name != "help" and not getattr(p, "hidden", False)]
     if parameters:
         rows = [f"| {_names(p)} | {_meaning(p, context)} |" for p in parameters]
-        parts.append("\n".join(["| option | |", "|---|---|", *rows]))
+        parts.append("\n".join(["| Option | Meaning |", "|---|---|", *rows]))
     if command.epilog:
         # The epilog is a heading and a blank line, then the examples, with brackets escaped for rich.
         lines = command.epilog.partition("\n\n")[2].replace("\\[", "[")

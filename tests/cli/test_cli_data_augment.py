@@ -83,7 +83,7 @@ def test_a_pool_that_has_nothing_new_is_said(mojo, tmp_path):
     train = write(tmp_path / "train.jsonl", [record(number) for number in range(40)])
     done = mojo("data", "augment", train, "-o", tmp_path / "out.jsonl")
     assert done.returncode == 0
-    assert "No distractor was added: of the pool's 2 tasks none was new" in done.stderr
+    assert "No distractor was added. None of the pool's 2 tasks could join" in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -92,8 +92,8 @@ def test_a_pool_that_has_nothing_new_is_said(mojo, tmp_path):
         (["missing.jsonl", "-o", "out.jsonl"], 1, "missing.jsonl: no such file"),
         (["broken.jsonl", "-o", "out.jsonl"], 1, "broken.jsonl:2: not a routing conversation"),
         (["broken.jsonl", "-o", "out.jsonl", "--distractors", "0"], 1, "broken.jsonl:2: not a routing conversation"),
-        (["train.jsonl", "-o", "train.jsonl"], 2, "is the file that is read"),
-        (["train.jsonl", "-o", "."], 2, "is a folder; name a file"),
+        (["train.jsonl", "-o", "train.jsonl"], 2, "is the input file"),
+        (["train.jsonl", "-o", "."], 2, "is a folder. Name a file"),
         (["train.jsonl", "-o", "out.jsonl", "--withheld-task", "2"], 2, "--withheld-task"),
         (["train.jsonl", "-o", "out.jsonl", "--pool", "missing.jsonl"], 1, "missing.jsonl: no such file"),
         (
@@ -101,7 +101,7 @@ def test_a_pool_that_has_nothing_new_is_said(mojo, tmp_path):
             1,
             "train.jsonl:1: 'id': a list of wordings",
         ),
-        (["/dev/stdin", "-o", "out.jsonl"], 2, "can be read once only"),
+        (["/dev/stdin", "-o", "out.jsonl"], 2, "can be read only once"),
     ],
 )
 def test_what_cannot_be_done_is_said_in_a_line_and_leaves_no_file(mojo, train, tmp_path, given, status, words):

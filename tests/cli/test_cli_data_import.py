@@ -72,7 +72,7 @@ def test_a_file_that_is_read_is_never_replaced(folder, output):
     before = (folder / output).read_text()
     done = run("csv", "t.csv", "--tasks", "tasks.json", "-o", output)
     assert done.exit_code == 2
-    assert "it would be replaced" in done.stderr
+    assert "would be replaced" in done.stderr
     assert (folder / output).read_text() == before
 
 

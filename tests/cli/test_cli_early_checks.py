@@ -149,8 +149,8 @@ def test_a_file_of_chats_has_no_page_of_zeros(folder):
     (folder.folder / "chats.jsonl").write_text('{"messages": []}\n' * 3)
     done = folder("data", "check", "chats.jsonl")
     assert done.returncode == 1
-    assert "No line is a conversation: there is nothing to count." in done.stdout
+    assert "No line is a conversation, so there is nothing to count." in done.stdout
     assert "Statistics" not in done.stdout
     done = folder("data", "check", "good.jsonl", "--against", "chats.jsonl")
-    assert "whether the files are apart is unknown" in done.stdout
+    assert "so it cannot be compared" in done.stdout
     assert "0 of 0" not in done.stdout

@@ -134,11 +134,11 @@ def test_a_threshold_is_found_for_a_precision(with_test):
     ("arguments", "status", "words"),
     [
         (["--routers", "gpt"], 2, "there is no router 'gpt'"),
-        (["--routers", ","], 2, "--routers names none"),
+        (["--routers", ","], 2, "--routers names no router"),
         (["--routers", "endpoint:a/b"], 2, "'a/b' is not PRODUCT/TASK/MODEL_ID"),
         (["--routers", "openai:m"], 2, "name its prompts"),
         (["--routers", "openai:m", "--prompts", "zero"], 1, "zero"),
-        (["--routers", "python:mine.py"], 2, "lacks the function"),
+        (["--routers", "python:mine.py"], 2, "does not name a function"),
         (["--routers", "python:mine.py:gone"], 2, "has no function 'gone'"),
         (["--routers", "python:nowhere.py:f"], 2, "no file nowhere.py"),
         (["--routers", "python:no_such_module:f"], 2, "cannot be imported"),

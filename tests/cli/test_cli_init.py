@@ -53,7 +53,7 @@ def test_init_never_overwrites(mojo):
     path.write_text("# mine\n")
     done = mojo("init", "--product", "acme")
     assert (done.returncode, done.stdout) == (2, "")
-    assert "is there already, and is not overwritten" in done.stderr
+    assert "exists already, and is not overwritten" in done.stderr
     assert path.read_text() == "# mine\n"
     path.unlink()
     path.symlink_to(mojo.folder / "elsewhere")

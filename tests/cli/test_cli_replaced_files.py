@@ -42,7 +42,7 @@ def test_a_file_that_is_there_is_kept_and_replaced_with_overwrite(files):
     for command in COMMANDS:
         refused = files(*command)
         assert (refused.returncode, refused.stdout) == (2, ""), command
-        assert "error: out is there already. Replace it with --overwrite" in refused.stderr, command
+        assert "error: out exists already. Replace it with --overwrite" in refused.stderr, command
         assert (files.folder / "out").read_text() == KEPT, command
         done = files(*command, "--overwrite")
         assert done.returncode == 0, (command, done.stderr)

@@ -115,7 +115,7 @@ def test_what_was_put_aside_is_said(shell):
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == [
         "generated.jsonl: 3 of 3 conversations",
-        "put aside, in generated.malformed.jsonl:",
+        "malformed replies, in generated.malformed.jsonl:",
         "  1 x no conversation in it",
     ]
 
@@ -165,7 +165,7 @@ def test_a_dry_run_shows_prompts_and_cost_and_asks_nothing(shell):
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("──── gen-0-") == 3
     assert "[user]" in done.stdout
-    assert re.search(r"1,000 conversations are about 1,000 questions, [\d,]+ tokens read .*: \$\d", done.stderr)
+    assert re.search(r"1,000 conversations take about 1,000 questions, [\d,]+ input tokens .*: \$\d", done.stderr)
     two = shell.json("data", "generate", "tasks.json", "--provider", "openai:m", "-n", "10", "--dry-run", "--two-sided")
     assert two["requests"] > 30
     assert two["prompts"][0]["messages"][-1]["role"] == "user"

@@ -125,9 +125,9 @@ def test_what_cannot_be_done_is_said_in_a_line(mojo, arguments, status, told):
 
 
 def test_a_new_database_is_told(mojo, talks):
-    assert "Began a new database: first.db" in mojo("review", "import", talks, "-d", "first.db").stderr
+    assert "Created a new database: first.db" in mojo("review", "import", talks, "-d", "first.db").stderr
     assert "Began" not in mojo("review", "import", talks, "-d", "first.db").stderr
-    assert "Began a new database: team.db" in mojo("review", "invite", "Ann", "--create", "-d", "team.db").stderr
+    assert "Created a new database: team.db" in mojo("review", "invite", "Ann", "--create", "-d", "team.db").stderr
 
 
 @pytest.mark.parametrize("text", ["# A page\n", "", '{"tasks": [], "messages": []}\n'])
@@ -148,7 +148,7 @@ def test_the_first_invitation_says_that_links_are_needed_from_then_on(mojo, talk
     mojo("review", "import", talks)
     first = mojo("review", "invite", "Ann").stderr
     assert "mojo review invite YOUR-NAME --admin" in first
-    assert "http://127.0.0.1:8080. Another address, such as another port: --url" in first
+    assert "http://127.0.0.1:8080. --url gives another address, such as another port" in first
     assert "next start" not in mojo("review", "invite", "Bo").stderr
     again = mojo("review", "invite", "Ann")
     assert "mojo review invite Ann --renew" in again.stderr
@@ -186,7 +186,7 @@ def test_the_page_is_served_until_it_is_interrupted(mojo, talks, invited):
             process.send_signal(signal.SIGINT)
             rest = process.communicate(timeout=60)
     assert process.returncode == 0, rest
-    assert "Everything that was decided is stored" in rest[1]
+    assert "All decisions are stored" in rest[1]
 
 
 def test_a_port_that_is_taken_is_said(mojo, talks):

@@ -29,7 +29,7 @@ mojo data augment train.jsonl --output augmented.jsonl --copies 3 --seed 7
 mojo data augment train.jsonl --output augmented.jsonl \\
     --alternatives wordings.json --pool others.jsonl --fewer-tasks 0.2
 """
-_SHARES = "How often what is varied (shares of the written conversations, 0 to 1)"
+_SHARES = "Variations (shares of the written conversations, 0 to 1)"
 _DEFAULTS = Augmentation()
 # Conversations between two looks at the progress bar.
 _EVERY = 100
@@ -73,17 +73,17 @@ def augment_file(
     file: Annotated[Path, typer.Argument(help="Conversations, JSON Lines.", metavar="FILE", show_default=False)],
     output: Annotated[Path, typer.Option("--output", "-o", help="File to write, whole or not at all.", metavar="FILE")],
     copies: Annotated[int, typer.Option(min=1, help="Versions of each conversation.", metavar="N")] = 1,
-    seed: Annotated[int, typer.Option(help="Another seed, other versions.", metavar="N")] = 0,
+    seed: Annotated[int, typer.Option(help="Another seed gives other versions.", metavar="N")] = 0,
     pool: Annotated[
         Path | None,
         typer.Option(
-            help="Conversations, or tasks one a line, to take distractors from. Unset: FILE itself.",
+            help="Source of distractors: conversations, or tasks one a line. Unset: FILE itself.",
             metavar="FILE",
             show_default=False,
         ),
     ] = None,
     pool_limit: Annotated[
-        int, typer.Option(min=1, help="Distinct tasks to keep of the pool, a sample of more.", metavar="N")
+        int, typer.Option(min=1, help="Keep at most N tasks of the pool, as a random sample.", metavar="N")
     ] = POOL_LIMIT,
     alternatives: Annotated[
         Path | None,
@@ -93,36 +93,36 @@ def augment_file(
             show_default=False,
         ),
     ] = None,
-    same_order: Annotated[bool, typer.Option("--same-order", help="Leave the lists in their order.")] = False,
+    same_order: Annotated[bool, typer.Option("--same-order", help="Keep the order of the lists.")] = False,
     max_tasks: Annotated[
-        int, typer.Option(min=1, help="How long a list may become by distractors.", metavar="N")
+        int, typer.Option(min=1, help="Distractors make a list at most N tasks long.", metavar="N")
     ] = _DEFAULTS.max_tasks,
     withheld_task: Annotated[
-        float, _share("withheld-task", "A task in charge is taken off the list; its turns become none.")
+        float, _share("withheld-task", "Take a task in charge off the list, so that its turns become none.")
     ] = _DEFAULTS.withheld_task,
     fewer_tasks: Annotated[
-        float, _share("fewer-tasks", "Some tasks that are never in charge are left out.")
+        float, _share("fewer-tasks", "Leave out some tasks that are never in charge.")
     ] = _DEFAULTS.fewer_tasks,
     distractors: Annotated[
-        float, _share("distractors", "Tasks of other conversations are added that do not fit.")
+        float, _share("distractors", "Add tasks of other conversations that do not fit.")
     ] = _DEFAULTS.distractors,
     renamed_tasks: Annotated[
-        float, _share("renamed-tasks", "Tasks are shown in one of their alternatives.")
+        float, _share("renamed-tasks", "Show tasks in one of their alternatives.")
     ] = _DEFAULTS.renamed_tasks,
     obscured_names: Annotated[
-        float, _share("obscured-names", "Tasks are named by a word and a number, so that descriptions must be read.")
+        float, _share("obscured-names", "Name tasks by a word and a number, so that the router must read descriptions.")
     ] = _DEFAULTS.obscured_names,
     hidden_decisions: Annotated[
-        float, _share("hidden-decisions", "The first labels are removed, up to a random turn.")
+        float, _share("hidden-decisions", "Remove the first labels, up to a random turn.")
     ] = _DEFAULTS.hidden_decisions,
     overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
-    """Write varied copies of conversations: lists in another order, longer, shorter and reworded; tasks and labels withheld.
+    """Write varied copies of conversations: task lists reordered, longer, shorter or reworded, tasks and labels withheld.
 
-    What users say is never changed, and every label stays true. The same seed writes the same file.
+    Messages never change, and every label stays true. The same seed writes the same file.
 
-    Training does this by itself, newly for each epoch. To train on a file written here: mojo train --as-it-stands.
+    Training does this by itself, anew for each epoch. To train on a file from this command: mojo train --as-it-stands.
     """
     wanted = Augmentation(
         shuffled=not same_order,
@@ -150,13 +150,13 @@ def augment_file(
 
 def _require_usable(file: Path, output: Path, *, overwrite: bool, reads_twice: bool) -> None:
     if output.is_dir():
-        raise UsageError(f"--output: {output} is a folder; name a file.")
+        raise UsageError(f"--output: {output} is a folder. Name a file.")
     require_writable(output)
     if output.exists() and file.exists() and output.samefile(file):
-        raise UsageError(f"--output: {output} is the file that is read; name another.")
+        raise UsageError(f"--output: {output} is the input file. Name another file.")
     require_free(output, overwrite=overwrite)
     if reads_twice and file.exists() and not file.is_file() and not file.is_dir():
-        raise UsageError(f"{file} can be read once only: give --pool another file, or --distractors 0.")
+        raise UsageError(f"{file} can be read only once. Give --pool another file, or --distractors 0.")
 
 
 def _records(
@@ -195,6 +195,6 @@ def _print(summary: _Summary, wanted: Augmentation) -> None:
     # Of so many lists some would have become longer by chance alone.
     if wanted.distractors * summary.written >= _MANY and not summary.longer_lists:
         note(
-            f"No distractor was added: of the pool's {summary.pool_tasks} tasks none was new to a list of fewer than "
-            f"{wanted.max_tasks} and fitted nothing there. Give --pool another file."
+            f"No distractor was added. None of the pool's {summary.pool_tasks} tasks could join a list of fewer than "
+            f"{wanted.max_tasks} tasks: each is on the list already, or fits the conversation. Give --pool another file."
         )

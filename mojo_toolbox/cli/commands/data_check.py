@@ -1,4 +1,4 @@
-"""`mojo data check`: is a file of conversations good to train on, and is the test file apart from it?"""
+"""`mojo data check`: is a file of conversations good for training, and does it share nothing with the test file?"""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def check_file(
     against: Annotated[
         Path | None,
         typer.Option(
-            help="A test file: checked too, and what of it is in FILE is contamination.",
+            help="A test file, which is checked too. Its conversations that are also in FILE are contamination.",
             metavar="TEST",
             show_default=False,
         ),
@@ -43,18 +43,16 @@ def check_file(
     tokenizer: Annotated[
         str | None,
         typer.Option(
-            help="Count tokens with this tokenizer: a folder, or a model's name. Unset: estimated from bytes.",
+            help="Count tokens with this tokenizer, a folder or a model's name. Unset: estimated from bytes.",
             metavar="NAME",
             show_default=False,
         ),
     ] = None,
     similar_from: Annotated[
         float,
-        typer.Option(
-            min=0.01, max=1, help="Similarity from which conversations are near-duplicates: 1 is equal.", metavar="X"
-        ),
+        typer.Option(min=0.01, max=1, help="The least similarity of near-duplicates. 1 means equal.", metavar="X"),
     ] = SIMILAR,
-    show: Annotated[int, typer.Option(min=1, help="So many problems of a kind are printed.", metavar="N")] = 20,
+    show: Annotated[int, typer.Option(min=1, help="Print at most N problems of each kind.", metavar="N")] = 20,
     max_problems: Annotated[int, typer.Option(min=0, help="N problems.", metavar="N", rich_help_panel=_LIMITS)] = 0,
     max_warnings: Annotated[
         int | None,
@@ -76,7 +74,7 @@ def check_file(
         typer.Option(
             min=0,
             max=1,
-            help="Test conversations that are in FILE, or nearly, as a share of TEST.",
+            help="Test conversations that are in FILE too, or similar ones, as a share of TEST.",
             metavar="SHARE",
             rich_help_panel=_LIMITS,
             show_default=False,
@@ -95,9 +93,9 @@ def check_file(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Read conversations once: every problem with its line, statistics, duplicates, and what of a test file is in them.
+    """Check conversations: problems with their lines, statistics, duplicates, and test conversations among them.
 
-    Exits with 1 when there is a problem, or more of something than you allow. --json prints everything that was found.
+    Exits with 1 when there is a problem, or when a figure is above a limit that you set. --json prints everything.
     """
     limits: dict[str, Any] = {
         "max_problems": max_problems,
@@ -107,7 +105,7 @@ def check_file(
         "max_shared_tasks": max_shared_tasks,
     }
     if against is None and (max_contamination is not None or max_shared_tasks is not None):
-        raise UsageError("Contamination is of a test file: give it with --against.")
+        raise UsageError("Contamination is measured with a test file: give it with --against.")
     from mojo_toolbox.data.checks import check
 
     report = check(conversations, against, tokenizer=tokenizer, similar_from=similar_from, progress=True)
@@ -126,7 +124,7 @@ def check_file(
 
 
 def _require_json_lines(report: CheckReport) -> None:
-    """Refuse a file of another kind: to say it of each of its lines is of no use to a reader."""
+    """Refuse a file of another kind with one error, because the same error for each line would not help the reader."""
     counts = {report.path: report.statistics.conversations}
     if report.contamination is not None:
         counts[report.contamination.path] = report.contamination.conversations
@@ -135,6 +133,6 @@ def _require_json_lines(report: CheckReport) -> None:
         if errors and not conversations and {problem.kind for problem in errors} == {"line"}:
             hint = "" if OTHER_FORMATS in errors[0].message else f" {OTHER_FORMATS}"
             raise DataError(
-                f"no line is a JSON object, so this is no JSON Lines file. Line {errors[0].line}: {errors[0].message}{hint}",
+                f"no line is a JSON object, so this is not a JSON Lines file. Line {errors[0].line}: {errors[0].message}{hint}",
                 path=path,
             )

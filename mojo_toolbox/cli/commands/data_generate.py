@@ -1,4 +1,4 @@
-"""`mojo data generate`: conversations that a language model writes to plans, so that labels come with the text."""
+"""`mojo data generate`: let a language model write conversations to plans, so that labels come with the text."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from mojo_toolbox.generation.runner import Outcome
     from mojo_toolbox.generation.task_file import TaskFile
 
-_WHAT = "What is written"
-_MONEY = "What it may cost"
+_WHAT = "Content"
+_MONEY = "Cost"
 # Names for codes that people type; any other text stands in the prompts as it is.
 _LANGUAGES = {
     "ar": "Arabic", "cs": "Czech", "da": "Danish", "de": "German", "el": "Greek", "en": "English", "es": "Spanish",
@@ -49,7 +49,7 @@ def generate_file(
     tasks: Annotated[
         Path | None,
         typer.Argument(
-            help="Tasks: JSON Lines or JSON of {name, description, examples}. Unset with replay: the example's.",
+            help="Tasks: JSON Lines or JSON of {name, description, examples}. With replay alone: unset, for the example's.",
             metavar="TASKS",
             show_default=False,
         ),
@@ -58,13 +58,13 @@ def generate_file(
         str,
         typer.Option(
             "--provider",
-            help="What writes: openai:MODEL (any OpenAI-compatible server), endpoint:PRODUCT/TASK/MODEL_ID, with /STAGE if "
-            "not dev, local:FOLDER_OR_HUB_ID, replay:FILE (recorded answers), or replay alone (the example's).",
+            help="The model that writes: openai:MODEL (any OpenAI-compatible server), endpoint:PRODUCT/TASK/MODEL_ID (with "
+            "/STAGE if not dev), local:FOLDER_OR_HUB_ID, replay:FILE (recorded answers), or replay alone (the example's).",
             metavar="NAME",
         ),
     ],
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="File to write; started again, it is gone on with.", metavar="FILE")
+        Path, typer.Option("--output", "-o", help="File to write. A second start goes on with it.", metavar="FILE")
     ] = Path("generated.jsonl"),
     count: Annotated[
         int | None,
@@ -72,16 +72,16 @@ def generate_file(
             "--count",
             "-n",
             min=1,
-            help="Conversations wanted in the file. Unset: 100; with replay alone what is recorded.",
+            help="Number of conversations in the file. Unset: 100, or with replay alone all recorded ones.",
             metavar="N",
             show_default=False,
         ),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Another seed, other conversations.", metavar="N")] = 0,
+    seed: Annotated[int, typer.Option(help="Another seed gives other conversations.", metavar="N")] = 0,
     scenario_shares: Annotated[
         str | None,
         typer.Option(
-            help="How often each scenario occurs, such as switch=2,ending=1. Scenarios: one_task, switch, return, ending, "
+            help="Shares of the scenarios, such as switch=2,ending=1. Scenarios: one_task, switch, return, ending, "
             "uncovered, small_talk, two_wishes, correction.",
             metavar="NAME=SHARE,...",
             show_default=False,
@@ -91,7 +91,7 @@ def generate_file(
     language: Annotated[
         list[str] | None,
         typer.Option(
-            help="A language and its share, such as fr=0.2 or 'Swiss German'=1; may be repeated. Unset: English.",
+            help="A language and its share, such as fr=0.2 or 'Swiss German'=1. May be repeated. Unset: English.",
             metavar="NAME=SHARE",
             show_default=False,
             rich_help_panel=_WHAT,
@@ -101,27 +101,28 @@ def generate_file(
         bool,
         typer.Option(
             "--two-sided",
-            help="Ask for each message apart, user and agent by turns: less tidy, and some ten times as many questions.",
+            help="Ask for each message separately, user and agent in turn. Less tidy, with some ten times as many questions.",
             rich_help_panel=_WHAT,
         ),
     ] = False,
     template: Annotated[
         list[str] | None,
         typer.Option(
-            help="Your own prompt: named like a scenario (switch.md) for that one, otherwise for all; may be repeated.",
+            help="Your own prompt. A file named after a scenario (switch.md) is for this one, others are for all. May be "
+            "repeated.",
             metavar="FILE",
             show_default=False,
             rich_help_panel=_WHAT,
         ),
     ] = None,
     temperature: Annotated[
-        float, typer.Option(min=0, max=2, help="Of the writing.", metavar="T", rich_help_panel=_WHAT)
+        float, typer.Option(min=0, max=2, help="Temperature of the writing.", metavar="T", rich_help_panel=_WHAT)
     ] = 0.9,
     judge: Annotated[
         list[str] | None,
         typer.Option(
-            help="Marks turns for review that do not fit their label: writer (the same model), another provider, or "
-            "router:NAME as in mojo evaluate; may be repeated. Plain checks run in any case, but for --judge none.",
+            help="Judge that marks turns which do not fit their label: writer (the same model), another provider, or "
+            "router:NAME as in mojo evaluate. May be repeated. Plain checks always run, except with --judge none.",
             metavar="NAME",
             show_default=False,
             rich_help_panel=_WHAT,
@@ -133,12 +134,12 @@ def generate_file(
     attempts: Annotated[
         int,
         typer.Option(
-            min=1, help="How often to ask for one when replies are malformed.", metavar="N", rich_help_panel=ASKING
+            min=1, help="Attempts for a conversation whose replies are malformed.", metavar="N", rich_help_panel=ASKING
         ),
     ] = 3,
     retries: Annotated[
         int,
-        typer.Option(min=0, help="How often to try again when there is no answer.", metavar="N", rich_help_panel=ASKING),
+        typer.Option(min=0, help="Further tries when there is no answer.", metavar="N", rich_help_panel=ASKING),
     ] = 5,
     timeout: Annotated[
         float, typer.Option(min=0.001, help="Seconds to wait for an answer.", metavar="S", rich_help_panel=ASKING)
@@ -152,26 +153,26 @@ def generate_file(
     ] = None,
     dry_run: Annotated[
         bool,
-        typer.Option("--dry-run", help="Show some prompts and what it will cost; ask nothing.", rich_help_panel=ASKING),
+        typer.Option("--dry-run", help="Show some prompts and the expected cost, without asking.", rich_help_panel=ASKING),
     ] = False,
     price_read: Annotated[
         float,
         typer.Option(
-            "--price-per-million-input", min=0, help="US dollars for a million tokens read.", metavar="X",
+            "--price-per-million-input", min=0, help="US dollars for a million input tokens.", metavar="X",
             rich_help_panel=_MONEY,
         ),
     ] = 0.0,
     price_written: Annotated[
         float,
         typer.Option(
-            "--price-per-million-output", min=0, help="US dollars for a million tokens written.", metavar="Y",
+            "--price-per-million-output", min=0, help="US dollars for a million output tokens.", metavar="Y",
             rich_help_panel=_MONEY,
         ),
     ] = 0.0,
     max_cost: Annotated[
         float | None,
         typer.Option(
-            min=0, help="US dollars that are never passed, earlier starts included: the run ends before.", metavar="Z",
+            min=0, help="End the run before its cost, earlier starts included, exceeds this, in US dollars.", metavar="Z",
             show_default=False, rich_help_panel=_MONEY,
         ),
     ] = None,
@@ -179,11 +180,11 @@ def generate_file(
     region_name: Region = None,
     as_json: AsJson = False,
 ) -> None:  # fmt: skip
-    """Write conversations with a language model: the plan, and so the labels, are made first, the model writes to it.
+    """Write conversations with a language model. The plan with the labels comes first, and the model writes to it.
 
-    Killed and started again, it asks only for the rest. Replies that are no conversation are kept in NAME.malformed.jsonl.
+    If it was killed, start it again, and it asks only for the rest. Malformed replies are kept in NAME.malformed.jsonl.
 
-    No two plans are alike: scenario, tasks, persona, tone, language, typing habits and lengths are drawn, by the seed.
+    The seed draws scenario, tasks, persona, tone, language, typing habits and lengths, so that no two plans are alike.
     """
     from mojo_toolbox.generation.asking import Retries
     from mojo_toolbox.generation.example import EXAMPLE_COUNT
@@ -230,7 +231,7 @@ def generate_file(
     )
     _print(outcome, as_json=as_json)
     if outcome.stopped == "interrupted":
-        raise Interrupted(f"{outcome.written:,} conversations are kept: the same command goes on with the rest.")
+        raise Interrupted(f"{outcome.written:,} conversations are kept. The same command goes on with the rest.")
     if outcome.stopped == "max_cost":
         needed = math.ceil((outcome.cap_needed or 0) * 1e4) / 1e4
         note(f"The next question might have passed --max-cost. For the rest, start again with more than ${needed:.4f}.")
@@ -286,7 +287,7 @@ def _tasks(path: Path | None, provider_name: str) -> TaskFile:
     if path is not None and provider_name == "replay" and spec.sha256 != read_task_file(EXAMPLE_TASKS).sha256:
         raise UsageError(
             f"--provider replay has answers for the example's tasks only, not for {path}: leave TASKS out. For your own tasks "
-            "name a model, such as openai:MODEL, or replay:FILE of answers that were recorded for them."
+            "name a model, such as openai:MODEL, or replay:FILE with answers that you recorded for them."
         )
     return spec
 
@@ -300,7 +301,7 @@ def _shares(given: list[str] | None, *, option: str) -> dict[str, float] | None:
         try:
             found[name] = float(share)
         except ValueError:
-            raise UsageError(f"{option}: {share!r} is no number; a share is one, such as {name}=0.5.") from None
+            raise UsageError(f"{option}: {share!r} is not a number. Give a share such as {name}=0.5.") from None
     return found
 
 
@@ -326,7 +327,7 @@ def _judges(names: list[str] | None, reached: Reached) -> tuple[list[Any] | None
         if name.startswith("router:"):
             judges.append(router_judge(name.removeprefix("router:"), reached))
         elif PromptJudge in judges:
-            raise UsageError("--judge: one chat model can judge, and any number of routers.")
+            raise UsageError("--judge: only one chat model can judge. Routers may be any number.")
         else:
             judges.append(PromptJudge)
             asked = None if name == "writer" else provider(name, reached, option="--judge")
@@ -358,9 +359,9 @@ def _show_plan(what: _What, prices: Any, *, judged: bool, as_json: bool) -> None
         for message in writer.first(drawn):
             data(f"[{message['role']}]\n{message['content']}\n")
     note(
-        f"Dry run: nothing was asked. {what.count:,} conversations are about {projection.requests:,} questions, "
-        f"{projection.read:,} tokens read and {projection.written:,} written"
-        + (f": {dollars(projection.cost)}." if projection.cost else "; with --price-per-million-... also dollars.")
+        f"Dry run: nothing was asked. {what.count:,} conversations take about {projection.requests:,} questions, "
+        f"{projection.read:,} input tokens and {projection.written:,} output tokens"
+        + (f": {dollars(projection.cost)}." if projection.cost else ". With --price-per-million-... also dollars.")
     )
 
 
@@ -373,8 +374,10 @@ def _print(outcome: Outcome, *, as_json: bool) -> None:
     cost = f", {dollars(outcome.cost)}" if outcome.cost else ""
     data(f"{outcome.output}: {outcome.written:,} of {outcome.wanted:,} conversations{cost}")
     if outcome.put_aside:
-        data(f"put aside, in {outcome.malformed}:")
+        data(f"malformed replies, in {outcome.malformed}:")
         for reason, times in outcome.put_aside.items():
             data(f"  {times:,} x {reason}")
     if outcome.given_up:
-        note(f"{outcome.given_up:,} were given up. To ask for them again, with other seeds: a higher --attempts.")
+        note(
+            f"{outcome.given_up:,} conversations were given up. A higher --attempts asks for them again, with other seeds."
+        )

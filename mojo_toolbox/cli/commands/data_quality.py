@@ -1,4 +1,4 @@
-"""`mojo data quality`: how varied, balanced and natural is a file of conversations, beside a reference?"""
+"""`mojo data quality`: how varied, balanced and natural is a file of conversations, compared with a reference?"""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ def describe_quality(
     ] = None,
     sample: Annotated[
         int,
-        typer.Option(min=10, help="Conversations of each file for wording and the classifier, at random.", metavar="N"),
+        typer.Option(min=10, help="Random sample of each file, for wording and the classifier.", metavar="N"),
     ] = _SAMPLE,
-    seed: Annotated[int, typer.Option(min=0, help="Another seed, another sample.", metavar="N")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Another seed gives another sample.", metavar="N")] = 0,
     as_json: AsJson = False,
 ) -> None:
     """Show the quality of conversations in figures, each with its meaning: labels, courses, lengths, wording, repetition.
 
-    With --reference each figure stands beside the reference's, and a classifier tries to tell the files apart by their
-    words and by their style: 50% is chance, 100% means that nobody would take the one for the other.
+    With --reference each figure has the reference's next to it. A classifier also tries to tell the files apart by their words
+    and by their style: 50% is chance, and 100% means that it never confuses them.
     """
     from mojo_toolbox.generation.quality import quality
 

@@ -32,20 +32,20 @@ def split_conversations(
     by: Annotated[
         Literal["conversation", "task"],
         typer.Option(
-            help="task: some tasks are in charge in the test part only, and training never lists them.",
+            help="With task, some tasks are in charge in the test part only, and training never lists them.",
             metavar="conversation|task",
         ),
     ] = "conversation",
     test_share: Annotated[
         float, typer.Option(min=0, max=1, help="The test part's share of the conversations.", metavar="SHARE")
     ] = 0.2,
-    seed: Annotated[int, typer.Option(help="Another seed, another division.", metavar="N")] = 0,
+    seed: Annotated[int, typer.Option(help="Another seed gives other parts.", metavar="N")] = 0,
     similar_from: Annotated[
         float | None,
         typer.Option(
             min=0.01,
             max=1,
-            help="Similarity from which near-duplicates stay on one side. Unset: 0.65, or more where most are alike.",
+            help="The least similarity of near-duplicates, which stay on one side. Unset: 0.65, or more if most are alike.",
             metavar="X",
             show_default=False,
         ),
@@ -53,10 +53,10 @@ def split_conversations(
     overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
-    """Divide conversations into a training and a test part, near-duplicates on one side.
+    """Divide conversations into a training and a test part, with near-duplicates on one side.
 
-    The same seed divides alike, whatever the order of the file. Both files are written, or neither. Files that are there
-    already are replaced only with --overwrite.
+    The same seed gives the same parts, whatever the order of the file. Both files are written, or neither. Existing files are
+    replaced only with --overwrite.
     """
     from mojo_toolbox.data.split_files import split_file
 
@@ -79,8 +79,8 @@ def split_conversations(
         _show(report)
     if similar_from is None and report.similar_from > SIMILAR:
         note(
-            f"Many conversations are alike, as from a template: only those from similarity {report.similar_from:g} on were "
-            "kept on one side."
+            f"Many conversations are alike, as from a template. Only those with a similarity of {report.similar_from:g} or more "
+            "stay on one side."
         )
 
 
@@ -94,6 +94,8 @@ def _show(report: SplitReport) -> None:
     if report.by == "task":
         note(f"In charge in the test part only: {', '.join(report.unseen_tasks)}.")
     if report.withheld_turns:
-        note(f"{report.withheld_turns:,} turns of the test part ask for a task of the training part: none, there.")
+        note(
+            f"{report.withheld_turns:,} turns of the test part asked for a task of the training part, and have no task now."
+        )
     if report.left_out:
-        note(f"Left out, since no task would be left on their lists: {report.left_out:,} conversations.")
+        note(f"{report.left_out:,} conversations are left out, because their lists would be empty.")

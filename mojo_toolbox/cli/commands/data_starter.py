@@ -1,4 +1,4 @@
-"""`mojo data starter`: write conversations that ship with the library, to look at or to train on."""
+"""`mojo data starter`: write the conversations that ship with the library, to look at or to train on."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ mojo data starter --output more.jsonl --count 10000 --seed 7
 def write_starter(
     *,
     output: Annotated[Path, typer.Option(help="File to write them to, JSON Lines.", metavar="FILE")],
-    count: Annotated[int, typer.Option(min=1, help="How many conversations.", metavar="N")] = 2500,
-    seed: Annotated[int, typer.Option(help="Another seed, other conversations.", metavar="N")] = 0,
+    count: Annotated[int, typer.Option(min=1, help="Number of conversations.", metavar="N")] = 2500,
+    seed: Annotated[int, typer.Option(help="Another seed gives other conversations.", metavar="N")] = 0,
     overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
     """Write conversations composed of tasks and turns that were written for this library.
 
-    476 tasks of 94 products, at every measuring point. The recipes of mojo train read them beside your own.
+    They have 476 tasks of 94 products, at every measuring point. The recipes of mojo train read them in addition to yours.
     """
     from mojo_toolbox.data import write_records
     from mojo_toolbox.data.starter import starter_conversations

@@ -65,9 +65,7 @@ def deploy(
     ] = None,
     base_model: Annotated[
         str | None,
-        typer.Option(
-            help="Deploy a model that nobody trained: id, folder or s3:// URI.", metavar="MODEL", show_default=False
-        ),
+        typer.Option(help="Deploy an untrained model: id, folder or s3:// URI.", metavar="MODEL", show_default=False),
     ] = None,
     encoder: Annotated[
         str | None,
@@ -80,17 +78,17 @@ def deploy(
     instance_type: Annotated[
         str | None,
         typer.Option(
-            help="SageMaker's; unset: ml.c7i.xlarge for an encoder, ml.g5.xlarge for a language model. The local cloud uses "
-            "this machine.",
+            help="SageMaker's instance type. Unset: ml.c7i.xlarge for an encoder, ml.g5.xlarge for a language model. The local "
+            "cloud uses this machine.",
             metavar="TYPE",
             show_default=False,
         ),
     ] = None,
-    instance_count: Annotated[int, typer.Option(min=1, help="Instances that answer.", metavar="N")] = 1,
+    instance_count: Annotated[int, typer.Option(min=1, help="Number of instances.", metavar="N")] = 1,
     environment: Annotated[
         list[str] | None,
         typer.Option(
-            help="Variable for the container. Give it once for each.", metavar="NAME=VALUE", show_default=False
+            help="Environment variable of the container. May be repeated.", metavar="NAME=VALUE", show_default=False
         ),
     ] = None,
     image_uri: ImageUri = None,
@@ -107,9 +105,9 @@ def deploy(
 ) -> None:
     """Deploy a model to a stage's endpoint, or update the endpoint without an interruption.
 
-    Prints the endpoint's name. On AWS an endpoint is billed until it is removed, so you are asked first.
+    Prints the endpoint's name. AWS bills an endpoint until you remove it, so the command asks you first.
 
-    --dry-run reads the trained model's artifact, which needs credentials on AWS. With --base-model alone it needs none.
+    --dry-run reads the trained model's artifact, which needs credentials on AWS. With --base-model alone it works without them.
     """
     if job is not None and model_data is not None:
         raise UsageError("Give either --job or --model-data: they name the same thing.")
@@ -140,7 +138,7 @@ def deploy(
     place = {"cloud": cloud_service, "region_name": region_name}
     look, remove = command("ls endpoints", **place), command("rm", **names, **place)
     there = f"Look at it: {look}\nRemove it: {remove}"
-    with goes_on(f"The deployment goes on if it was begun already.\n{there}"):
+    with goes_on(f"If the deployment has begun, it goes on.\n{there}"):
         endpoint = hub.deploy(**options, confirm=confirm)
     started = f"Endpoint {endpoint.name} is on its way."
     if wait:

@@ -1,4 +1,4 @@
-"""`mojo evaluate`: ask routers about labelled conversations and report what they get right."""
+"""`mojo evaluate`: ask routers about labelled conversations and report their right decisions."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from mojo_toolbox.cli.terminal.output import data_as_json, note
 if TYPE_CHECKING:
     from mojo_toolbox.evaluation import Price, Report
 
-_COUNT = "What to count"
+_COUNT = "Figures"
 
 EXAMPLES = """
 mojo evaluate test.jsonl --routers stay,tfidf,encoder-previous
@@ -42,9 +42,9 @@ def evaluate(
         str,
         typer.Option(
             "--routers",
-            help="What to ask, separated by commas: always-none, stay, tfidf, encoder, encoder-previous; "
-            "endpoint:PRODUCT/TASK/MODEL_ID, with /STAGE if not dev, or endpoint alone for the one in mojo.toml; chat:(the same); "
-            "openai:MODEL; python:FILE.py:FUNCTION.",
+            help="Routers, separated by commas. Baselines: always-none, stay, tfidf, encoder, encoder-previous. Others: "
+            "endpoint:PRODUCT/TASK/MODEL_ID (with /STAGE if not dev), endpoint alone for the model in mojo.toml, chat: in the "
+            "same two forms, openai:MODEL, python:FILE.py:FUNCTION.",
             metavar="NAMES",
         ),
     ],
@@ -59,7 +59,7 @@ def evaluate(
     output: Annotated[
         Path | None,
         typer.Option(
-            help="Folder for predictions and report; several routers have one each in it. Unset: evaluation-FILE.",
+            help="Folder for predictions and report, with a folder inside for each of several routers. Unset: evaluation-FILE.",
             metavar="FOLDER",
             show_default=False,
         ),
@@ -67,7 +67,7 @@ def evaluate(
     previous: Annotated[
         Literal["labelled", "own"],
         typer.Option(
-            help="Earlier decisions that a router is shown: those labelled, or its own, as live.",
+            help="Earlier decisions that the router sees: the labels, or its own decisions, as in production.",
             metavar="labelled|own",
             rich_help_panel=ASKING,
         ),
@@ -91,7 +91,7 @@ def evaluate(
     structured: Annotated[
         Literal["choice", "json_schema"] | None,
         typer.Option(
-            help="Make chat models answer with a listed name: choice (vLLM, our endpoints) or json_schema (OpenAI).",
+            help="Restrict chat models to listed names: choice (vLLM, our endpoints) or json_schema (OpenAI).",
             metavar="choice|json_schema",
             show_default=False,
             rich_help_panel=ASKING,
@@ -99,44 +99,45 @@ def evaluate(
     ] = None,
     base_url: BaseUrl = None,
     retry_errors: Annotated[
-        bool, typer.Option("--retry-errors", help="Ask again what failed in an earlier run.", rich_help_panel=ASKING)
+        bool, typer.Option("--retry-errors", help="Ask again about failed decisions.", rich_help_panel=ASKING)
     ] = False,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Begin again, whatever FOLDER holds.", rich_help_panel=ASKING)
+        bool, typer.Option("--overwrite", help="Begin again, even if FOLDER has a run.", rich_help_panel=ASKING)
     ] = False,
     shuffles: Annotated[
         int,
         typer.Option(
             min=0,
-            help="Ask each decision N times more with the list in another order: position bias.",
+            help="Ask each decision N more times with the list in another order, to measure position bias.",
             metavar="N",
             rich_help_panel=_COUNT,
         ),
     ] = 0,
     latency_limit: Annotated[
-        float, typer.Option(min=0.001, help="Slower answers are counted.", metavar="MS", rich_help_panel=_COUNT)
+        float, typer.Option(min=0.001, help="Count slower answers.", metavar="MS", rich_help_panel=_COUNT)
     ] = 300.0,
     price: Annotated[
         str | None,
         typer.Option(
-            help="US dollars for a million tokens read and written, such as 0.4,1.6.",
+            help="US dollars for a million input and output tokens, such as 0.4,1.6.",
             metavar="IN,OUT",
             show_default=False,
             rich_help_panel=_COUNT,
         ),
     ] = None,
     seed: Annotated[
-        int, typer.Option(min=0, help="Of the shuffled lists and the bootstrap.", metavar="N", rich_help_panel=_COUNT)
+        int,
+        typer.Option(min=0, help="Seed of the shuffled lists and the bootstrap.", metavar="N", rich_help_panel=_COUNT),
     ] = 0,
     cloud_service: Cloud = None,
     region_name: Region = None,
     as_json: AsJson = False,
 ) -> None:
-    """Ask routers about every labelled user turn, and report what they get right at each measuring point.
+    """Ask routers about every labelled user turn, and report their right decisions at each measuring point.
 
-    Prints the figures; leaves predictions.jsonl and the report as HTML, JSON and Markdown.
+    Prints the figures. Writes predictions.jsonl and the report as HTML, JSON and Markdown.
 
-    Killed and started again, it asks only for the rest.
+    If it was killed, start it again, and it asks only for the rest.
     """
     from mojo_toolbox.cli.tables.report_tables import print_reports
 
@@ -149,7 +150,7 @@ def evaluate(
     with redirect_stdout(sys.stderr):  # what a router of one's own prints is no part of the answer
         found = routers(_listed(router_names), asked)
     if not found:
-        raise UsageError("--routers names none. For example: --routers stay,tfidf")
+        raise UsageError("--routers names no router. For example: --routers stay,tfidf")
     options: dict[str, Any] = {
         "previous": previous,
         "concurrency": concurrency,
@@ -164,7 +165,7 @@ def evaluate(
     }
     with (
         redirect_stdout(sys.stderr),
-        goes_on(f"What was answered is kept in {folder}: the same command goes on where it was."),
+        goes_on(f"The answers so far are kept in {folder}. The same command goes on from there."),
     ):
         reports, page, comparisons = _evaluate(found, conversations, folder, options)
     if as_json:
@@ -177,7 +178,7 @@ def evaluate(
         if report.overall.n and report.overall.invalid == report.overall.n:
             note(f"Every answer of {report.router} was invalid, such as {report.mistakes[0].answer!r:.80}.")
     if not reports[0].overall.n:
-        note("Nothing was asked: no user turn is labelled.")
+        note("Nothing was asked, because no user turn is labelled.")
     if all(report.overall.n and report.overall.errors == report.overall.n for report in reports):
         note("Every decision failed: " + "; ".join(next(iter(report.error_kinds)) for report in reports))
         raise typer.Exit(1)
@@ -210,7 +211,7 @@ def _price(given: str | None) -> Price | None:
     try:
         prompt, completion = (float(part) for part in given.split(","))
     except ValueError:
-        raise UsageError(f"--price takes two numbers, such as 0.4,1.6; not {given!r}.") from None
+        raise UsageError(f"--price takes two numbers, such as 0.4,1.6, not {given!r}.") from None
     if not (0 <= prompt < math.inf and 0 <= completion < math.inf):
-        raise UsageError(f"--price {given}: a price is 0 or more.")
+        raise UsageError(f"--price {given}: a price must be 0 or more.")
     return Price(prompt, completion)

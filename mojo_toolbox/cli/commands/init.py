@@ -19,8 +19,8 @@ mojo init --product mojodex --model-id smollm2-router --stage prod \\
     --region-name eu-west-1 --role MojoSageMaker --json
 """
 _HEAD = """\
-# What every mojo command, Hub and AWSModel take from here, in this folder and below it.
-# An argument or option wins over the environment (MOJO_PRODUCT, ...), and that over this file.
+# Settings for every mojo command, Hub and AWSModel in this folder and below it.
+# An argument or option wins over the environment (MOJO_PRODUCT, ...), and the environment wins over this file.
 """
 # Settings that are shown as comments while nobody set them.
 _PROPOSED = {"cloud_service": "local", "region_name": "eu-west-1", "role": "MojoSageMaker", "bucket": "my-bucket"}
@@ -32,7 +32,7 @@ def init(
         str | None,
         typer.Option(help="The application. Unset: this folder's name.", metavar="NAME", show_default=False),
     ] = None,
-    task: Annotated[str, typer.Option(help="What the model is for.", metavar="NAME")] = "routing",
+    task: Annotated[str, typer.Option(help="The model's purpose.", metavar="NAME")] = "routing",
     model_id: Annotated[str, typer.Option(help="The fine-tuned model's name.", metavar="NAME")] = "router",
     stage: Annotated[str, typer.Option(help="dev, prod or another.", metavar="NAME")] = "dev",
     cloud_service: Cloud = None,
@@ -42,9 +42,9 @@ def init(
     allow_hashed_names: AllowHashedNames = None,
     as_json: AsJson = False,
 ) -> None:
-    """Write mojo.toml here: product, task, model_id and stage, which commands then need no options for.
+    """Write mojo.toml here, with product, task, model_id and stage. Then commands need no options for these names.
 
-    Prints the file's path. A file that is there already is never changed.
+    Prints the file's path. An existing file is never changed.
     """
     from mojo_toolbox.clouds.aws.names import require_unhashed
     from mojo_toolbox.names import ModelKey
@@ -63,13 +63,13 @@ def init(
         with path.open("x", encoding="utf-8", newline="\n") as file:
             file.write(_document(values, allow_hashed_names=bool(allow_hashed_names)))
     except FileExistsError:
-        raise UsageError(f"{path} is there already, and is not overwritten. Edit it, or remove it first.") from None
+        raise UsageError(f"{path} exists already, and is not overwritten. Edit it, or remove it first.") from None
     if as_json:
         data_as_json({"path": str(path), **values, "allow_hashed_names": bool(allow_hashed_names)})
     else:
         data(str(path))
     if outer is not None:
-        note(f"{outer} is no longer read here: the nearest file alone counts.")
+        note(f"{outer} is no longer read here, because only the nearest file counts.")
 
 
 def _folder_as_name(folder: Path) -> str:

@@ -27,13 +27,19 @@ EXAMPLES = {
 def up(
     port: Annotated[
         int | None,
-        typer.Option(min=1, max=65535, help="Unset: the port of the last start.", metavar="N", show_default=False),
+        typer.Option(
+            min=1,
+            max=65535,
+            help="Port to listen on. Unset: the port of the last start.",
+            metavar="N",
+            show_default=False,
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Start the local cloud in the background unless it runs; return once it answers.
+    """Start the local cloud in the background, unless it runs already, and return once it answers.
 
-    Its state lies under MOJO_HOME, else ~/.mojo. Commands with --cloud local start it by themselves.
+    MOJO_HOME holds its state, else ~/.mojo. Commands with --cloud local start it by themselves.
     """
     from mojo_toolbox.local_cloud import lifecycle
 
@@ -42,9 +48,9 @@ def up(
 
 
 def down(as_json: AsJson = False) -> None:
-    """Stop the local cloud with its jobs and endpoints, and name those that were running.
+    """Stop the local cloud with its jobs and endpoints, and name the running ones.
 
-    A job that runs will be Failed; endpoints serve again after the next start.
+    A running job becomes Failed. Endpoints serve again after the next start.
     """
     from mojo_toolbox.local_cloud import lifecycle
 
@@ -78,7 +84,7 @@ def _running() -> dict[str, list[str]]:
 
 
 def status(as_json: AsJson = False) -> None:
-    """Say whether the local cloud runs, and where; exit status 1 when it does not."""
+    """Show whether the local cloud runs, and its address. The exit status is 1 when it does not run."""
     from mojo_toolbox.local_cloud import lifecycle
 
     home = _home()
@@ -94,10 +100,10 @@ def status(as_json: AsJson = False) -> None:
 
 
 def env(as_json: AsJson = False) -> None:
-    """Print what a shell evaluates so that other AWS clients use the local cloud.
+    """Print shell lines that make other AWS clients use the local cloud.
 
-    It also unsets variables that would lead them elsewhere, such as AWS_SESSION_TOKEN and AWS_PROFILE. --json prints the
-    variables to set alone.
+    The lines also unset variables that would lead them elsewhere, such as AWS_SESSION_TOKEN and AWS_PROFILE. --json prints only
+    the variables to set.
     """
     from mojo_toolbox.local_cloud import client_environment, lifecycle
 

@@ -1,4 +1,4 @@
-"""`mojo logs`: what a training job or an endpoint printed."""
+"""`mojo logs`: print the log of a training job or an endpoint."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ def logs(
     name: Annotated[
         str,
         typer.Argument(
-            help="Name of a training job or of an endpoint; see mojo ls.", metavar="NAME", show_default=False
+            help="Name of a training job or of an endpoint. See mojo ls.", metavar="NAME", show_default=False
         ),
     ],
     follow: Annotated[
-        bool, typer.Option("--follow", "-f", help="Go on until the job has ended, or until Ctrl-C for an endpoint.")
+        bool, typer.Option("--follow", "-f", help="Go on until the job ends, or for an endpoint until Ctrl-C.")
     ] = False,
     cloud_service: Cloud = None,
     region_name: Region = None,
 ) -> None:
-    """Print the lines that a training job, or else an endpoint, printed."""
+    """Print the log of a training job or an endpoint."""
     printer: TrainingJob | Endpoint
     try:
         printer = open_hub(cloud_service, region_name).job(name)
@@ -44,7 +44,7 @@ def logs(
         goes_on_there = f"The endpoint {name} goes on."
     else:
         stop = command("rm", job=name, cloud=cloud_service, region_name=region_name)
-        goes_on_there = f"The training job goes on if it had not ended.\nStop it: {stop}"
+        goes_on_there = f"If the training job has not ended, it goes on.\nStop it: {stop}"
     printed = False
     with goes_on(goes_on_there):
         for line in printer.logs(follow=follow):

@@ -1,4 +1,4 @@
-"""`mojo ls`: list what this library made."""
+"""`mojo ls`: list the jobs, endpoints and models that this library made."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def ls(
     *,
     kind: Annotated[
         Literal["jobs", "endpoints", "models"] | None,
-        typer.Argument(help="jobs, endpoints or models. Left out: all three.", metavar="KIND", show_default=False),
+        typer.Argument(help="jobs, endpoints or models. Unset: all three.", metavar="KIND", show_default=False),
     ] = None,
     product: Annotated[
         str | None, typer.Option(help="Only of this product.", metavar="NAME", show_default=False)
@@ -64,12 +64,14 @@ def ls(
     model_id: Annotated[
         str | None, typer.Option(help="Only of this model.", metavar="NAME", show_default=False)
     ] = None,
-    limit: Annotated[int, typer.Option(min=1, help="At most so many of each, the newest first.", metavar="N")] = 100,
+    limit: Annotated[
+        int, typer.Option(min=1, help="List at most N of each kind, the newest first.", metavar="N")
+    ] = 100,
     cloud_service: Cloud = None,
     region_name: Region = None,
     as_json: AsJson = False,
 ) -> None:
-    """List training jobs, endpoints and deployed models that mojo made, the newest first."""
+    """List the training jobs, endpoints and deployed models that mojo made, the newest first."""
     hub = open_hub(cloud_service, region_name)
     given = {"product": product, "task": task, "model_id": model_id}
     wanted = {field: value for field, value in given.items() if value is not None}

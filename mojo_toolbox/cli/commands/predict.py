@@ -38,7 +38,7 @@ def predict(
     file: Annotated[
         str | None,
         typer.Argument(
-            help='JSON file: {"messages": [...], "tasks": [...]}; - or nothing is standard input.',
+            help='JSON file: {"messages": [...], "tasks": [...]}. Unset or -: standard input.',
             metavar="FILE",
             show_default=False,
         ),
@@ -50,7 +50,7 @@ def predict(
     tasks: Annotated[
         Path | None,
         typer.Option(
-            help="Tasks to choose from: a JSON list of {name, description}, or conversations whose first one's are taken.",
+            help="Tasks to choose from: a JSON list of {name, description}, or conversations (the first one's tasks).",
             metavar="FILE",
             show_default=False,
         ),
@@ -66,23 +66,23 @@ def predict(
     abstain_below: Annotated[
         float | None,
         typer.Option(
-            help="Say so when the answer's probability is below; from mojo report threshold.",
+            help="Report when the answer's probability is below P. mojo report threshold finds P.",
             metavar="P",
             show_default=False,
         ),
     ] = None,
-    chat: Annotated[bool, typer.Option("--chat", help="Ask for a chat reply: needs no tasks, and lists none.")] = False,
+    chat: Annotated[bool, typer.Option("--chat", help="Ask for a chat reply, without tasks.")] = False,
     max_tokens: Annotated[int, typer.Option(min=1, help="Longest chat reply, in tokens.", metavar="N")] = 128,
-    temperature: Annotated[float, typer.Option(min=0, help="Of a chat reply.", metavar="T")] = 0.0,
+    temperature: Annotated[float, typer.Option(min=0, help="Temperature of a chat reply.", metavar="T")] = 0.0,
     cloud_service: Cloud = None,
     region_name: Region = None,
     as_json: AsJson = False,
 ) -> None:
-    """Ask a deployed model: with tasks, which of them is in charge now; with --chat, for a chat reply.
+    """Ask a deployed model which of the tasks is in charge now, or with --chat for a chat reply.
 
-    Prints the task's name (or none), or the reply. With --json also probabilities, latency and tokens.
+    Prints the task's name (or none), or the reply. --json adds probabilities, latency and tokens.
 
-    With --abstain-below an unsure answer is printed all the same, and standard error says that it is.
+    With --abstain-below an unsure answer is still printed, and a note on standard error says that it is unsure.
     """
     if previous is not None and previous.strip().lower() != _NO_TASK and message is not None:
         raise UsageError("--previous is the decision at an earlier user turn: give the conversation as a file.")
@@ -115,7 +115,7 @@ def predict(
     decision = model.predict(messages, tasks=listed, abstain_below=abstain_below, **known)
     _print_decision(decision, as_json=as_json)
     if decision.abstained and not as_json:
-        note(f"Abstained: its probability is {decision.probability:.4g}, below {abstain_below:g}.")
+        note(f"Abstained: the probability of this answer is {decision.probability:.4g}, below {abstain_below:g}.")
 
 
 def _question(file: str | None, message: str | None) -> tuple[list[Any], list[Any] | None]:
@@ -133,14 +133,14 @@ def _question(file: str | None, message: str | None) -> tuple[list[Any], list[An
     try:
         document = json.loads(text)
     except json.JSONDecodeError as error:
-        hint = " One conversation is expected, not a file of them." if error.msg == "Extra data" else ""
+        hint = " Give one conversation, not a file of several." if error.msg == "Extra data" else ""
         raise UsageError(f"{source} is not JSON: {error.msg} in line {error.lineno}.{hint}") from error
     except (ValueError, RecursionError) as error:  # a number of thousands of digits, or thousands of brackets
         raise UsageError(f"{source} cannot be read as JSON: {error}.") from error
     if isinstance(document, list):
         return document, None
     if not isinstance(document, dict) or not isinstance(document.get("messages"), list):
-        raise UsageError(f'{source}: {{"messages": [...], "tasks": [...]}} was expected; tasks may be left out.')
+        raise UsageError(f'{source}: {{"messages": [...], "tasks": [...]}} was expected. You may leave tasks out.')
     _refuse_dropped(document, source)
     return document["messages"], document.get("tasks")
 
@@ -169,7 +169,7 @@ def _tasks(path: Path) -> list[Any]:
     if isinstance(document, dict):
         document = document.get("tasks")
     if not isinstance(document, list):
-        raise UsageError(f'--tasks: {path} holds no list of tasks such as [{{"name": "…", "description": "…"}}].')
+        raise UsageError(f'--tasks: {path} is not a list of tasks such as [{{"name": "…", "description": "…"}}].')
     return [_without_examples(task) for task in document]
 
 
@@ -177,7 +177,7 @@ def _without_examples(task: Any) -> Any:
     """Return a task of a task file without the examples, which are for `mojo data generate`."""
     if not isinstance(task, dict) or not task.get("examples"):
         return task
-    note(f"The examples of {str(task.get('name'))[:80]!r} are not read: routers do not use them yet.")
+    note(f"The examples of {str(task.get('name'))[:80]!r} are ignored, because routers do not use them yet.")
     return {key: value for key, value in task.items() if key != "examples"}
 
 

@@ -68,17 +68,15 @@ class _Result:
 
 
 def quickstart(
-    data: Annotated[
-        Path | None, typer.Option(help="Conversations to use in place of the ones that come along (JSON Lines).")
-    ] = None,
+    data: Annotated[Path | None, typer.Option(help="Conversations (JSON Lines) in place of the shipped ones.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
 ) -> None:
-    """Train a router, deploy it and ask it, on this machine: ten minutes, no account, nothing to pay.
+    """Train a router, deploy it and ask it, on this machine, in ten minutes, without an account and without cost.
 
-    Prints how often the right task is named before and after training, by measuring point, on conversations and tasks that
-    training never sees, beside a baseline that learns nothing.
+    Prints the share of right decisions before and after training, by measuring point, next to a baseline that learns nothing. The
+    conversations and some of their tasks are new to the router.
 
-    The untrained model is asked at stage `untrained`, and its endpoint is removed. The trained model's endpoint, at stage `dev`,
+    The untrained model answers at stage `untrained`, and its endpoint is removed. The trained model's endpoint, at stage `dev`,
     stays up.
 
     For example `mojo quickstart --data my-conversations.jsonl --json`.
@@ -91,7 +89,7 @@ def quickstart(
         if report.overall.errors:
             kind = next(iter(report.error_kinds))
             note(
-                f"{report.overall.errors} of {report.overall.n} calls {when} training failed, and count as wrong: {kind}"
+                f"{report.overall.errors} of {report.overall.n} calls {when} training failed and count as wrong: {kind}"
             )
     if as_json:
         print(json.dumps(_as_json(result), indent=2, ensure_ascii=False))
@@ -259,8 +257,9 @@ def _show(result: _Result) -> None:
     console = Console()
     console.print(table)
     console.print(
-        f"Trained on {result.train_conversations} conversations, asked about {result.test_conversations} others, among them "
-        f"tasks never seen in training: {', '.join(result.unseen_tasks)}. {result.seconds / 60:.1f} minutes."
+        f"The router trained on {result.train_conversations} conversations and was asked about {result.test_conversations} "
+        f"others. These tasks were never seen in training: {', '.join(result.unseen_tasks)}. It took "
+        f"{result.seconds / 60:.1f} minutes."
     )
     console.print(f"\nThe endpoint stays up. Ask it from Python ({python()}):\n", markup=False, soft_wrap=True)
     print("from mojo_toolbox import AWSModel")

@@ -35,12 +35,14 @@ mojo report threshold reports/router --precision 0.99 --sure --json
 def compare(
     *,
     a: Annotated[
-        Path, typer.Argument(help="What is there now: a report.json or its folder.", metavar="A", show_default=False)
+        Path, typer.Argument(help="The current router: a report.json or its folder.", metavar="A", show_default=False)
     ],
-    b: Annotated[Path, typer.Argument(help="What is to take its place.", metavar="B", show_default=False)],
+    b: Annotated[Path, typer.Argument(help="The candidate.", metavar="B", show_default=False)],
     margin: Annotated[
         float,
-        typer.Option(min=0, max=0.5, help="How far B may be below A; 0.01 is one percentage point.", metavar="SHARE"),
+        typer.Option(
+            min=0, max=0.5, help="B may be below A by this share. 0.01 is one percentage point.", metavar="SHARE"
+        ),
     ] = 0.01,
     on: Annotated[
         str,
@@ -49,14 +51,12 @@ def compare(
             metavar="FIGURES",
         ),
     ] = "accuracy,balanced",
-    any_data: Annotated[
-        bool, typer.Option("--any-data", help="Compare even if they were measured on other conversations.")
-    ] = False,
+    any_data: Annotated[bool, typer.Option("--any-data", help="Compare even if the conversations differ.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Compare two reports: exit status 1 when B is worse than A by more than the margin.
+    """Compare two reports, with exit status 1 when B is worse than A by more than the margin.
 
-    Differences are paired: with predictions.jsonl beside both reports, they have intervals.
+    With predictions.jsonl next to both reports, the differences are paired and have intervals.
     """
     from mojo_toolbox.evaluation import compare as compare_reports
 
@@ -86,7 +86,7 @@ def show(
 ) -> None:
     """Print reports again, side by side.
 
-    With predictions.jsonl beside each report, differences from the runner-up are paired and have intervals.
+    With predictions.jsonl next to each report, the differences from the runner-up are paired and have intervals.
     """
     from mojo_toolbox.cli.tables.report_tables import print_reports
     from mojo_toolbox.evaluation import read_report
@@ -113,16 +113,16 @@ def threshold(
     *,
     report: Annotated[Path, typer.Argument(help="A report.json or its folder.", metavar="REPORT", show_default=False)],
     precision: Annotated[
-        float, typer.Option(help="The share of accepted decisions that is to be right.", metavar="SHARE")
+        float, typer.Option(help="The share of accepted decisions that must be right.", metavar="SHARE")
     ],
     sure: Annotated[
-        bool, typer.Option("--sure", help="The low end of the precision's interval has to reach it, too.")
+        bool, typer.Option("--sure", help="The low end of the precision's interval must reach it too.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Find the threshold to abstain below: exit status 1 when no threshold reaches the precision.
+    """Find the threshold below which to abstain, with exit status 1 when no threshold reaches the precision.
 
-    Prints what thresholds let through, and the loosest one that is right as often as wanted.
+    Prints the accepted decisions of several thresholds, and the loosest threshold that reaches the precision.
     """
     from mojo_toolbox.cli.tables.report_tables import print_acceptances
     from mojo_toolbox.evaluation import read_report
@@ -141,7 +141,7 @@ def threshold(
 
 
 def _compared(reports: list[Report], paths: list[Path]) -> list[dict[str, Any]]:
-    """Return the differences from the runner-up, under the names that tables show; none where predictions do not fit."""
+    """Return the differences from the runner-up, under the names that tables show. Without fitting predictions: none."""
     from mojo_toolbox.evaluation.comparison import against_runner_up
     from mojo_toolbox.evaluation.pages.readable import router_names
 

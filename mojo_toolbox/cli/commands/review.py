@@ -1,4 +1,4 @@
-"""`mojo review`: conversations that a team validates, in a page in the browser."""
+"""`mojo review`: let a team validate conversations in a page in the browser."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from mojo_toolbox.cli.terminal.output import age, data, data_as_json, note, prin
 from mojo_toolbox.errors import DataError
 from mojo_toolbox.review.wording import left_out_line
 
-_ORDER = "What comes first"
+_ORDER = "Order"
 
 EXAMPLES = {
     "import": """
@@ -59,13 +59,12 @@ def import_files(
     database: Database = None,
     overlap: Annotated[
         float,
-        typer.Option(min=0, max=1, help="Share that two people judge, to see how far they agree.", metavar="SHARE"),
+        typer.Option(min=0, max=1, help="Share that two people judge, to measure their agreement.", metavar="SHARE"),
     ] = 0.0,
     source: Annotated[
         str | None,
         typer.Option(
-            help="What the file is called among sources: changed conversations replace those of the same source and id. "
-            "Unset: the file's name.",
+            help="Name of the source. Changed conversations replace those of the same source and id. Unset: the file's name.",
             metavar="NAME",
             show_default=False,
         ),
@@ -73,8 +72,8 @@ def import_files(
     predictions: Annotated[
         Path | None,
         typer.Option(
-            help="predictions.jsonl of mojo evaluate on this file: what the router disagrees with comes first, then what "
-            "it is unsure of.",
+            help="predictions.jsonl of mojo evaluate on this file. Conversations that the router disagrees with come first, "
+            "and unsure ones next.",
             metavar="FILE",
             show_default=False,
             rich_help_panel=_ORDER,
@@ -83,7 +82,7 @@ def import_files(
     router: Annotated[
         str | None,
         typer.Option(
-            help="Ask this router now, named as in mojo evaluate; its answers are kept in the folder evaluation-FILE.",
+            help="Ask this router now, named as in mojo evaluate. Its answers are kept in the folder evaluation-FILE.",
             metavar="NAME",
             show_default=False,
             rich_help_panel=_ORDER,
@@ -99,12 +98,12 @@ def import_files(
     region: Region = None,
     as_json: AsJson = False,
 ) -> None:
-    """Put conversations in the queue; those that are known keep what was decided on them.
+    """Put conversations in the queue. Known conversations keep their decisions.
 
-    A conversation is known by its text and task list, whatever its id. All lines are checked before the first is stored.
+    The database knows a conversation by its text and task list, not by its id. It checks all lines before it stores the first.
     """
     if len(files) > 1 and (predictions or router or source):
-        raise UsageError("--predictions, --router and --source are about one file: import the files one by one.")
+        raise UsageError("--predictions, --router and --source are for one file: import the files one by one.")
     if predictions and router:
         raise UsageError("Give --predictions or --router, not both.")
     for given in [*files, *([predictions] if predictions else [])]:
@@ -129,21 +128,25 @@ def import_files(
 
 def invite(
     *,
-    name: Annotated[str, typer.Argument(help="Who; shown beside their decisions.", metavar="NAME", show_default=False)],
+    name: Annotated[
+        str, typer.Argument(help="The person's name, shown with each decision.", metavar="NAME", show_default=False)
+    ],
     database: Database = None,
-    admin: Annotated[bool, typer.Option("--admin", help="Sees the overview, and settles disagreements.")] = False,
-    renew: Annotated[
-        bool, typer.Option("--renew", help="A new link for somebody who has one; the old one ends.")
+    admin: Annotated[
+        bool, typer.Option("--admin", help="This person sees the overview and settles disagreements.")
     ] = False,
-    url: Annotated[str, typer.Option(help="Where the page is reached.", metavar="URL")] = (
+    renew: Annotated[
+        bool, typer.Option("--renew", help="Make a new link for a known person, and end the old one.")
+    ] = False,
+    url: Annotated[str, typer.Option(help="Address of the page.", metavar="URL")] = (
         f"http://127.0.0.1:{DEFAULT_PORT}"
     ),
     create: Create = False,
     as_json: AsJson = False,
 ) -> None:
-    """Let somebody review: prints their personal link, once. It is as good as a password.
+    """Let somebody review, and print their personal link, once. The link is as good as a password.
 
-    The database keeps only a hash of its token. `mojo review revoke NAME` ends it.
+    The database keeps only a hash of its token. `mojo review revoke NAME` ends the link.
     """
     with open_store(database, create=create) as store:
         first = not is_shared(store)
@@ -154,25 +157,25 @@ def invite(
         return
     data(link)
     note(f"Send this link to {name}. It is not shown again, and whoever has it acts as {name}.")
-    note(f"It leads to {url}. Another address, such as another port: --url.")
+    note(f"It leads to {url}. --url gives another address, such as another port.")
     if first:
         yours = "" if admin else " Make yourself one: mojo review invite YOUR-NAME --admin"
-        note(f"From its next start, mojo review serve lets nobody in without a link, on this machine too.{yours}")
+        note(f"From its next start, mojo review serve lets nobody in without a link, even on this machine.{yours}")
 
 
 def revoke(
     *,
-    name: Annotated[str, typer.Argument(help="Whose link ends.", metavar="NAME", show_default=False)],
+    name: Annotated[str, typer.Argument(help="The person's name.", metavar="NAME", show_default=False)],
     database: Database = None,
 ) -> None:
-    """End somebody's link. What they decided stays, what they had open goes back to the queue."""
+    """End somebody's link. Their decisions stay, and their open conversations go back to the queue."""
     with open_store(database) as store:
         store.revoke(name)
     note(f"The link of {name} has ended.")
 
 
 def people(*, database: Database = None, as_json: AsJson = False) -> None:
-    """List who was let in."""
+    """List the people with a link."""
     with open_store(database) as store:
         found = store.people()
     if as_json:
@@ -197,18 +200,18 @@ def export(
     include: Annotated[
         list[str] | None,
         typer.Option(
-            help="Write these too: undecided, wrong (thrown out), check (to be checked), disagreement (turns in question lose their "
-            "label); may be repeated.",
-            metavar="WHAT",
+            help="Write these too: undecided, wrong (thrown out), check (to be checked), disagreement (disputed turns lose their "
+            "label). May be repeated.",
+            metavar="KIND",
             show_default=False,
         ),
     ] = None,
     overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
-    """Write the conversations that were decided, with the labels that stand.
+    """Write the decided conversations with their final labels.
 
-    Who decided what and when, and what was changed, is in each one's meta.reviewed. Those thrown out are left out.
+    The key meta.reviewed has the people, their decisions, times and changes. Thrown out conversations are left out.
     """
     require_free(output, overwrite=overwrite)
     with open_store(database) as store:
@@ -223,7 +226,7 @@ def export(
 
 
 def status(*, database: Database = None, as_json: AsJson = False) -> None:
-    """Say how far reviewing is: by reviewer and task, agreement, what is to be checked."""
+    """Show the progress of reviewing: by reviewer and task, agreement, and conversations to be checked."""
     with open_store(database) as store:
         overview = store.overview()
     if as_json:
@@ -243,7 +246,7 @@ def _predicted(
     asked = Asked([], None, None, cloud, region, 60.0)
     with (
         redirect_stdout(sys.stderr),
-        goes_on(f"What was answered is kept in {folder}: the same command goes on where it was."),
+        goes_on(f"The answers so far are kept in {folder}. The same command goes on from there."),
     ):
         found = routers([router], asked)
         evaluate(found[0], file, output=folder, concurrency=concurrency, reuse=True)

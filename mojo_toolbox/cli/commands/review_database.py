@@ -1,4 +1,4 @@
-"""Which database the commands of `mojo review` use."""
+"""The database of the commands of `mojo review`."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ Database = Annotated[
 
 
 Create = Annotated[
-    bool, typer.Option("--create", help="Begin a new database where there is none. Without it that is an error.")
+    bool, typer.Option("--create", help="Create the database if it does not exist. Otherwise that is an error.")
 ]
 
 
 def open_store(database: str | None, *, create: bool = False, lock_minutes: float = LOCK_MINUTES) -> ReviewStore:
-    """Return the store that the options and the settings name; without `create` it has to be there."""
+    """Return the store that the options and the settings name. Without `create` it must exist."""
     from mojo_toolbox.review.store import ReviewStore
     from mojo_toolbox.settings import load_settings
 
@@ -41,10 +41,10 @@ def open_store(database: str | None, *, create: bool = False, lock_minutes: floa
         database = _DEFAULT if setting is None else setting.get_secret_value()
     store = ReviewStore.open(database, create=create, lock_seconds=60 * lock_minutes)
     if store.is_new:
-        note(f"Began a new database: {store.name}")
+        note(f"Created a new database: {store.name}")
     return store
 
 
 def is_shared(store: ReviewStore) -> bool:
-    """Whether somebody has a link: then the page asks everybody for one."""
+    """Whether somebody has a link. If so, the page asks everybody for one."""
     return any(not person.local and person.revoked_at is None for person in store.people())

@@ -20,19 +20,26 @@ def serve(
     *,
     database: Database = None,
     host: Annotated[
-        str, typer.Option(help="Address to listen on; beyond this machine everybody needs a link.", metavar="ADDRESS")
+        str,
+        typer.Option(
+            help="Address to listen on. With any other than this machine's, everybody needs a link.", metavar="ADDRESS"
+        ),
     ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0: any that is free.", metavar="N")] = DEFAULT_PORT,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port to listen on. 0 means any free port.", metavar="N")
+    ] = DEFAULT_PORT,
     lock_minutes: Annotated[
         float,
         typer.Option(
-            min=0.1, help="A conversation that nobody acts on for so long goes to somebody else.", metavar="MINUTES"
+            min=0.1,
+            help="An open conversation without an action for this time goes to somebody else.",
+            metavar="MINUTES",
         ),
     ] = LOCK_MINUTES,
     router: Annotated[
         str | None,
         typer.Option(
-            help="What the playground asks: PRODUCT/TASK/MODEL_ID, with /STAGE if not dev.",
+            help="Router of the playground: PRODUCT/TASK/MODEL_ID, with /STAGE if not dev.",
             metavar="NAME",
             show_default=False,
         ),
@@ -43,14 +50,14 @@ def serve(
 ) -> None:
     """Serve the review page until Ctrl-C.
 
-    On this machine, and while nobody is invited, it opens without a link. Put a proxy with HTTPS before it for a team.
+    On this machine the page opens without a link, as long as nobody is invited. For a team, put a proxy with HTTPS in front.
     """
     model = None if router is None else _model(router, cloud, region)
     with open_store(database, create=create, lock_minutes=lock_minutes) as store:
         shared = is_shared(store)
         alone = _is_loopback(host) and not shared
         if not alone and not shared:
-            raise UsageError(f"--host {host} lets others in, and nobody is invited: mojo review invite NAME --admin")
+            raise UsageError(f"--host {host} lets others in, but nobody is invited: mojo review invite NAME --admin")
         from mojo_toolbox.review.app import create_app
 
         application = create_app(store, local_person=alone, router=model)
@@ -62,7 +69,7 @@ def serve(
                 else "It opens with personal links only."
             )
             _run(application, listener)
-    note_after_interrupt("Stopped. Everything that was decided is stored.")
+    note_after_interrupt("Stopped. All decisions are stored.")
 
 
 def _model(key: str, cloud: Literal["aws", "local"] | None, region: str | None) -> Any:

@@ -41,7 +41,7 @@ def rm(
     job: Annotated[
         str | None,
         typer.Option(
-            help="Stop this training job instead; its record and logs stay.", metavar="NAME", show_default=False
+            help="Stop this training job instead. Its record and logs stay.", metavar="NAME", show_default=False
         ),
     ] = None,
     cloud_service: Cloud = None,
@@ -51,7 +51,7 @@ def rm(
 ) -> None:
     """Remove a stage: its endpoint, endpoint configurations and models.
 
-    Training jobs and what lies in S3 stay, so the model can be deployed again. Asks first, on every cloud.
+    Training jobs and the files in S3 stay, so you can deploy the model again. The command asks you first, on every cloud.
     """
     names = {"product": product, "task": task, "model_id": model_id}
     if job is not None:
@@ -88,4 +88,4 @@ def _stop(name: str, cloud: Any, region: str | None, *, yes: bool, as_json: bool
         data_as_json({"job_name": name, "status": job.status})
     else:
         data(name)
-    note("It stops; what was trained so far is kept.")
+    note("The job stops. Its training so far is kept.")

@@ -73,15 +73,15 @@ def train(
     recipe: Annotated[
         str,
         typer.Option(
-            help="What to train and how: encoder-router (to begin with), encoder-router-small (faster, less right), router (a "
-            "language model), or plain QLoRA of --base-model on your data alone.",
+            help="The kind of training: encoder-router (begin with it), encoder-router-small (faster, less accurate), router "
+            "(a language model), or plain (QLoRA of --base-model on your data alone).",
             metavar="NAME",
         ),
     ] = "plain",
     base_model: Annotated[
         str | None,
         typer.Option(
-            help="Hugging Face model id, a folder, or the s3:// URI of one; unset: the recipe's.",
+            help="Hugging Face model id, a folder, or the s3:// URI of a folder. Unset: the recipe's.",
             metavar="MODEL",
             show_default=False,
         ),
@@ -89,7 +89,7 @@ def train(
     validation_data: Annotated[
         str | None,
         typer.Option(
-            help="The same, held out: it chooses the best epoch, and calibrates an encoder.",
+            help="Conversations that are held out. They choose the best epoch, and calibrate an encoder.",
             metavar="FILE",
             show_default=False,
         ),
@@ -99,7 +99,7 @@ def train(
         typer.Option(
             "--hyperparameter",
             "-H",
-            help="By transformers' and peft's names; the value is JSON or text. Give it once for each.",
+            help="A hyperparameter by transformers' or peft's name, with JSON or text as its value. May be repeated.",
             metavar="NAME=VALUE",
             show_default=False,
         ),
@@ -109,13 +109,13 @@ def train(
         typer.Option(
             "--augmentation",
             "-A",
-            help="How often what is varied, such as withheld_task=0.2; see mojo data augment. Give it once for each.",
+            help="The share of a variation, such as withheld_task=0.2. See mojo data augment. May be repeated.",
             metavar="NAME=VALUE",
             show_default=False,
         ),
     ] = None,
     as_it_stands: Annotated[
-        bool, typer.Option("--as-it-stands", help="Augment nothing: the conversations are augmented already.")
+        bool, typer.Option("--as-it-stands", help="Augment nothing, because the conversations are augmented already.")
     ] = False,
     pool: Annotated[
         Path | None,
@@ -132,7 +132,7 @@ def train(
         int | None,
         typer.Option(
             min=0,
-            help="Conversations of mojo data starter that an epoch reads beside yours; unset: the recipe's number.",
+            help="Conversations of mojo data starter that an epoch reads in addition to yours. Unset: the recipe's number.",
             metavar="N",
             show_default=False,
         ),
@@ -148,23 +148,26 @@ def train(
     instance_type: Annotated[
         str | None,
         typer.Option(
-            help="SageMaker's; unset: the recipe's, for encoders one without a GPU. The local cloud uses this machine.",
+            help="SageMaker's instance type. Unset: the recipe's (for encoders one without a GPU). The local cloud uses this "
+            "machine.",
             metavar="TYPE",
             show_default=False,
         ),
     ] = None,
     instance_count: Annotated[
-        int, typer.Option(min=1, help="Only 1: for more GPUs take a larger type.", metavar="N")
+        int, typer.Option(min=1, help="Always 1. For more GPUs take a larger type.", metavar="N")
     ] = 1,
     job_name: Annotated[
         str | None,
-        typer.Option(help="Unset: made of the model's names and the time.", metavar="NAME", show_default=False),
+        typer.Option(
+            help="Name of the job. Unset: made of the model's names and the time.", metavar="NAME", show_default=False
+        ),
     ] = None,
     max_runtime_seconds: Annotated[
         int | None,
         typer.Option(
             min=1,
-            help="The job is stopped after this time; unset: the recipe's, 24 hours or for encoders 6.",
+            help="Stop the job after this time. Unset: the recipe's, which is 24 hours, or 6 for encoders.",
             metavar="SECONDS",
             show_default=False,
         ),
@@ -182,9 +185,9 @@ def train(
     yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
-    """Train a model: upload the data, start a training job, wait for it.
+    """Train a model: upload the data, start a training job, and wait for it.
 
-    Prints the job's name. On AWS the instance is billed while the job runs, so you are asked first.
+    Prints the job's name. AWS bills the instance while the job runs, so the command asks you first.
     """
     from mojo_toolbox.administration.options import TrainingOptions
     from mojo_toolbox.administration.training_choices import TrainingChoices
@@ -235,7 +238,7 @@ def train(
     )
     confirm = None if is_local(cloud_service) else partial(require_consent, cost, yes=yes)
     place = {"cloud": cloud_service, "region_name": region_name}
-    with goes_on(f"A training job goes on if it was started already. See: {command('ls', argument='jobs', **place)}"):
+    with goes_on(f"If the training job has started, it goes on. See: {command('ls', argument='jobs', **place)}"):
         job = hub.train(**options, confirm=confirm)
     started = f"Training job {job.name} started."
     if wait:

@@ -1,10 +1,10 @@
-"""How what writes conversations is spelt on the command line.
+"""How models that write conversations are spelt on the command line.
 
 openai:MODEL                          a model of any OpenAI-compatible server
 endpoint:PRODUCT/TASK/MODEL_ID/STAGE  a deployed model; /STAGE may be left out (MOJO_STAGE, else dev)
 endpoint                              the model that MOJO_PRODUCT, … or mojo.toml name
 local:FOLDER or local:HUB_ID          a model in this process
-replay:FILE                           recorded answers; replay alone: those that come along
+replay:FILE                           recorded answers; replay alone: the shipped ones
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _FORMS = "openai:MODEL, endpoint:PRODUCT/TASK/MODEL_ID, local:FOLDER_OR_HUB_ID, 
 
 @dataclass(frozen=True)
 class Reached:
-    """What the options say about how providers are reached."""
+    """The options that say how to reach providers."""
 
     base_url: str | None
     timeout: float
@@ -33,7 +33,7 @@ class Reached:
 
 
 def provider(name: str, reached: Reached, *, option: str = "--provider") -> Provider:
-    """Return what is named.
+    """Return the provider of this name.
 
     Raises:
         UsageError: a name that is none of those above.

@@ -32,7 +32,7 @@ _DEFAULT_STAGE = "dev"
 
 @dataclass(frozen=True)
 class Asked:
-    """What the options say about how routers are reached."""
+    """The options that say how to reach routers."""
 
     prompts: Sequence[str]
     structured: Literal["choice", "json_schema"] | None
@@ -62,7 +62,7 @@ def _routers(name: str, asked: Asked) -> list[Any]:
     kind, colon, rest = name.partition(":")
     if kind not in _KINDS or (bool(colon) != bool(rest)) or not (rest or kind in _OF_THE_PROJECT):
         raise UsageError(
-            f"--routers: there is no router {name!r}. Baselines: {', '.join(BASELINES)}; or endpoint:PRODUCT/TASK/MODEL_ID, "
+            f"--routers: there is no router {name!r}. Baselines: {', '.join(BASELINES)}. Others: endpoint:PRODUCT/TASK/MODEL_ID, "
             "chat:PRODUCT/TASK/MODEL_ID, openai:MODEL, python:FILE.py:FUNCTION."
         )
     if kind == "endpoint":
@@ -128,7 +128,7 @@ def deployed_model(
 def _function(place: str) -> Callable[..., Any]:
     where, colon, name = place.rpartition(":")
     if not colon or not where or not name:
-        raise UsageError(f"--routers: python:{place} lacks the function, as in python:router.py:choose.")
+        raise UsageError(f"--routers: python:{place} does not name a function. Write it as in python:router.py:choose.")
     try:
         module = _module_of_file(Path(where)) if where.endswith(".py") else importlib.import_module(where)
     except UsageError:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 # Wider than any line: what goes into a pipe or a file is not folded.
 _UNFOLDED = 1000
 _ERRORS = {
-    "line": "lines that are no JSON objects",
+    "line": "lines that are not JSON objects",
     "tasks": "task lists",
     "messages": "messages",
     "labels": "labels that are not in the task list",
@@ -40,12 +40,13 @@ def print_report(report: CheckReport, *, show: int) -> None:
         console.width = _UNFOLDED
     console.print(Text(report.path, style="bold"), soft_wrap=True)
     console.print(
-        Text(f"content sha256 {report.sha256 or 'none: not every line can be read'}", style="dim"), soft_wrap=True
+        Text(f"content sha256 {report.sha256 or 'unknown, because not every line can be read'}", style="dim"),
+        soft_wrap=True,
     )
     _errors(console, report, show)
     _warnings(console, report)
     if not report.statistics.conversations:
-        _heading(console, "No line is a conversation: there is nothing to count.")
+        _heading(console, "No line is a conversation, so there is nothing to count.")
         return
     _statistics(console, report.statistics)
     _duplicates(console, report.duplicates)
@@ -119,7 +120,7 @@ def _statistics(console: Console, found: Statistics) -> None:
         console.print(_tasks(found))
     left = len(found.tasks) - _MOST_TASKS
     if left > 0:
-        console.print(f"… and {left:,} tasks more: --json has all", style="dim")
+        console.print(f"… and {left:,} more tasks: --json has all", style="dim")
 
 
 def _point(found: Statistics, point: str) -> str:
@@ -160,7 +161,7 @@ def _duplicates(console: Console, found: Duplicates) -> None:
 def _contamination(console: Console, found: Contamination) -> None:
     _heading(console, f"Contamination of {found.path}", style="red" if found.share else "")
     if not found.conversations:
-        console.print("No line of it is a conversation: whether the files are apart is unknown.")
+        console.print("No line of it is a conversation, so it cannot be compared.")
         return
     console.print(
         f"{found.exact + found.near:,} of {found.conversations:,} test conversations ({found.share:.1%}) are in the training "
@@ -172,7 +173,7 @@ def _contamination(console: Console, found: Contamination) -> None:
         f"file by name. In charge in the test file and not among these: {_names(found.unseen_tasks)}."
     )
     if found.similar_tasks:
-        console.print(f"{len(found.similar_tasks):,} more are there under another name, by their descriptions:")
+        console.print(f"{len(found.similar_tasks):,} more have a similar description under another name:")
         for task in found.similar_tasks[:_MOST_PAIRS]:
             _wrapped(console, f"{task.similarity:.2f}  {task.name}: {task.description}")
             _wrapped(console, f"      {task.other_name}: {task.other_description}")

@@ -1,4 +1,4 @@
-"""What `mojo data import` writes, and the account of it that it prints."""
+"""The file that `mojo data import` writes, and the account that it prints."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def write_import(
     if any(
         source is not None and source.exists() and output.exists() and source.samefile(output) for source in sources
     ):
-        raise UsageError(f"--output {output} is a file that is read: it would be replaced. Give another name.")
+        raise UsageError(f"--output {output} is an input file, and would be replaced. Give another name.")
     require_free(output, overwrite=overwrite)
     summary, digest = ImportSummary(), ContentHash()
     with progress_bar("Import") as report:
@@ -66,7 +66,7 @@ def _print(summary: ImportSummary, output: Path, sha256: str) -> None:
     data(f"user turns: {summary.user_turns:,}, labelled {summary.labelled:,}, of these no task {summary.no_task:,}")
     data(f"content hash: {sha256}")
     if not summary.labelled:
-        note("No turn has a label: nothing of it is trained on or scored as it stands.")
+        note("No turn has a label, so the file can be neither trained on nor scored yet.")
     rows = [[kind, reason, f"{left.count:,}", left.example] for kind in KINDS for reason, left in summary.ranked(kind)]
     if rows:
         print_table("\nLeft out", ("what", "why", "how often", "for example"), rows, narrow=3)

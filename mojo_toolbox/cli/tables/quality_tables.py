@@ -32,7 +32,7 @@ def print_quality(report: QualityReport) -> None:
         console.width = _UNFOLDED
     _say(console, report.path, style="bold")
     if report.reference is not None:
-        _say(console, f"beside {report.reference}", style="dim")
+        _say(console, f"compared with {report.reference}", style="dim")
     for group, figures in groupby(report.figures, key=lambda figure: figure.group):
         _say(console, f"\n{group}", style="bold")
         console.print(_figures(list(figures), compared=report.reference is not None))
@@ -95,7 +95,7 @@ def _tests(console: Console, tests: Sequence[TwoSampleTest]) -> None:
     _say(console, _verdict(tests))
     for test in tests:
         if not test.chance:
-            _say(console, f"\nWhat tells, by the {test.by}: share of conversations here / in the reference")
+            _say(console, f"\nDifferences by the {test.by}: share of conversations here / in the reference")
             console.print(_telling(test))
     if any(test.by == "user's style" and not test.chance for test in tests):
         _say(console, "w a word, W one with a capital, WW capitals only, 0 a number, ¶ the next turn", style="dim")
@@ -104,11 +104,13 @@ def _tests(console: Console, tests: Sequence[TwoSampleTest]) -> None:
 def _verdict(tests: Sequence[TwoSampleTest]) -> str:
     told = [test.by for test in tests if not test.chance]
     if not told:
-        return "No better than by chance: it cannot tell them apart."
+        return "No better than chance: it cannot tell them apart."
     style = next((test for test in tests if test.by == "user's style"), None)
     if style is not None and style.chance:
-        return "By what is talked about, and not by how users write."
-    return f"Better than by chance, by the {' and the '.join(told)}. An AUC of 0.50 is chance, 1.00 no mistake at all."
+        return "By the subject, and not by the style of the users."
+    return (
+        f"Better than chance, by the {' and the '.join(told)}. An AUC of 0.50 is chance, and 1.00 is without mistakes."
+    )
 
 
 def _telling(test: TwoSampleTest) -> Table:

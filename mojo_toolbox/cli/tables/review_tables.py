@@ -1,4 +1,4 @@
-"""What `mojo review` prints of imports and of how far reviewing is."""
+"""The tables of `mojo review`: imports, and the progress of reviewing."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def show_import(file: Path, report: ImportReport) -> None:
-    """Print what an import did."""
+    """Print the result of an import."""
     first, *others = import_lines(str(file), report)
     data(first)
     for line in others:
@@ -21,7 +21,7 @@ def show_import(file: Path, report: ImportReport) -> None:
 
 
 def show_overview(overview: Overview) -> None:
-    """Print how far reviewing is, by reviewer and task."""
+    """Print the progress of reviewing, by reviewer and task."""
     data(
         f"{overview.decided:,} of {overview.conversations:,} conversations decided "
         f"({overview.decisions:,} of {overview.decisions_needed:,} decisions)"
@@ -30,7 +30,7 @@ def show_overview(overview: Overview) -> None:
     if agreement.turns:
         kappa = "undefined" if agreement.kappa is None else f"{agreement.kappa:.2f}"
         data(f"agreement: {agreement.agreed:,} of {agreement.turns:,} turns, Cohen's kappa {kappa}")
-    data(f"to be checked: {overview.checks_total:,}; disagreements: {overview.disagreements_total:,}")
+    data(f"to be checked: {overview.checks_total:,}, disagreements: {overview.disagreements_total:,}")
     reasons = "; ".join(reason_lines(overview.reasons))
     data(f"thrown out: {overview.thrown_out_total:,}" + (f" ({reasons})" if reasons else ""))
     rows = [

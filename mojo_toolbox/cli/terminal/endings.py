@@ -1,9 +1,9 @@
 """How commands end: every error in one place, as a line on standard error with an exit status.
 
 0    done
-1    an error, or a question answered with no
-2    a command line that cannot be understood, or that leaves a question open where nobody can be asked
-130  interrupted; the line says what goes on running
+1    an error, or the answer "no" to a question
+2    a wrong command line, or a question that nobody can answer, because there is no terminal
+130  interrupted, with a line about everything that goes on running
 """
 
 from __future__ import annotations

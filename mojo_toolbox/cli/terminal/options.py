@@ -1,4 +1,4 @@
-"""The options that several commands share, and what they mean together."""
+"""The options that several commands share, and their common meaning."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ Region = Annotated[
     typer.Option(
         "--region-name",
         "--region",
-        help="AWS region. Unset: MOJO_REGION_NAME, else what boto3 finds.",
+        help="AWS region. Unset: MOJO_REGION_NAME, else boto3's own.",
         metavar="NAME",
         rich_help_panel=_WHERE,
         show_default=False,
@@ -75,7 +75,7 @@ TaskName = Annotated[
     str | None,
     typer.Option(
         "--task",
-        help="What the model is for, such as routing. Unset: MOJO_TASK, else mojo.toml's.",
+        help="The model's purpose, such as routing. Unset: MOJO_TASK, else mojo.toml's.",
         metavar="NAME",
         rich_help_panel=_MODEL,
         show_default=False,
@@ -103,13 +103,13 @@ AllowHashedNames = Annotated[
     bool | None,
     typer.Option(
         "--allow-hashed-names",
-        help="Agree to names that end with a hash, where AWS does not take the given ones.",
+        help="Agree to names that end with a hash, if AWS does not take the given ones.",
         rich_help_panel=_MODEL,
         show_default=False,
     ),
 ]
 ImageUri = Annotated[
-    str | None, typer.Option(help="Another container image than the pinned one.", metavar="URI", show_default=False)
+    str | None, typer.Option(help="A container image other than the pinned one.", metavar="URI", show_default=False)
 ]
 RequestOverrides = Annotated[
     Path | None,
@@ -124,21 +124,19 @@ Wait = Annotated[
 ]
 DryRun = Annotated[
     bool,
-    typer.Option("--dry-run", help="Check everything and print the requests; send none.", rich_help_panel=_HOW),
+    typer.Option("--dry-run", help="Check everything and print the requests, but send nothing.", rich_help_panel=_HOW),
 ]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.", rich_help_panel=_HOW)]
 BaseUrl = Annotated[
     str | None,
     typer.Option(
-        help="Of an OpenAI-compatible server. Unset: OPENAI_BASE_URL, else OpenAI.",
+        help="Address of an OpenAI-compatible server. Unset: OPENAI_BASE_URL, else OpenAI.",
         metavar="URL",
         show_default=False,
         rich_help_panel=ASKING,
     ),
 ]
-Overwrite = Annotated[
-    bool, typer.Option("--overwrite", help="Replace files that are there already.", rich_help_panel=_HOW)
-]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace existing files.", rich_help_panel=_HOW)]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, on one line.", rich_help_panel=_HOW)]
 
 
@@ -198,7 +196,7 @@ def require_free(*files: Path | None, overwrite: bool) -> None:
     """
     for file in files:
         if file is not None and file.is_file() and not overwrite:
-            raise UsageError(f"{file} is there already. Replace it with --overwrite, or give another name.")
+            raise UsageError(f"{file} exists already. Replace it with --overwrite, or give another name.")
 
 
 def pairs(given: list[str] | None, *, option: str) -> dict[str, str]:
