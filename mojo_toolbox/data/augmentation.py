@@ -1,8 +1,15 @@
-"""Conversations varied so that a router becomes robust: the order, length and wording of the list, and what is known.
+"""Vary conversations so that a router becomes robust: the order, length and wording of the list, and the known decisions.
 
-What is varied, and against which failure: the list's order (preferring what stands first), withheld tasks (never saying
-"none"), distractors and shorter lists (knowing only the lists that it was shown), renamed tasks (learning names by heart),
-obscured names (not reading descriptions), hidden decisions (callers who know only the conversation). What the user says is never changed, and every label stays true.
+Each variation prevents a failure:
+
+- the list's order: preferring the first task
+- withheld tasks: never saying "none"
+- distractors and shorter lists: knowing only the lists of the training data
+- renamed tasks: learning names by heart
+- obscured names: not reading descriptions
+- hidden decisions: failing for callers who know only the conversation
+
+Messages never change, and every label stays true.
 """
 
 from __future__ import annotations
@@ -24,7 +31,7 @@ _OBSCURE_STYLES = ("task_{}", "tool{}", "option {}", "T-{}", "skill_{}", "f{}")
 
 @dataclass(frozen=True)
 class Augmentation:
-    """How often a conversation is varied; each share is a probability between 0 and 1.
+    """The settings of augmentation. Each share is a probability between 0 and 1.
 
     Raises:
         ConfigurationError: a share or a number out of its range.
@@ -60,10 +67,10 @@ class Augmentation:
 
 
 def require_share(name: str, value: object) -> None:
-    """Refuse what is no number between 0 and 1.
+    """Refuse a share that is not a number between 0 and 1.
 
     Raises:
-        ConfigurationError: it is none.
+        ConfigurationError: it is not such a number.
     """
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
         raise ConfigurationError(f"{name}={value!r} must be a share between 0 and 1.")
@@ -83,16 +90,16 @@ def augment(
     augmentation: Augmentation | None = None,
     pool: TaskPool | None = None,
 ) -> Conversation:
-    """Return the conversation varied; the same one again for the same seed, copy, settings and pool, on any machine.
+    """Return a version of the conversation. The same seed, copy, settings and pool give the same version on any machine.
 
-    The result has an id of its own, and says in `meta` what it came from.
+    The result has an id of its own, and names its origin in `meta`.
 
     Args:
-        conversation: what to vary; labels that are absent stay absent.
-        seed: of all that is drawn.
-        copy: which of several versions; 0 is the first.
-        augmentation: how often what is varied; see `Augmentation` for the defaults.
-        pool: distractors and other wordings; without it there are none.
+        conversation: the conversation to vary. Absent labels stay absent.
+        seed: the seed of all random choices.
+        copy: the number of the version, from 0.
+        augmentation: the shares of the variations. See `Augmentation` for the defaults.
+        pool: distractors and other wordings. Without it no task is added or renamed.
     """
     wanted, pool = augmentation or Augmentation(), pool or TaskPool()
     source = _source(conversation)

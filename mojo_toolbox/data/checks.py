@@ -1,4 +1,4 @@
-"""Is a file of conversations good to train on, and is a test file apart from it: one report."""
+"""One report on a file of conversations: is it good for training, and does it share nothing with a test file?"""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _MOST_EXAMPLES = 20
 
 @dataclass(frozen=True)
 class Pair:
-    """Two conversations that say the same (similarity 1, exact), or nearly; their labels and task lists may differ."""
+    """Two conversations with the same messages (similarity 1, exact) or similar ones. Their labels and task lists may differ."""
 
     exact: bool
     similarity: float
@@ -42,8 +42,8 @@ class Pair:
 class Duplicates:
     """Conversations of a file that repeat others of it.
 
-    `exact` counts those whose messages occurred before, to the letter; `near` those that resemble an earlier one, directly
-    or over others. `share` is of both together, of all conversations. `examples` go from the most similar to the least.
+    `exact` counts conversations whose messages occurred before, to the letter. `near` counts those that resemble an earlier
+    one, directly or over others. `share` is the share of both together. `examples` go from the most similar to the least.
     """
 
     exact: int
@@ -55,10 +55,10 @@ class Duplicates:
 
 @dataclass(frozen=True)
 class Contamination:
-    """What of a test file stands in the training file too; in `examples` the first of a pair is the test conversation.
+    """Test conversations that the training file contains too. In `examples` the first of a pair is the test conversation.
 
-    `shared_tasks` are task names of the test file that the training file has, `unseen_tasks` those in charge in the test
-    file that it has not, `similar_tasks` the ones of these, or of the other test tasks, that it has under another name.
+    `shared_tasks` are names of test tasks that the training file has too. `unseen_tasks` are in charge in the test file and not
+    in the training file. `similar_tasks` are test tasks that the training file has under another name.
     """
 
     path: str
@@ -78,9 +78,9 @@ class Contamination:
 
 @dataclass(frozen=True)
 class CheckReport:
-    """What `check` found; `sha256` is None where lines cannot be read.
+    """The findings of `check`. `sha256` is None if lines cannot be read.
 
-    `errors` and `warnings` count problems by their kind, of both files; `problems` has the first 10,000 of each kind.
+    `errors` and `warnings` count the problems of both files by their kind. `problems` has the first 10,000 of each kind.
     """
 
     path: str
@@ -101,10 +101,10 @@ class CheckReport:
         max_contamination: float | None = None,
         max_shared_tasks: float | None = None,
     ) -> list[str]:
-        """Return a sentence for each limit that the file passes; None is no limit, shares are from 0 to 1.
+        """Return a sentence for each limit that the file exceeds. None means no limit, and shares are from 0 to 1.
 
         Raises:
-            ConfigurationError: a limit of contamination, and no test file was given to `check`.
+            ConfigurationError: a limit of contamination without a test file for `check`.
         """
         found = self.contamination
         if found is None and (max_contamination is not None or max_shared_tasks is not None):
@@ -139,15 +139,15 @@ def check(
     """Read a file of conversations once, and report every problem, statistics and duplicates.
 
     Args:
-        path: a JSON Lines file of conversations, of any size: some 200 bytes of memory for each.
-        against: a test file; what of it stands in `path` too is contamination. It is checked as well.
-        tokenizer: a folder or a model's name, to count tokens exactly; None estimates them from the number of bytes.
-        similar_from: similarity (0 to 1) from which conversations are near-duplicates.
+        path: a JSON Lines file of conversations, of any size. Each conversation takes some 200 bytes of memory.
+        against: a test file, which is checked too. Its conversations that `path` also contains are contamination.
+        tokenizer: a folder or a model's name, to count tokens exactly. None estimates them from the number of bytes.
+        similar_from: the least similarity (0 to 1) of near-duplicates.
         progress: True draws a bar.
 
     Raises:
-        DataError: there is no such file, or it is empty. What is wrong with lines is in the report.
-        ConfigurationError: no such tokenizer, or a package is missing.
+        DataError: there is no such file, or it is empty. Problems of lines are in the report.
+        ConfigurationError: there is no such tokenizer, or a package is missing.
     """
     if not 0 < similar_from <= 1:
         raise ConfigurationError(f"similar_from={similar_from!r} must be a number above 0, and 1 at the most.")

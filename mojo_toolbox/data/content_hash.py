@@ -1,4 +1,4 @@
-"""What tells one data set from another: a hash of its conversations, whatever file they lie in."""
+"""A hash of conversations, whatever file holds them. It tells one data set from another."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from mojo_toolbox.data.conversations import Conversation
 
 
 class ContentHash:
-    """SHA-256 over conversations, one after the other: their order counts, the spelling of the JSON does not."""
+    """SHA-256 over conversations, one after the other. Their order counts. The spelling of the JSON does not."""
 
     def __init__(self) -> None:
         self._digest = hashlib.sha256()
 
     def add(self, record: Conversation | dict[str, Any]) -> None:
-        """Take the next conversation, or a record of another kind as it stands."""
+        """Take the next conversation, or a record of another kind without any change."""
         if isinstance(record, Conversation):
             record = record.as_record()
         # What is no JSON, such as a time in a chat example that lies in memory, counts as its text.

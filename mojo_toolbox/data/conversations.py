@@ -96,7 +96,7 @@ class Task(BaseModel):
 
 
 class Message(BaseModel):
-    """One turn. On a user turn `task` is the task in charge after it, None for no task; leave it out when nobody knows."""
+    """One turn. On a user turn `task` is the task in charge after it, or None for no task. Leave it out if nobody knows."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -111,7 +111,7 @@ class Message(BaseModel):
 
     @property
     def labelled(self) -> bool:
-        """Whether the task in charge after this turn is known: None given is known, nothing given is not."""
+        """Whether the task in charge after this turn is known. A given None is known, a missing task is not."""
         return "task" in self.model_fields_set
 
     @model_validator(mode="after")
@@ -141,7 +141,7 @@ class Conversation(BaseModel):
         return conversation
 
     def as_record(self) -> dict[str, Any]:
-        """Return the record of the project's format that reads as this conversation: a turn without a label has no key."""
+        """Return the record of this conversation in the project's format. A turn without a label has no key `task`."""
         messages: list[dict[str, Any]] = [
             {"role": m.role, "content": m.content} | ({"task": m.task} if m.labelled else {}) for m in self.messages
         ]
@@ -159,7 +159,7 @@ def without_loss(given: Any, known: keys.Keys) -> Any:
 
 
 def parse_listed_task(record: object) -> Task:
-    """Read a task of a task file: its `examples` are for writing conversations, and part of no conversation's list."""
+    """Read a task of a task file. Its `examples` are for writing conversations, and do not go into task lists."""
     if isinstance(record, Mapping):
         record = {key: value for key, value in record.items() if key != "examples"}
     return Task.model_validate(record)
@@ -230,7 +230,7 @@ def parse_conversation(record: object, *, path: object = None, line: int | None 
     """Read one record of the project's format.
 
     Raises:
-        DataError: it is no conversation; `path` and `line` are named.
+        DataError: it is not a conversation. The error has `path` and `line`.
     """
     try:
         return record if isinstance(record, Conversation) else Conversation.model_validate(record)
@@ -249,7 +249,7 @@ def _hint(record: object) -> str:
 
 
 def describe(error: ValidationError) -> str:
-    """Say in one line what pydantic refused first, and where in the record."""
+    """Describe in one line the first thing that pydantic refused, and its place in the record."""
     return describe_all(error)[0]
 
 

@@ -68,7 +68,7 @@ def _skip_line(file: BinaryIO) -> int:
 
 
 def read_records(path: Path | str) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Yield (line number from 1, record) of a JSON Lines file; blank lines are skipped.
+    """Yield (line number from 1, record) of a JSON Lines file. Blank lines are skipped.
 
     Raises:
         DataError: no such file, a line that is too long, not UTF-8 or not a JSON object, or no record at all.
@@ -125,7 +125,7 @@ def read_conversations(path: Path | str) -> Iterator[Conversation]:
 
 
 def require_file_on_disk(path: Path) -> None:
-    """Refuse what cannot be read a second time, such as a pipe.
+    """Refuse a file that cannot be read a second time, such as a pipe.
 
     Raises:
         DataError: it is neither a file nor missing.
@@ -176,10 +176,10 @@ def both_files(one: Path, other: Path) -> Iterator[tuple[TextIO, TextIO]]:
 
 
 def write_records(path: Path | str, records: Iterable[dict[str, Any]]) -> int:
-    """Write a JSON Lines file whole or not at all; return the number of records.
+    """Write a JSON Lines file whole or not at all, and return the number of records.
 
     Raises:
-        DataError: a name that says that the file is packed.
+        DataError: the name is that of a packed file.
     """
     require_plain_name(Path(path))
     count = 0

@@ -20,7 +20,7 @@ class MeasuringPoint:
 
 
 def measuring_points(conversation: Conversation) -> Iterator[MeasuringPoint]:
-    """Yield the labelled user turns in order; unlabelled ones are skipped and change nothing."""
+    """Yield the labelled user turns in order. Unlabelled ones are skipped and change nothing."""
     previous: str | None = None
     for turn, message in enumerate(conversation.messages):
         if message.role == "user" and message.labelled:

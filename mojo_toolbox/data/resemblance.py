@@ -29,7 +29,7 @@ _WEIGHTLESS = frozenset(_EMPTY_WORDS.split())
 
 
 def words(text: str) -> Words:
-    """Return the beginnings of the words of `text`, of names_like_this and likeThis too."""
+    """Return the beginnings of the words of `text`, also of names_like_this and likeThis."""
     found: set[str] = set()
     for word in _WORD.findall(_CAMEL_CASE.sub(" ", text).casefold()):
         if word[0] >= _WITHOUT_BLANKS:
@@ -53,7 +53,7 @@ def plain_name(name: str) -> str:
 
 
 class Vocabulary:
-    """What each word weighs: much when few tasks use it, nothing when all do."""
+    """The weight of each word: high if few tasks use it, 0 if all do."""
 
     def __init__(self, tasks: Iterable[Task]) -> None:
         counts: Counter[str] = Counter()
@@ -67,10 +67,10 @@ class Vocabulary:
         self._rarest = math.log(number + 1) ** 2
 
     def weight(self, given: Words) -> float:
-        """Return what the words weigh together."""
+        """Return the weight of the words together."""
         return sum(self._weights.get(word, self._rarest) for word in given)
 
     def coverage(self, part: Words, whole: Words) -> float:
-        """Return how much of the weight of `part`, from 0 to 1, stands in `whole` too."""
+        """Return the share (0 to 1) of the weight of `part` that `whole` also has."""
         total = self.weight(part)
         return self.weight(part & whole) / total if total else 0.0

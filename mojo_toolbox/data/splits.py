@@ -1,4 +1,4 @@
-"""Dividing conversations into a training and a test part: by conversation, or by task, near-duplicates on one side."""
+"""Divide conversations into a training and a test part, by conversation or by task, with near-duplicates on one side."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ _STEPS = (SIMILAR, 0.8, 0.9)
 
 @dataclass(frozen=True)
 class Division:
-    """Which conversations, by number, are test conversations, and what was decided on the way.
+    """The numbers of the test conversations, and the decisions on the way.
 
-    `unseen` are the tasks that only the test part has, empty for a split by conversation; `similar_from` is the similarity
-    from which conversations were kept on one side, `together` how many of them are on one side with another.
+    `unseen` are the tasks that only the test part has. It is empty for a split by conversation. `similar_from` is the least
+    similarity of conversations that stay on one side. `together` is the number of conversations that stay with another.
     """
 
     test: NDArray[Any]
@@ -52,24 +52,26 @@ def split(
     seed: int = 0,
     similar_from: float | None = None,
 ) -> tuple[list[Conversation], list[Conversation]]:
-    """Return (train, test), both in the given order; what is in which does not depend on the order.
+    """Return (train, test), both in the given order. The choice of the parts does not depend on the order.
 
-    By conversation, each task has about its share of both parts. By task, some tasks are chosen that only the test part has:
-    no training conversation lists them, and no other task is in charge in the test part. A conversation in which one of
-    them is in charge is a test conversation; tasks of the training part that are in charge in it too are taken off its
-    list, and their turns become none. (What is listed without ever being in charge may be a training task in both.)
+    By conversation, each task has about its share of both parts.
+
+    By task, only the test part has some of the tasks. No training conversation lists them, and no other task is in charge in
+    the test part. A conversation in which one of them is in charge is a test conversation. Tasks of the training part that are
+    in charge in it too are taken off its list, and their turns become none. A task that is listed but never in charge may be a
+    training task in both parts.
 
     Args:
-        conversations: what to divide.
+        conversations: the conversations to divide.
         by: "conversation" or "task".
-        test_share: the test part's share of the conversations, as nearly as what hangs together allows.
-        seed: another seed, another division.
-        similar_from: similarity (0 to 1) from which conversations are kept on one side. None: 0.65, or more where that
-            would keep a tenth of all together, because they were made from a template.
+        test_share: the test part's share of the conversations, as nearly as groups of similar ones allow.
+        seed: another seed gives other parts.
+        similar_from: the least similarity (0 to 1) of conversations that stay on one side. None means 0.65, or more if 0.65
+            would keep a tenth of all together, because they come from a template.
 
     Raises:
-        DataError: too few conversations or tasks, or none that can be told apart.
-        ConfigurationError: a share that is none.
+        DataError: there are too few conversations or tasks, or all of them are alike.
+        ConfigurationError: a share is out of its range.
     """
     require_packages()
     given = list(conversations)
@@ -93,7 +95,7 @@ def split(
 
 
 class Facts:
-    """What a division needs to know of conversations, some 150 bytes each."""
+    """The facts about conversations that a division needs, some 150 bytes each."""
 
     def __init__(self) -> None:
         self.index = ConversationIndex()
@@ -120,7 +122,7 @@ class Facts:
 def divide(
     facts: Facts, texts_of: TextsOf, *, by: By, test_share: float, seed: int, similar_from: float | None
 ) -> Division:
-    """Decide which conversations are test conversations (see `split`); `texts_of` reads a conversation's messages again."""
+    """Choose the test conversations (see `split`). `texts_of` reads a conversation's messages again."""
     import numpy as np
 
     if by not in {"conversation", "task"}:
@@ -147,7 +149,7 @@ def divide(
 
 
 def fit(conversation: Conversation, unseen: frozenset[str], *, is_test: bool) -> Conversation | None:
-    """Return the conversation as it stands in its part of a split by task; None when no task is left on its list."""
+    """Return the conversation for its part of a split by task, or None when no task is left on its list."""
     withheld = labels_of(conversation) - unseen if is_test else unseen
     kept = [task for task in conversation.tasks if task.name not in withheld] if unseen else conversation.tasks
     if len(kept) == len(conversation.tasks):

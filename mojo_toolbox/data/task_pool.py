@@ -1,4 +1,4 @@
-"""Tasks to draw from when conversations are augmented: distractors that do not fit, and other wordings."""
+"""A pool of tasks for augmentation: distractors that do not fit, and other wordings."""
 
 from __future__ import annotations
 
@@ -47,14 +47,14 @@ class TaskPool:
         self._vocabulary = Vocabulary(self.distractors)
 
     def wordings(self, task: Task) -> list[Task]:
-        """Return the task in its other wordings; none when there are no alternatives for its name."""
+        """Return the task in its other wordings. The list is empty without alternatives for its name."""
         return [wording.of(task) for wording in self.alternatives.get(task.name, ())]
 
     def misfits(self, conversation: Conversation, *, rng: random.Random, most: int) -> Iterator[Task]:
         """Yield at most `most` distractors that nobody asks for in the conversation, in random order.
 
-        One fits, and is left out, when in any wording it has the name of a listed task or of one yielded before, resembles
-        one, or uses words that the user says. All of that is by words alone: a synonym goes unnoticed.
+        A task that fits is left out. It fits if any of its wordings has the name of a listed task or of one yielded before,
+        resembles one, or uses words that the user says. This compares words only, so a synonym goes unnoticed.
         """
         asked = words("\n".join(turn.content for turn in conversation.messages if turn.role == "user"))
         listed = [self._known(task) for task in conversation.tasks]
@@ -95,17 +95,17 @@ def read_pool(
     """Return the pool of the tasks in a file, at most `limit` distinct ones, and of the alternatives in another.
 
     Raises:
-        DataError: a file that cannot be read; see `read_tasks()` and `read_alternatives()` for what they hold.
+        DataError: a file cannot be read. See `read_tasks()` and `read_alternatives()` for their formats.
     """
     tasks = [] if path is None else sample_tasks(read_tasks(path), limit=limit)
     return TaskPool(tasks, alternatives=None if alternatives is None else read_alternatives(alternatives))
 
 
 def read_tasks(path: Path | str) -> Iterator[Task]:
-    """Yield the tasks of a JSON Lines file: those that its conversations list, or one `{"name", "description"}` a line.
+    """Yield the tasks of a JSON Lines file: the listed tasks of conversations, or one `{"name", "description"}` a line.
 
     Raises:
-        DataError: a line that is neither; file and line are named.
+        DataError: a line is neither of these. The error names file and line.
     """
     for line, record in read_records(path):
         if "name" in record and "messages" not in record:
@@ -118,7 +118,7 @@ def read_tasks(path: Path | str) -> Iterator[Task]:
 
 
 def sample_tasks(tasks: Iterable[Task], *, limit: int = POOL_LIMIT) -> list[Task]:
-    """Return the distinct tasks, of more than `limit` a sample: the same one in whatever order and number they come."""
+    """Return the distinct tasks, or a sample of `limit` tasks. The sample does not depend on their order and number."""
     # The lowest hashes are a random sample of what is distinct, and need no memory of what was passed over.
     kept: dict[int, Task] = {}
     highest: list[int] = []

@@ -23,9 +23,9 @@ def choose_unseen_tasks(weights: Mapping[LabelSet, int], *, share: float, seed: 
     """Return the tasks whose conversations become the test part.
 
     Args:
-        weights: how many conversations have which tasks in charge; those with none are passed over.
-        share: the share of conversations that is wanted.
-        seed: another seed, another choice.
+        weights: the number of conversations for each set of tasks in charge. Conversations without one are passed over.
+        share: the wanted share of conversations.
+        seed: another seed gives another choice.
 
     Raises:
         DataError: no choice leaves conversations for both parts.

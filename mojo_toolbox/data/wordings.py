@@ -43,10 +43,10 @@ Alternatives = Mapping[str, tuple[Wording, ...]]
 def read_alternatives(path: Path | str) -> dict[str, tuple[Wording, ...]]:
     """Read `{"task_name": [{"name": …, "description": …}, …]}`: one JSON object, or JSON Lines of them.
 
-    Name or description may be left out, then the task's own stays.
+    You may leave out the name or the description. Then the task's own stays.
 
     Raises:
-        DataError: no such file, or not of this shape; file, line and task are named.
+        DataError: there is no such file, or it has another form. The error names file, line and task.
     """
     found: dict[str, tuple[Wording, ...]] = {}
     for line, document in _documents(Path(path)):

@@ -1,4 +1,4 @@
-"""Conversations written by a language model to a plan that was made first: labels come with the text."""
+"""A language model writes conversations to plans, so that labels come with the text."""
 
 from mojo_toolbox.generation.plan import DEFAULT_SHARES, Plan, PlannedTurn, Voice
 from mojo_toolbox.generation.reading import MalformedReply

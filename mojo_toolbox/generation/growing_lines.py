@@ -16,7 +16,7 @@ _BLOCK = 64 * 1024
 
 
 class GrowingLines:
-    """A file that rows are added to, from any thread."""
+    """A file to which any thread may add rows."""
 
     def __init__(self, path: Path | str) -> None:
         """Open or begin the file; what a killed run left of a last line is cut off.
@@ -33,10 +33,10 @@ class GrowingLines:
                 _cut_torn_line(file.fileno())
 
     def append(self, row: Mapping[str, Any]) -> None:
-        """Write a row; it is on disk when this returns.
+        """Write a row. It is on disk when this returns.
 
         Raises:
-            GenerationError: it cannot be written, such as to a full disk. The file stays as it was.
+            GenerationError: the row cannot be written, such as to a full disk. The file stays as it was.
         """
         line = _as_line(row)
         with self._writing, self._complaining(), self.path.open("ab", buffering=0) as file:
@@ -58,10 +58,10 @@ class GrowingLines:
             self._closed = True
 
     def rows(self) -> Iterator[tuple[int, int, dict[str, Any]]]:
-        """Yield (line from 1, byte where it begins, row); of a file without rows nothing.
+        """Yield (line from 1, byte where it begins, row). A file without rows yields nothing.
 
         Raises:
-            DataError: a line is no JSON object; it is named.
+            DataError: a line is not a JSON object. The error names it.
         """
         if self.path.stat().st_size:
             for line in read_lines(self.path):

@@ -49,7 +49,7 @@ class Plan:
         return next((task for task in self.tasks if task.name == name), None)
 
     def as_record(self) -> dict[str, Any]:
-        """Return what a conversation's `meta` tells of its plan; tasks and labels stand in the conversation itself."""
+        """Return the plan for a conversation's `meta`. The conversation itself has the tasks and labels."""
         return {
             "number": self.number,
             "scenario": self.scenario,

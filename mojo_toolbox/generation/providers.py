@@ -17,7 +17,7 @@ _SEEDS = 2**31
 
 @dataclass(frozen=True)
 class Reply:
-    """What a model wrote."""
+    """A model's answer."""
 
     text: str
     usage: Usage | None = None
@@ -27,24 +27,24 @@ class Reply:
 
 
 class Provider(Protocol):
-    """What is asked for conversations. Threads share it."""
+    """A model that writes conversations. Threads share it."""
 
     @property
     def name(self) -> str:
-        """The model, as the written conversations name it."""
+        """The model's name in the written conversations."""
 
     def complete(self, messages: Messages, *, max_tokens: int, temperature: float, seed: int) -> Reply:
         """Answer a chat.
 
         Raises:
-            ProviderUnavailableError: not now; it is asked again.
-            ModelError: not this chat, such as one beyond the context; others may be asked.
-            MojoError: of any other kind: nothing can be asked, the run ends.
+            ProviderUnavailableError: it cannot answer now. The run asks again.
+            ModelError: it cannot answer this chat, such as one beyond the context. The run goes on with others.
+            MojoError: of any other kind. It cannot answer at all, and the run ends.
         """
 
 
 def most_tokens(provider: Provider, max_tokens: int) -> int:
-    """Return how many tokens an answer may cost: more than `max_tokens` of a model that thinks before it answers."""
+    """Return the most tokens that an answer may cost. For a model that thinks before it answers, they are more than `max_tokens`."""
     longest = getattr(provider, "most_tokens", None)
     return max_tokens if longest is None else int(longest(max_tokens))
 
@@ -56,7 +56,7 @@ def request_seed(*parts: object) -> int:
 
 
 def fingerprint(document: Any) -> str:
-    """Return the SHA-256 of something that can be written as JSON, whatever the order of its keys."""
+    """Return the SHA-256 of a JSON value, whatever the order of its keys."""
     # ASCII: half of a surrogate pair has no UTF-8.
     return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
 

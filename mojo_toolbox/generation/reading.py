@@ -41,7 +41,7 @@ _Role = Literal["user", "assistant"]
 
 
 class MalformedReply(MojoError):  # noqa: N818 - a finding about a reply, counted and kept; no failure of the program
-    """A reply that is no conversation of its plan; `reason` says why in a few words."""
+    """A reply that does not fit its plan. `reason` says why in a few words."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)

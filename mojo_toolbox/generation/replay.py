@@ -1,4 +1,4 @@
-"""Answers that were recorded, given again: offline, for nothing, the same ones every time."""
+"""Recorded answers, replayed offline and without cost, the same ones every time."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from mojo_toolbox.generation.providers import Messages, Provider, Reply, fingerp
 
 
 class ReplayProvider:
-    """A file of recorded answers in the model's place. A question that was not recorded ends the run."""
+    """A provider that answers from a file of recorded answers. A question that was not recorded ends the run."""
 
     def __init__(self, path: Path | str) -> None:
         """Read the file.
@@ -60,7 +60,7 @@ class ReplayProvider:
         """Return the recorded answer.
 
         Raises:
-            GenerationError: this was not asked when the file was recorded.
+            GenerationError: the file has no answer to this question.
         """
         reply = self._replies.get(request_key(messages, max_tokens=max_tokens, temperature=temperature, seed=seed))
         if reply is not None:
@@ -74,7 +74,7 @@ class ReplayProvider:
 
 
 class RecordingProvider:
-    """A provider whose answers are kept in a file, each on disk before it is passed on."""
+    """A provider that records another one's answers in a file. Each answer is on disk before it is passed on."""
 
     def __init__(self, provider: Provider, path: Path | str) -> None:
         """Record what `provider` answers at the end of the file `path`, which is made if it is missing.
@@ -87,7 +87,7 @@ class RecordingProvider:
         self.name = provider.name
 
     def most_tokens(self, max_tokens: int) -> int:
-        """Return how long an answer of the recorded provider may become."""
+        """Return the most tokens that an answer of the recorded provider may cost."""
         return most_tokens(self._provider, max_tokens)
 
     def complete(self, messages: Messages, *, max_tokens: int, temperature: float, seed: int) -> Reply:
@@ -112,6 +112,6 @@ def recorded(key: str, seed: int, model: str, reply: Reply) -> dict[str, Any]:
 
 
 def request_key(messages: Messages, *, max_tokens: int, temperature: float, seed: int) -> str:
-    """Return what a question is found by: everything that was asked, and nothing of who was asked."""
+    """Return the key of a question. It depends on the whole question, and not on the provider."""
     said = [dict(message) for message in messages]
     return fingerprint({"messages": said, "max_tokens": max_tokens, "temperature": float(temperature), "seed": seed})

@@ -97,38 +97,38 @@ def generate(
     max_cost: float | None = None,
     progress: bool | Progress = True,
 ) -> Outcome:
-    """Write `count` conversations to a file, one a line; returns when all are written or given up.
+    """Write `count` conversations to a file, one a line, and return when all are written or given up.
 
-    Killed and started again with the same arguments, it asks only for the rest. Replies of which no conversation came are
-    kept beside the file, with their reason. With a deterministic provider the file is the same, whatever the concurrency.
+    After a kill, a start with the same arguments asks only for the rest. Malformed replies are kept next to the file, with
+    their reason. With a deterministic provider the file is the same, whatever the concurrency.
 
     Args:
-        tasks: the task file, or what `read_task_file()` returned.
-        output: file to write, JSON Lines; NAME.malformed.jsonl and NAME.run.json stand beside it.
-        provider: what writes.
-        count: conversations wanted in the file. More of them at a later start: the first ones stay.
-        seed: of the plans, and of the requests.
-        shares: how often each scenario occurs.
-        languages: how often each language is spoken.
-        templates: prompt files in place of shipped ones: one that is named after a scenario stands in for that one's, any
-            other that writes conversations for all; with `two_sided`, those that write the user or the agent.
-        two_sided: user and agent are played by questions of their own.
-        temperature: of the writing; a judge is always asked at 0.
-        judges: what marks turns for review; by default `PlainChecks`. A function makes a judge of a provider, as
-            `PromptJudge` does, which is then asked on the writer's terms and counts towards the cost.
-        judge_provider: what such a judge is made with; the writer when left out.
+        tasks: the task file, or the result of `read_task_file()`.
+        output: file to write, JSON Lines. NAME.malformed.jsonl and NAME.run.json are next to it.
+        provider: the model that writes.
+        count: the number of conversations in the file. A later start may ask for more, and the first ones stay.
+        seed: the seed of the plans and of the requests.
+        shares: the share of each scenario.
+        languages: the share of each language.
+        templates: prompt files in place of shipped ones. A file named after a scenario is for this one, and any other is for
+            all scenarios. With `two_sided`, they are those that write the user or the agent.
+        two_sided: ask for each message separately, for the user and the agent in turn.
+        temperature: the temperature of the writing. A judge is always asked at 0.
+        judges: the judges that mark turns for review, by default `PlainChecks`. A function, such as `PromptJudge`, makes a
+            judge of a provider. Such a judge is asked on the writer's terms and counts towards the cost.
+        judge_provider: the provider for such a judge. By default the writer.
         concurrency: conversations written at the same time.
-        attempts: how often a conversation is asked for when replies are malformed.
-        retries: how long to be patient with a provider that does not answer.
-        prices: of the provider's tokens, to show and to cap the cost.
-        max_cost: US dollars that are never passed, earlier starts included; the run ends before.
-        progress: show a bar; or what to report to.
+        attempts: the most questions for a conversation whose replies are malformed.
+        retries: the patience with a provider that does not answer.
+        prices: prices of the provider's tokens, to show and to cap the cost.
+        max_cost: the run ends before its cost, earlier starts included, exceeds this, in US dollars.
+        progress: True shows a bar. A function gets the progress.
 
     Raises:
-        ConfigurationError: an argument that cannot be used.
-        DataError: a task file, or a line in the output, that cannot be read.
-        GenerationError: nothing can be asked, the output holds another run, or too many replies in a row are malformed.
-            What was written is kept.
+        ConfigurationError: an argument cannot be used.
+        DataError: a task file, or a line in the output, cannot be read.
+        GenerationError: the provider cannot be asked, the output holds another run, or too many replies in a row are
+            malformed. The written conversations are kept.
     """
     _check(count=count, concurrency=concurrency, attempts=attempts, max_cost=max_cost, temperature=temperature)
     if max_cost is not None and not (prices and (prices.read or prices.written)):

@@ -49,7 +49,7 @@ class Example:
 
 @dataclass(frozen=True)
 class TaskFile:
-    """The tasks of a product, of different names, and what else its file tells; there is at least one."""
+    """The tasks of a product, at least one, with different names, and the other contents of its file."""
 
     tasks: tuple[Task, ...]
     examples: tuple[Example, ...] = ()
@@ -61,7 +61,7 @@ class TaskFile:
 
     @functools.cached_property
     def sha256(self) -> str:
-        """Of all that plans are made of, wherever the file lies and however it is laid out."""
+        """The hash of all contents that plans use, whatever the place and the layout of the file."""
         examples = [[example.task.name, [[m.role, m.content] for m in example.messages]] for example in self.examples]
         tasks = [[task.name, task.description] for task in self.tasks]
         content = json.dumps([tasks, examples, self.about, self.users])
@@ -69,7 +69,7 @@ class TaskFile:
 
     @functools.cached_property
     def vocabulary(self) -> Vocabulary:
-        """What the words of the tasks weigh."""
+        """The weights of the words of the tasks."""
         return Vocabulary(self.tasks)
 
 
@@ -77,7 +77,7 @@ def read_task_file(path: Path | str) -> TaskFile:
     """Read the tasks of a product.
 
     Raises:
-        DataError: there is no such file, or it cannot be used; file, line (or task) and field are named.
+        DataError: there is no such file, or it cannot be used. The error names file, line (or task) and field.
     """
     path = Path(path)
     text = _text(path)

@@ -72,7 +72,7 @@ class PromptTemplate:
     sections: Sections
 
     def filled(self, values: Mapping[str, str]) -> list[dict[str, str]]:
-        """Return the chat. Dollars and braces in `values` stand in it as they are."""
+        """Return the chat. Dollars and braces in `values` are not changed."""
         return filled(self.sections, values)
 
 
@@ -80,7 +80,7 @@ def load_template(name_or_path: str | Path) -> PromptTemplate:
     """Return a template by its name in `TEMPLATES`, or by the path of a file of your own.
 
     Raises:
-        ConfigurationError: there is none, or its file cannot be used; file and line are named.
+        ConfigurationError: there is no such template, or its file cannot be used. The error names file and line.
     """
     path = _FOLDER / f"{name_or_path}.md" if str(name_or_path) in TEMPLATES else Path(name_or_path)
     otherwise = f"name one of {', '.join(TEMPLATES)}, or the path of a template file."

@@ -22,10 +22,10 @@ Severity = Literal["error", "warning"]
 
 @dataclass(frozen=True)
 class Problem:
-    """Something wrong (error: the line cannot be used) or doubtful (warning) in a file; `line` from 1, None for all of it.
+    """An error (the line cannot be used) or a doubt (warning) in a file. `line` counts from 1 and is None for the whole file.
 
     Kinds of errors: "line" (not UTF-8, not a JSON object, too long), "tasks", "messages", "labels", "points" and "record"
-    say which part is wrong. Kinds of warnings are the keys of `mojo_toolbox.data.checking.doubts.DOUBTS`.
+    name the wrong part. Kinds of warnings are the keys of `mojo_toolbox.data.checking.doubts.DOUBTS`.
     """
 
     severity: Severity

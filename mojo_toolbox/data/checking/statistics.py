@@ -37,10 +37,10 @@ class TaskCount:
 
 @dataclass(frozen=True)
 class Statistics:
-    """What is in a file; lines that cannot be read are not counted.
+    """The contents of a file in figures. Lines that cannot be read are not counted.
 
-    `tokens` are of the messages and the task list of a conversation, without what a chat template or a prompt adds;
-    `tokenizer` is None where they are estimated as UTF-8 bytes / 4. `tasks` is sorted by the turns in charge.
+    `tokens` are those of a conversation's messages and task list, without a chat template and a prompt. `tokenizer` is None if
+    they are estimated as UTF-8 bytes / 4. `tasks` is sorted by the turns in charge.
     """
 
     conversations: int

@@ -27,7 +27,7 @@ _LONGEST_TEXT = 200
 
 @dataclass(frozen=True)
 class Place:
-    """A conversation in a file: its line from 1, its id, and the beginning of what is said."""
+    """A conversation in a file: its line from 1, its id, and the beginning of its messages."""
 
     path: str
     line: int
@@ -39,7 +39,7 @@ class Place:
 
 
 class Survey:
-    """What one pass over a file found; some 200 bytes a conversation, besides the distinct tasks."""
+    """The findings of one pass over a file. They take some 200 bytes a conversation, and memory for the distinct tasks."""
 
     def __init__(
         self,
@@ -117,7 +117,7 @@ class Survey:
 
     @property
     def sha256(self) -> str | None:
-        """The content hash of the file's conversations; None when some of them cannot be read."""
+        """The content hash of the file's conversations, or None when some of them cannot be read."""
         return None if self.problems.counts["error"] else self._hash.hexdigest()
 
     def statistics(self) -> Statistics:
@@ -129,14 +129,14 @@ class Survey:
         return RandomLines(self.path, self._offsets)
 
     def place(self, number: int, lines: RandomLines) -> Place:
-        """Return where conversation `number` stands, and how it begins."""
+        """Return the place and the beginning of conversation `number`."""
         record = lines[number]
         text = shortened(" / ".join(texts_of(lines)(number)))
         return Place(str(self.path), self._lines[number], str(record.get("id") or ""), text)
 
 
 def texts_of(lines: RandomLines) -> TextsOf:
-    """Return what reads the messages of a conversation again, by its number."""
+    """Return a function that reads the messages of a conversation again, by its number."""
     return lambda number: [message["content"] for message in lines[number]["messages"]]
 
 

@@ -13,15 +13,15 @@ _BYTES_PER_TOKEN = 4
 
 
 def estimated_tokens(texts: Sequence[str]) -> int:
-    """Return roughly how many tokens texts have: a quarter of their UTF-8 bytes."""
+    """Return an estimate of the number of tokens of texts: a quarter of their UTF-8 bytes."""
     return -(-sum(len(text.encode()) for text in texts) // _BYTES_PER_TOKEN)
 
 
 def token_counter(tokenizer: Path | str) -> Callable[[Sequence[str]], int]:
-    """Return what counts tokens exactly: with the tokenizer of a folder, or of a model on the Hugging Face hub.
+    """Return a function that counts tokens exactly, with the tokenizer of a folder or of a model on Hugging Face's hub.
 
     Raises:
-        ConfigurationError: transformers is not installed, or has no such tokenizer.
+        ConfigurationError: transformers is not installed, or does not have this tokenizer.
     """
     with needed_for("Counting tokens exactly", extra="local"):
         from transformers import AutoTokenizer

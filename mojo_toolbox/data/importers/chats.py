@@ -29,17 +29,17 @@ def import_chats(
     summary: ImportSummary | None = None,
     progress: Progress = silent,
 ) -> Iterator[Conversation]:
-    """Yield the chats of JSON Lines, or of one JSON array, read record by record: a file may be of any size.
+    """Yield the chats of JSON Lines, or of one JSON array, record by record. So a file may have any size.
 
-    Read are {"messages": [{"role", "content"}]} and {"conversations": [{"from", "value"}]}. A record's `tools` are its task
-    list, and the function that an assistant calls is the label of the user turn before; several functions leave it
-    unlabelled. So does an answer without a call, which may lead to one: `no_call` "none" says that there is no task. An answer
-    of weight 0, or with `train` false, labels nothing. A record without tools gets the list `tasks`, all of it, and is left
-    out when there is none. Lists are in random order; the same seed gives each record the same. System prompts, results of
-    tools and messages without text are dropped.
+    A chat is {"messages": [{"role", "content"}]} or {"conversations": [{"from", "value"}]}. A record's `tools` are its task
+    list. The function that an assistant calls is the label of the user turn before. Several functions leave the turn
+    unlabelled. An answer without a call also leaves it unlabelled, unless `no_call` is "none", which means that there is no
+    task. An answer of weight 0, or with `train` false, labels nothing. A record without tools gets the whole list `tasks`, and
+    is left out without such a list. Lists are in random order, and the same seed gives each record the same order. System
+    prompts, results of tools and messages without text are dropped.
 
     Raises:
-        DataError: no such file, or not JSON; a record that is no chat is left out and counted.
+        DataError: there is no such file, or it is not JSON. A record that is not a chat is left out and counted.
     """
     path = Path(path)
     summary = ImportSummary() if summary is None else summary

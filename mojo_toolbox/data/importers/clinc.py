@@ -34,14 +34,14 @@ def import_clinc(
 ) -> Iterator[Conversation]:
     """Yield the queries of a split ("train", "val", "test") of data_full.json, data_small.json and the like of clinc/oos-eval.
 
-    Each is a conversation of one user turn. A third of its `tasks_per_list` tasks are of the intent's own domain; in a share
-    `withhold` of the queries the intent is left off with its whole domain. Those and the out-of-scope queries have no task.
-    Domains come from `domains`, or domains.json beside the file; without them tasks are drawn from all alike. The file, 2.5
-    MB as published, is held in memory. The same seed gives each query the same list.
+    Each query becomes a conversation of one user turn. A third of its `tasks_per_list` tasks are of the intent's own domain.
+    In a share `withhold` of the queries, the intent is left off with its whole domain. Those queries and the out-of-scope ones
+    have no task. Domains come from `domains`, or from domains.json next to the file. Without domains, all tasks are drawn
+    alike. The file (2.5 MB as published) is held in memory. The same seed gives each query the same list.
 
     Raises:
-        DataError: no such file, not of this form, or no such split in it.
-        ConfigurationError: a share or a length that is none.
+        DataError: there is no such file, it has another form, or it does not have this split.
+        ConfigurationError: a share or a length out of its range.
     """
     path = Path(path)
     summary = ImportSummary() if summary is None else summary

@@ -50,17 +50,17 @@ def import_dataset(
     summary: ImportSummary | None = None,
     progress: Progress = silent,
 ) -> Iterator[Conversation]:
-    """Yield the rows of a data set, streamed: by its name on the hub, or a folder or file that `datasets` reads.
+    """Yield the rows of a data set, streamed, by its name on Hugging Face's hub, or a folder or file that `datasets` reads.
 
-    With `messages`, that column holds chats, as `import_chats` reads them. Otherwise each row is a user turn, its `text` and
-    `label` read as `import_csv` reads them; labels that are numbers become their names, and those names are the tasks
-    unless `tasks` are given. The first row is read at once. Whether the hub can be reached is not asked here: a hub that
-    cannot may take minutes to fail.
+    The column `messages`, if given, holds chats, as `import_chats` reads them. Otherwise each row is a user turn with `text` and
+    `label`, as `import_csv` reads them. Labels that are numbers become their names, and those names are the tasks unless you
+    give `tasks`. The first row is read at once. The function does not ask whether the hub can be reached. A hub that cannot
+    be reached may take minutes to fail.
 
     Raises:
-        DataError: no such data set, split or column; or, without `tasks`, labels whose names are not known.
-        ConfigurationError: `datasets` is not installed (the `local` extra), a share or length is none, or an argument has no
-            effect on what is read.
+        DataError: there is no such data set, split or column, or without `tasks` the names of the labels are unknown.
+        ConfigurationError: `datasets` is not installed (the `local` extra), a share or length is out of its range, or an
+            argument has no effect here.
     """
     _require_fitting(messages is not None, no_call, labels=skip_unknown or tasks_per_list is not None or withhold > 0)
     summary = ImportSummary() if summary is None else summary

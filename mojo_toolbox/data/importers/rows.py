@@ -27,7 +27,7 @@ NO_LABEL = "the label is empty"
 
 @dataclass(frozen=True)
 class Row:
-    """One utterance: where it stands, whose it is, its label as written, and the conversation that it belongs to."""
+    """One utterance: its place, its speaker, its label as written, and its conversation."""
 
     path: str
     line: int | None
@@ -40,7 +40,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Labels:
-    """How labels are read: the tasks they may name, the words for no task, and what becomes of others."""
+    """The rules for labels: the tasks that they may name, the words for no task, and the treatment of other labels."""
 
     lists: TaskLists
     none_labels: Collection[str] = NONE_LABELS
@@ -58,7 +58,7 @@ class Labels:
         """Return whether the row's label names a task.
 
         Raises:
-            DataError: it names none, and unknown labels are not skipped.
+            DataError: it does not name a task, and unknown labels are not skipped.
         """
         known = canonical(row.label) in self.lists.names
         if known or self.skip_unknown:
@@ -77,7 +77,7 @@ class Labels:
 def conversations_of_rows(rows: Iterable[Row], labels: Labels, summary: ImportSummary) -> Iterator[Conversation]:
     """Yield a conversation for each run of rows with the same key.
 
-    A conversation of one row whose label is unknown is left out; in a longer one its turn stays without a label.
+    A conversation of one row with an unknown label is left out. In a longer one the turn stays without a label.
     """
     for key, run in groupby(rows, key=lambda row: row.key):
         turns = _limited(key, run)

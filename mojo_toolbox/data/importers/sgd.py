@@ -34,16 +34,19 @@ def import_sgd(
 ) -> Iterator[Conversation]:
     """Yield the dialogues of a split of google-research-datasets/dstc8-schema-guided-dialogue, a file's at a time in memory.
 
-    `folder` is the checkout, whose "train" is read unless `split` names another, or the folder of one split. MultiWOZ 2.2 has
-    the same form, without acts. The label of a user turn is the intent that is active after it; where several are, the one that changed. A turn that
-    only thanks, closes or selects, and one that leaves open what changed, has no label. The task list holds the intents of
-    the dialogue's services and of others that cannot do the same, 4 to 18 in random order; in a share `withhold` of the
-    dialogues one service is left off, so that its turns have no task. `wording` "v1" to "v5" takes names and descriptions
-    of SGD-X from the same checkout. The same seed gives each dialogue the same list.
+    `folder` is the checkout, or the folder of one split. From a checkout "train" is read, unless `split` names another.
+    MultiWOZ 2.2 has the same form, without acts.
+
+    The label of a user turn is the intent that is active after it. Of several active intents it is the one that changed. A
+    turn that only thanks, closes or selects has no label. A turn whose change is unclear has no label either.
+
+    The task list has 4 to 18 intents in random order, of the dialogue's services and of others that cannot do the same. In a
+    share `withhold` of the dialogues one service is left off, so that its turns have no task. `wording` "v1" to "v5" takes
+    names and descriptions of SGD-X from the same checkout. The same seed gives each dialogue the same list.
 
     Raises:
-        DataError: not such a folder, no such split in it, or a file of it that cannot be read.
-        ConfigurationError: `withhold` is no share.
+        DataError: the folder has another form, does not have this split, or has a file that cannot be read.
+        ConfigurationError: `withhold` is not a share.
     """
     require_share(withhold)
     summary = ImportSummary() if summary is None else summary

@@ -37,10 +37,10 @@ class LeftOut:
 
 @dataclass
 class ImportSummary:
-    """The account of one import; it fills while the conversations are taken.
+    """The account of one import. It fills while you take the conversations.
 
-    `read` conversations are `written` or left out; a user turn is labelled or its label is left out. Reasons are few,
-    whatever the size of the source.
+    Each of the `read` conversations is `written` or left out. Each user turn is labelled, or its label is left out. Reasons are
+    few, whatever the size of the source.
     """
 
     read: int = 0
@@ -52,7 +52,7 @@ class ImportSummary:
     left_out: dict[Kind, dict[str, LeftOut]] = field(default_factory=lambda: {kind: {} for kind in KINDS})
 
     def accept(self, record: dict[str, Any], *, place: str, notes: Iterable[Note] = ()) -> Conversation | None:
-        """Return the conversation that `record` is, counted as written with its `notes`; None when it is none."""
+        """Return the conversation of `record`, and count it as written with its `notes`. Return None if it is not a conversation."""
         try:
             conversation = Conversation.model_validate(record)
         except ValidationError as error:
@@ -71,12 +71,12 @@ class ImportSummary:
         return conversation
 
     def skip_conversation(self, reason: str, place: str) -> None:
-        """Count a conversation that was read and is not written."""
+        """Count a conversation that was read and not written."""
         self.read += 1
         self._count("conversation", reason, place)
 
     def skip_row(self, reason: str, place: str) -> None:
-        """Count a row that becomes no message of any conversation."""
+        """Count a row that does not become a message."""
         self._count("message", reason, place)
 
     def as_record(self) -> dict[str, Any]:

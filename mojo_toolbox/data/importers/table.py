@@ -1,4 +1,4 @@
-"""CSV and its kin: a column of utterances and one of labels, with any delimiter and encoding, streamed."""
+"""CSV and similar tables: a column of utterances and one of labels, with any delimiter and encoding, streamed."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _LONGEST_LINE = 1 << 20
 
 @dataclass(frozen=True)
 class Columns:
-    """Which columns are read, by their heading, or by number from 1 in a table without headings."""
+    """The columns to read, by their heading, or by number from 1 in a table without headings."""
 
     text: str
     label: str
@@ -47,7 +47,7 @@ class Columns:
 
 @dataclass(frozen=True)
 class Dialect:
-    """How a table is written: what stands between cells, whether quotation marks hold cells together, headings or none."""
+    """The form of a table: the delimiter, whether quotation marks hold cells together, and whether it has headings."""
 
     delimiter: str | None = None
     quotes: bool = True
@@ -58,7 +58,7 @@ class Dialect:
             raise ConfigurationError(f"A delimiter is one character, such as ; or a tab, not {self.delimiter!r}.")
 
     def reader(self, lines: Iterator[str], delimiter: str) -> Iterator[list[str]]:
-        """Return a reader of rows that refuses what it would have to guess, such as a quotation mark left open."""
+        """Return a reader of rows that refuses ambiguous rows, such as one with an open quotation mark."""
         quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if self.quotes else csv.QUOTE_NONE
         return csv.reader(lines, delimiter=delimiter, quoting=quoting, skipinitialspace=True, strict=True)
 
@@ -81,14 +81,14 @@ def import_csv(
 ) -> Iterator[Conversation]:
     """Yield the rows of a table as conversations of one user turn, or of all rows that follow each other with the same id.
 
-    `tasks` is every conversation's list, in random order, or is drawn from for lists of `tasks_per_list`. A label is a
-    task's name; one of `none_labels` means no task, an empty cell that nobody knows. `roles` adds words for who speaks. The
-    file is read row by row, whatever its size; the same seed gives each conversation the same list.
+    Every conversation lists `tasks` in random order, or `tasks_per_list` tasks drawn from them. A label is a task's name. A
+    label of `none_labels` means no task, and an empty cell means that nobody knows. `roles` adds words for the speakers. The
+    file is read row by row, whatever its size. The same seed gives each conversation the same list.
 
     Raises:
-        DataError: no such file, other bytes than `encoding` has (UTF-8 unless given), no such column, cells that cannot be
-            told apart, or, unless `skip_unknown`, a label that is no task.
-        ConfigurationError: an unknown encoding, a delimiter, share or length that is none.
+        DataError: there is no such file or column, the bytes do not fit `encoding` (UTF-8 by default), cells cannot be
+            separated, or, unless `skip_unknown`, a label is not a task.
+        ConfigurationError: an unknown encoding, or a delimiter, share or length out of its range.
     """
     path = Path(path)
     summary = ImportSummary() if summary is None else summary

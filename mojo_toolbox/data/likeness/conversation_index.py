@@ -25,7 +25,7 @@ def digest(*parts: object) -> int:
 
 
 def require_packages() -> None:
-    """Refuse to begin what would fail for a missing package after minutes.
+    """Refuse early, because a missing package would otherwise fail after minutes.
 
     Raises:
         ConfigurationError: datasketch or numpy is not installed.
@@ -34,7 +34,7 @@ def require_packages() -> None:
 
 
 class ConversationIndex:
-    """What conversations say: the messages of both sides. Their ids, labels and task lists make no difference."""
+    """An index of conversations by the messages of both sides. Ids, labels and task lists make no difference."""
 
     def __init__(self) -> None:
         self._signatures = Signatures()
@@ -49,13 +49,13 @@ class ConversationIndex:
         self._digests.append(digest(*((message.role, message.content) for message in conversation.messages)))
 
     def digests(self) -> NDArray[Any]:
-        """Return 64 bits a conversation, the same where the messages are the same to the letter."""
+        """Return 64 bits a conversation. Conversations with the same messages, to the letter, have the same bits."""
         import numpy as np
 
         return np.array(self._digests, dtype=np.uint64)
 
     def same(self) -> NDArray[Any]:
-        """Return for each conversation the first one with the same messages; itself, where none came before."""
+        """Return for each conversation the first one with the same messages, which may be itself."""
         import numpy as np
 
         _, firsts, inverse = np.unique(self.digests(), return_index=True, return_inverse=True)
@@ -63,7 +63,7 @@ class ConversationIndex:
         return found
 
     def join_similar(self, groups: Groups, texts_of: TextsOf, *, least: float) -> Iterator[tuple[int, int]]:
-        """Join what resembles each other in `groups`, which begin with `same()`; yield the pairs that joined two."""
+        """Join similar conversations in `groups`, which begin with `same()`, and yield the pairs that joined two groups."""
         import numpy as np
 
         members = np.unique(self.same())
@@ -80,7 +80,7 @@ class ConversationIndex:
         *,
         least: float,
     ) -> NDArray[Any]:
-        """Return for each of `members` the most similar conversation of the other index, -1 where none is similar."""
+        """Return for each of `members` the most similar conversation of the other index, or -1 without a similar one."""
         found, _ = nearest(
             self._signatures.rows()[members],
             other._signatures.rows(),

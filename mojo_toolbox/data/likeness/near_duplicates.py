@@ -66,27 +66,27 @@ class Signatures:
 
 
 class Groups:
-    """Texts that hang together, directly or over others: for each, an earlier one of its group, or itself."""
+    """Groups of similar texts, similar directly or over others. Each text has an earlier one of its group, or itself."""
 
     def __init__(self, parents: NDArray[Any]) -> None:
         self._parents = parents
 
     def root(self, member: int) -> int:
-        """Return the text that stands for the group of `member`."""
+        """Return the first text of the group of `member`."""
         while (parent := int(self._parents[member])) != member:
             self._parents[member] = self._parents[parent]
             member = int(self._parents[member])
         return member
 
     def roots(self, members: NDArray[Any] | None = None) -> NDArray[Any]:
-        """Return the text that stands for each member's group, for all texts or for some."""
+        """Return the first text of each member's group, for all texts or for some."""
         found: NDArray[Any] = self._parents if members is None else self._parents[members]
         while (found != (above := self._parents[found])).any():
             found = above
         return found.copy()
 
     def join(self, one: int, other: int) -> None:
-        """Make one group of two; its first text stands for it."""
+        """Make one group of two. Its first text represents it."""
         low, high = sorted((self.root(one), self.root(other)))
         self._parents[high] = low
 

@@ -36,7 +36,7 @@ def plain(texts: Iterable[str]) -> str:
 
 
 def shingles(texts: Iterable[str]) -> NDArray[Any]:
-    """Return the distinct pieces of the texts as sorted 64-bit hashes; the same on every machine and in every run."""
+    """Return the distinct pieces of the texts as sorted 64-bit hashes, the same on every machine and in every run."""
     import numpy as np
 
     text = plain(texts)

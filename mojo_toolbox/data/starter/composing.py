@@ -25,12 +25,12 @@ _CHATTY = "companion"
 
 
 def starter_conversations(count: int, *, seed: int = 0, material: Material | None = None) -> Iterator[Conversation]:
-    """Yield `count` conversations; the first ones are the same for the same seed, whatever the count.
+    """Yield `count` conversations. For the same seed the first ones are the same, whatever the count.
 
     Args:
-        count: how many.
-        seed: of all that is drawn.
-        material: what to compose them of; by default all that is shipped.
+        count: the number of conversations.
+        seed: the seed of all random choices.
+        material: the tasks and turns to compose them of. By default all shipped ones.
     """
     for number in range(count):
         yield starter_conversation(number, seed=seed, material=material)

@@ -15,10 +15,10 @@ _FOLDER = Path(__file__).parent
 
 @dataclass(frozen=True)
 class StarterTask:
-    """A task, written for this project, with all that is said around it.
+    """A task, written for this project, with the turns around it.
 
-    `exchanges` are pairs of what the assistant asks and the user answers while the task goes on; `near_misses` sound like
-    it but are served by no task of its domain.
+    `exchanges` are pairs of the assistant's question and the user's answer while the task goes on. `near_misses` sound like
+    the task, but no task of its domain serves them.
     """
 
     domain: str
@@ -32,9 +32,9 @@ class StarterTask:
 
 @dataclass(frozen=True)
 class WrittenTalk:
-    """A whole conversation in which the tasks of a domain are wanted, as it was written.
+    """A whole conversation about the tasks of a domain, as it was written.
 
-    A turn that no task of the domain is in charge of may still be served by a task of another one.
+    A turn without a task of this domain may still belong to a task of another domain.
     """
 
     domain: str
@@ -43,9 +43,9 @@ class WrittenTalk:
 
 @dataclass(frozen=True)
 class Material:
-    """All starter tasks, and what is said around them.
+    """All starter tasks, and the turns around them.
 
-    With `closings` users want nothing more, with `asides` nothing of any list; `turnings` lead over to another wish.
+    With `closings` users want nothing more, and with `asides` nothing of any list. `turnings` lead over to another wish.
     """
 
     tasks: tuple[StarterTask, ...]

@@ -1,4 +1,4 @@
-"""How good a set of conversations is: figures with their meanings, beside those of a reference."""
+"""The quality of a set of conversations: figures with their meanings, next to those of a reference."""
 
 from mojo_toolbox.generation.quality.figures import Figure
 from mojo_toolbox.generation.quality.report import QualityReport, quality

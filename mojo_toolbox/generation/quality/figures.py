@@ -22,7 +22,7 @@ class Value:
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure of the file and, where one was given, of the reference."""
+    """A figure of the file, and of the reference if there is one."""
 
     name: str
     group: str

@@ -20,7 +20,7 @@ _MOST_TASKS = 1000
 
 @dataclass(frozen=True)
 class QualityReport:
-    """What `quality` found."""
+    """The findings of `quality`."""
 
     path: str
     reference: str | None
@@ -37,11 +37,11 @@ class QualityReport:
     """What should be known when the figures are read, in sentences."""
 
     def figure(self, name: str) -> Figure:
-        """Return a figure by its name; an unknown one is a KeyError."""
+        """Return a figure by its name. An unknown name raises KeyError."""
         return {figure.name: figure for figure in self.figures}[name]
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the report as a document for JSON; figures by their names."""
+        """Return the report as a document for JSON, with the figures by their names."""
         figures = {figure.name: {k: v for k, v in asdict(figure).items() if k != "name"} for figure in self.figures}
         return asdict(self) | {"figures": figures}
 
@@ -56,17 +56,17 @@ def quality(
 ) -> QualityReport:
     """Read a file of conversations, and a reference to compare it with, such as conversations of real users.
 
-    Files of any size: some 200 bytes of memory a conversation and 12 a turn, besides the sample.
+    Files may have any size. Each conversation takes some 200 bytes of memory, each turn 12, and the sample its own size.
 
     Args:
-        path: the conversations in question, JSON Lines.
+        path: the conversations to measure, JSON Lines.
         reference: other conversations, JSON Lines.
         sample: conversations of each file, drawn at random, for wording and for the classifier.
-        seed: another seed, another sample.
+        seed: another seed gives another sample.
         progress: True draws a bar.
 
     Raises:
-        DataError: a file that cannot be read, with its line.
+        DataError: a file cannot be read. The error names the line.
         ConfigurationError: a package is missing.
     """
     require_packages()

@@ -39,7 +39,7 @@ _LONGEST = 20_000  # characters of a conversation
 
 @dataclass(frozen=True)
 class Telling:
-    """Words in a row that tell: the shares of conversations that have them, here and in the reference."""
+    """Words in a row that differ between the files, with the share of conversations that have them here and in the reference."""
 
     text: str
     here: float
@@ -48,11 +48,11 @@ class Telling:
 
 @dataclass(frozen=True)
 class TwoSampleTest:
-    """How well a classifier tells the files apart, by one side's words or style.
+    """The ability of a classifier to tell the files apart, by one side's words or style.
 
-    `auc` is the probability that it finds a conversation of this file more like this file than one of the reference;
-    `accuracy` the share of conversations that it puts into the right file, when both have as many. Intervals are of 95%:
-    DeLong's for the first, Wilson's for the second, both made wider for what the folds have in common.
+    `auc` compares a conversation of this file with one of the reference. It is the probability that the classifier finds the
+    first one more like this file. `accuracy` is the share of conversations that it puts into the right file, when both have
+    the same number. The 95% intervals are DeLong's and Wilson's. Both are wider than usual, since the folds share training data.
     """
 
     by: By
@@ -70,10 +70,10 @@ class TwoSampleTest:
 
     @property
     def chance(self) -> bool:
-        """Whether it does no better than by chance: the files cannot be told apart, as far as this can see.
+        """Whether the classifier is no better than chance, so that it cannot tell the files apart.
 
-        Of few conversations that are alike the AUC is often somewhat below 0.5, since what is left out to be asked about
-        lacks in what was learnt.
+        With few and similar conversations the AUC is often somewhat below 0.5, because each test conversation is missing from
+        the training part.
         """
         return self.auc_low <= 0.5  # noqa: PLR2004 - chance
 
