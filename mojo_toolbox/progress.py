@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 
 class Progress(Protocol):
-    """What long work reports to: done so far, the total once it is known, and a few words."""
+    """A receiver of the progress of long work: the part done so far, the total once it is known, and a few words."""
 
     def __call__(self, *, done: float | None = None, total: float | None = None, text: str | None = None) -> None:
         """Show the state; what is left out stays as it was."""
@@ -19,7 +19,7 @@ def silent(*, done: float | None = None, total: float | None = None, text: str |
 
 
 def reporting_to(progress: bool | Progress, title: str) -> AbstractContextManager[Progress]:
-    """Return a bar with this title (True), silence (False), or what the caller reports to already."""
+    """Return a bar with this title (True), silence (False), or the caller's own receiver."""
     return progress_bar(title, show=progress) if isinstance(progress, bool) else nullcontext(progress)
 
 

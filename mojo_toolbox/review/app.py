@@ -47,11 +47,11 @@ def create_app(
     """Return the review page over `store`, as an ASGI application.
 
     Args:
-        store: the conversations; it stays open when the application ends.
-        local_person: let whoever sits at this machine in without a token, as the store's local reviewer. Only for a server
-            that listens on loopback and has no proxy before it.
-        router: what the playground asks, such as an `AWSModel`; None: the playground says that there is none.
-        max_upload_bytes: a larger file of conversations is refused in the admin's page; None: 1 GB.
+        store: the conversations. It stays open when the application ends.
+        local_person: let anybody at this machine in without a token, as the store's local reviewer. Use it only for a server
+            that listens on loopback and has no proxy in front.
+        router: the router of the playground, such as an `AWSModel`. With None the playground says that there is no router.
+        max_upload_bytes: the admin's page refuses a larger file of conversations. None means 1 GB.
 
     Raises:
         ConfigurationError: the `review` extra is missing.

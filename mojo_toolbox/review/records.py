@@ -18,7 +18,7 @@ Labels = dict[int, str | None]
 
 @dataclass(frozen=True)
 class Reviewer:
-    """Who acts: every action of the store is done by one."""
+    """The person of an action. Every action of the store has one."""
 
     id: int
     name: str
@@ -27,7 +27,7 @@ class Reviewer:
 
 @dataclass(frozen=True)
 class Person:
-    """A reviewer as the list of people shows them; tokens are kept as hashes and are shown once, by `invite()`."""
+    """A reviewer in the list of people. Tokens are kept as hashes, and `invite()` shows them once."""
 
     name: str
     admin: bool
@@ -42,7 +42,7 @@ class Person:
 
 @dataclass(frozen=True)
 class Mark:
-    """A doubt about a turn that was raised before a person looked: by the generator's second pass, or at import."""
+    """A doubt about a turn from before the review: from the generator's second pass, or from the import."""
 
     message: int | None
     """Index in the conversation's messages, from 0; None for the whole conversation."""
@@ -51,7 +51,7 @@ class Mark:
 
 @dataclass(frozen=True)
 class RouterDecision:
-    """What a router answered at a user turn."""
+    """A router's answer at a user turn."""
 
     task: str | None
     probability: float | None = None
@@ -119,7 +119,7 @@ class Decision:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far reviewing is. What is counted are decisions: an overlapping conversation needs two."""
+    """The progress of reviewing. It counts decisions, and an overlapping conversation needs two."""
 
     done: int
     total: int
@@ -210,7 +210,7 @@ class Overview:
 
 @dataclass(frozen=True)
 class ImportReport:
-    """What an import did with the conversations of a file."""
+    """The result of an import of a file."""
 
     read: int
     new: int
@@ -236,7 +236,7 @@ class ImportReport:
 
 @dataclass(frozen=True)
 class ExportReport:
-    """What an export wrote, and what it left out and why."""
+    """The result of an export: the written conversations, and the ones left out with the reasons."""
 
     written: int
     changed: int

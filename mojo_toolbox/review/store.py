@@ -57,10 +57,10 @@ LOCK_SECONDS = 1800.0
 
 
 class ReviewStore:
-    """Conversations, the people who review them, and what they decided. Safe to share between threads and processes.
+    """Conversations, their reviewers, and the decisions. Safe to share between threads and processes.
 
-    Each method is one transaction: when it returns, what it did is on disk with who and when; when it raises, nothing of it
-    is. All of them wait for the database, for milliseconds as a rule: call them from threads in an async server.
+    Each method is one transaction. When it returns, its changes are on disk with the person and the time. When it raises,
+    nothing has changed. All methods wait for the database, usually for milliseconds. In an async server, call them from threads.
 
     Raises (all methods):
         ReviewDatabaseError: the database cannot be reached or written, such as on a full disk.
@@ -75,16 +75,16 @@ class ReviewStore:
         lock_seconds: float = LOCK_SECONDS,
         clock: Callable[[], float] = time.time,
     ) -> ReviewStore:
-        """Open a database, and make it where there is none; one of an older version is brought up to date.
+        """Open a database, and create it if there is none. A database of an older version is brought up to date.
 
         Args:
             url: a path (`str` or `Path`), `sqlite:///review.db` or `postgresql://…`.
-            create: whether to begin a new one where there is none, or an empty one; without it that is an error.
-            lock_seconds: a conversation that is held so long without an action goes back to the queue.
+            create: whether to create a missing or empty database. Without it that is an error.
+            lock_seconds: a conversation that somebody holds for this time without an action goes back to the queue.
             clock: the time now, in seconds since 1970.
 
         Raises:
-            ReviewDatabaseError: it is of a newer version, no database of ours, or cannot be reached.
+            ReviewDatabaseError: it has a newer version, is not a review database, or cannot be reached.
             ConfigurationError: the `review` (or `postgres`) extra is missing, or `url` is neither a path nor such a URL.
         """
         if not lock_seconds > 0:
@@ -101,22 +101,22 @@ class ReviewStore:
 
     @property
     def identity(self) -> str:
-        """What tells this database from all others, wherever it is served."""
+        """The identity of this database, wherever it is served."""
         return self._identity
 
     @property
     def name(self) -> str:
-        """The database as errors call it: the file, or the URL without its password."""
+        """The name of the database in errors: the file, or the URL without its password."""
         return self._database.name
 
     @property
     def is_new(self) -> bool:
-        """Whether `open()` has made the database."""
+        """Whether `open()` created the database."""
         return self._database.is_new
 
     @contextmanager
     def removed_unless_used(self) -> Iterator[None]:
-        """Take back a database file that was begun with this store, when the block fails before anything is in it."""
+        """Remove a database file that this store created, if the block fails before anything is in it."""
         try:
             yield
         except BaseException:
@@ -126,7 +126,7 @@ class ReviewStore:
 
     @property
     def is_empty(self) -> bool:
-        """Whether no conversation was ever put there."""
+        """Whether the database never had a conversation."""
         with self._database.reading() as connection:
             return connection.execute(select(conversations.c.id).limit(1)).first() is None
 
@@ -143,18 +143,18 @@ class ReviewStore:
     # ------------------------------------------------------------------------------------------------ people
 
     def invite(self, name: str, *, admin: bool = False, renew: bool = False) -> str:
-        """Add a reviewer and return their token, which is shown this once: only its hash is stored.
+        """Add a reviewer and return their token. Only its hash is stored, so it is never shown again.
 
-        With `renew`, one who was invited before gets a new token and the old one ends. One who was revoked is let in again.
+        With `renew`, a known person gets a new token and the old one ends. A revoked person may review again.
 
         Raises:
-            ReviewError: the name is taken and `renew` is not set, or no name.
+            ReviewError: the name is taken and `renew` is not set, or the name is not usable.
         """
         with self._database.writing() as connection:
             return people.invite(connection, name, admin=admin, renew=renew, now=self._clock())
 
     def revoke(self, name: str) -> None:
-        """End a reviewer's token; what they hold goes back to the queue, what they decided stays.
+        """End a reviewer's token. Their open conversations go back to the queue, and their decisions stay.
 
         Raises:
             ReviewError: nobody has that name.
@@ -163,17 +163,17 @@ class ReviewStore:
             people.revoke(connection, name, now=self._clock())
 
     def people(self) -> list[Person]:
-        """Return everybody who was ever let in, by name."""
+        """Return all people that were ever invited, by name."""
         with self._database.reading() as connection:
             return people.people(connection)
 
     def reviewer(self, token: str) -> Reviewer | None:
-        """Return whose token it is; None for a wrong one and for one that was revoked."""
+        """Return the owner of a token, or None for a wrong or revoked one."""
         with self._database.reading() as connection:
             return people.reviewer_of(connection, token)
 
     def local_reviewer(self) -> Reviewer:
-        """Return the single person of a page on this machine, an admin, called as they are logged in."""
+        """Return the single person of a page on this machine, an admin with the name of the login."""
         with self._database.reading() as connection:
             known = people.known_local(connection)
         if known is not None:
@@ -184,67 +184,67 @@ class ReviewStore:
     # ------------------------------------------------------------------------------------------------ reviewing
 
     def next(self, reviewer: Reviewer) -> Item | None:
-        """Return what the reviewer has to decide on now, locked for them: the same again until it is decided.
+        """Return the reviewer's current conversation, locked for them. It stays the same until they decide.
 
-        None when nothing is left for them.
+        Return None when nothing is left for them.
         """
         return self._held(reviewer, 1)
 
     def upcoming(self, reviewer: Reviewer) -> Item | None:
-        """Return what `next()` will be once the present one is decided, locked too, so that a page can have it ready."""
+        """Return the conversation after the current one, locked too, so that a page can load it early."""
         return self._held(reviewer, 2)
 
     def get(self, reviewer: Reviewer, item_id: int) -> Item:
-        """Return an item that the reviewer holds or decided; an admin sees all.
+        """Return an item that the reviewer holds or decided. An admin sees all items.
 
         Raises:
-            ReviewError: no such item, or somebody else's.
+            ReviewError: there is no such item, or it is somebody else's.
         """
         with self._reading(reviewer) as turn:
             return decisions.get(turn, item_id)
 
     def keep(self, reviewer: Reviewer) -> None:
-        """Begin the time-out of what the reviewer holds anew: for a page that is open, every few minutes."""
+        """Restart the time-out of the reviewer's conversations. An open page calls this every few minutes."""
         with self._turn(reviewer, lazily=True) as turn:
             queue.begin(turn)
             queue.keep(turn)
 
     def decide(self, reviewer: Reviewer, item_id: int, decision: Decision) -> None:
-        """Store a decision. One with a `key` that was stored already does nothing: a page may send it again.
+        """Store a decision. A decision with a stored `key` changes nothing, so a page may send it again.
 
         Raises:
-            ReviewConflictError: it was decided or changed elsewhere meanwhile (another tab), or timed out and was given to
-                somebody else; nothing is stored, show `next()`.
-            ReviewError: no such item or not theirs, a label that is not on its task list or not on a user turn.
+            ReviewConflictError: the item was decided or changed elsewhere meanwhile (another tab), or timed out and went to
+                somebody else. Nothing is stored. Show `next()`.
+            ReviewError: there is no such item, it is not theirs, or a label is not on its task list or not on a user turn.
         """
         with self._turn(reviewer) as turn:
             decisions.decide(turn, item_id, decision)
 
     def back(self, reviewer: Reviewer, *, key: str = "") -> Item | None:
-        """Undo the reviewer's last decision that stands, and return that item, locked; None when there is none.
+        """Undo the reviewer's last valid decision, and return its item, locked. Return None without such a decision.
 
-        Called again it undoes the one before. What was open stays theirs and comes after. With a `key` that was used
-        already nothing more is undone, and the same item is returned.
+        A second call undoes the decision before. The open conversation stays theirs and comes next. With a `key` that was used
+        already, nothing more is undone, and the same item is returned.
         """
         with self._turn(reviewer) as turn:
             return decisions.back(turn, key)
 
     def settle(self, admin: Reviewer, item_id: int) -> Item:
-        """Give an admin a decided conversation to settle it: to be checked, or judged differently. `next()` returns it too.
+        """Give an admin a decided conversation to settle, to be checked or judged differently. `next()` returns it too.
 
-        What the admin decides then stands above the reviewers' decisions, which are kept.
+        The admin's decision then counts. The reviewers' decisions are kept.
 
         Raises:
-            ReviewError: not an admin, or no such item.
+            ReviewError: the reviewer is not an admin, or there is no such item.
             ReviewConflictError: another admin has it open.
         """
         with self._turn(admin) as turn:
             return decisions.settle(turn, item_id)
 
     def leave(self, admin: Reviewer, item_id: int, *, key: str = "") -> None:
-        """End settling a conversation without a decision: what was decided on it before stands again.
+        """End settling a conversation without a decision. Its earlier decisions count again.
 
-        With a `key` that was used already nothing happens.
+        With a `key` that was used already, nothing happens.
 
         Raises:
             ReviewError: the admin is not settling it.
@@ -255,12 +255,12 @@ class ReviewStore:
     # ------------------------------------------------------------------------------------------------ figures
 
     def progress(self, reviewer: Reviewer) -> Progress:
-        """Return how far all are, and this reviewer's share and speed."""
+        """Return the progress of all, and this reviewer's share and speed."""
         with self._reading(reviewer) as turn:
             return overview.progress(turn)
 
     def overview(self) -> Overview:
-        """Return the admin's view: by reviewer and task, what is to be checked, disagreements, agreement."""
+        """Return the admin's view: figures by reviewer and task, conversations to be checked, disagreements, and agreement."""
         with self._database.reading() as connection:
             return overview.overview(connection, now=self._clock())
 
@@ -275,7 +275,7 @@ class ReviewStore:
         marks: Sequence[Mark] = (),
         router: Mapping[int, RouterDecision] | None = None,
     ) -> int:
-        """Put one conversation in the queue, near its front, and return its item id; a known one keeps its decisions."""
+        """Put one conversation in the queue, near its front, and return its item id. A known one keeps its decisions."""
         row = prepare_one(conversation, marks, router or {}, first=True)
         now = self._clock()
         with self._database.writing() as connection:
@@ -302,23 +302,23 @@ class ReviewStore:
         max_bytes: int | None = None,
         report: ProgressReport = silent,
     ) -> ImportReport:
-        """Read conversations into the queue; all lines are checked before the first one is stored.
+        """Read conversations into the queue. All lines are checked before the first one is stored.
 
-        A conversation is known again by its text and task list, not by its id: decisions on it stay. When other text comes
-        under the id of an earlier one of the same source, the earlier one leaves the queue.
+        The store knows a conversation by its text and task list, not by its id, and its decisions stay. If another text has the
+        id of an earlier one of the same source, the earlier one leaves the queue.
 
         Args:
             path: JSON Lines in the project's format.
-            source: what the file is called among sources; unset, its name without the folder.
-            overlap: share of the conversations that two people judge, from 0 to 1; which ones follows from their text.
-            predictions: `predictions.jsonl` of `mojo evaluate` on this file: puts what a router disagrees with first,
-                then what it is unsure of.
-            by: who imports, for the log.
-            max_bytes: refuse a file that holds more, counted as it is read: unpacked, where it is packed.
+            source: the name of the source. Unset: the file's name without the folder.
+            overlap: share of the conversations that two people judge, from 0 to 1. Their text decides which ones.
+            predictions: `predictions.jsonl` of `mojo evaluate` on this file. Conversations that a router disagrees with come
+                first, and unsure ones next.
+            by: the person that imports, for the log.
+            max_bytes: refuse a file with more bytes. A packed file is counted unpacked.
             report: takes the progress.
 
         Raises:
-            DataError: a line that is no conversation, or predictions of other data; nothing is stored then.
+            DataError: a line is not a conversation, or the predictions are of other data. Nothing is stored then.
         """
         path = Path(path)
         return exchange.import_file(
@@ -334,12 +334,12 @@ class ReviewStore:
         )
 
     def export_file(self, path: Path | str, *, include: Collection[str] = ()) -> ExportReport:
-        """Write the decided conversations with the labels that stand, and who decided what in `meta["reviewed"]`.
+        """Write the decided conversations with their final labels, and people and decisions in `meta["reviewed"]`.
 
         Args:
             path: JSON Lines to write, whole or not at all.
-            include: what is left out otherwise: "undecided", "wrong", "check", "disagreement". Where two people disagree
-                about a turn, it is written without a label.
+            include: kinds to write in addition: "undecided", "wrong", "check", "disagreement". A turn about which two people
+                disagree is written without a label.
         """
         return exchange.export_file(self._database, Path(path), include=include)
 

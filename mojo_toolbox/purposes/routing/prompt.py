@@ -71,8 +71,8 @@ def routing_prompt(
 ) -> RoutingPrompt:
     """Render the question: which task is in charge after the last of `messages`?
 
-    `previous` is the decision given at the last user turn before it; unlike None ("no task"), UNKNOWN means that nobody
-    knows. A label on the last message itself is ignored.
+    `previous` is the decision at the last user turn before it. None means "no task", and UNKNOWN means that nobody knows. A
+    label on the last message itself is ignored.
 
     Raises:
         DataError: no messages, a last message that is not the user's, no tasks, or a task that cannot be listed.

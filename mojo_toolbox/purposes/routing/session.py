@@ -28,7 +28,7 @@ class _Predict(Protocol[_Decision]):
 
 
 class RoutingSession(Generic[_Decision]):
-    """One conversation with a router. Made by `model.session(tasks=…)`; for one thread at a time."""
+    """One conversation with a router, for one thread at a time. `model.session(tasks=…)` makes it."""
 
     def __init__(self, predict: _Predict[_Decision], tasks: Sequence[Task | Mapping[str, Any]]) -> None:
         """Begin an empty conversation; nothing is sent.
@@ -42,10 +42,10 @@ class RoutingSession(Generic[_Decision]):
 
     @property
     def tasks(self) -> Sequence[Task | Mapping[str, Any]]:
-        """What the assistant can do now. It may be replaced at any time; a task that is gone counts as unknown from then on.
+        """The assistant's current tasks. You may replace the list at any time. A removed task then counts as unknown.
 
-        While it stays the same, a server that keeps prefixes reads only what is new at each turn. A list that cannot be
-        asked with is a DataError, and the one before stays.
+        While the list stays the same, a server that keeps prefixes reads only the new text of each turn. An unusable list is a
+        DataError, and the list before stays.
         """
         return self._tasks
 
@@ -58,14 +58,14 @@ class RoutingSession(Generic[_Decision]):
 
     @property
     def messages(self) -> list[dict[str, Any]]:
-        """The conversation so far, as `predict()` takes it: user messages bear their decision as `task`, if there was one."""
+        """The conversation so far, as `predict()` takes it. User messages have their decision, if any, as `task`."""
         return [dict(message) for message in self._messages]
 
     def route(self, user_text: str) -> _Decision:
-        """Take what the user said and return which task is in charge now; waits for the answer, for a minute at most.
+        """Take the user's text and return the decision about the task in charge. Waits for the answer, a minute at most.
 
-        When asking fails nothing is kept: call again with the same text. What the user said at a turn that was abstained
-        is kept, without a decision.
+        If asking fails, nothing is kept, so call again with the same text. If the router abstains, the text is kept without a
+        decision.
 
         Raises:
             PredictionError, DataError: as `predict()` does.
@@ -81,10 +81,10 @@ class RoutingSession(Generic[_Decision]):
         return decision
 
     def reply(self, agent_text: str) -> None:
-        """Take what the assistant said; nothing is sent before the next `route()`.
+        """Take the assistant's text. Nothing is sent before the next `route()`.
 
         Raises:
-            DataError: it is no text, or holds half a character.
+            DataError: it is not a text, or contains half a character.
         """
         if not isinstance(agent_text, str):
             raise DataError(f"the assistant's reply is a text, not {type(agent_text).__name__}.")

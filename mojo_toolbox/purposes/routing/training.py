@@ -20,7 +20,7 @@ WRONG_DECISIONS = 0.05
 
 
 def validation_example(conversation: Conversation) -> dict[str, Any]:
-    """Render a conversation as it stands: every labelled decision is asked, the earlier ones are as labelled."""
+    """Render a conversation without variations. It asks every labelled decision, and shows the earlier ones as labelled."""
     chat = _up_to_last_decision(decision_chat(conversation.messages, conversation.tasks))
     return {"messages": chat, "choices": choices(conversation.tasks)}
 
@@ -34,10 +34,10 @@ def training_example(
     pool: TaskPool | None = None,
     wrong_decisions: float = WRONG_DECISIONS,
 ) -> dict[str, Any]:
-    """Render a conversation, augmented, as `{"messages": […], "choices": […]}`; `"train": false` marks what bears no loss.
+    """Render a conversation, augmented, as `{"messages": […], "choices": […]}`. Messages with `"train": false` bear no loss.
 
     Args:
-        conversation: one with a labelled turn.
+        conversation: a conversation with a labelled turn.
         seed: as in `augment()`.
         copy: as in `augment()`.
         augmentation: as in `augment()`.
