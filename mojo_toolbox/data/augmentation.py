@@ -38,19 +38,19 @@ class Augmentation:
     """
 
     shuffled: bool = True
-    """Whether the list stands in a new order every time."""
+    """Whether the list gets a new order every time."""
     withheld_task: float = 0.1
-    """Share of examples in which a task that is in charge somewhere is taken off the list: its turns become none."""
+    """Share of examples in which a task that is in charge somewhere is taken off the list. Its turns become none."""
     fewer_tasks: float = 0.0
     """Share of examples from whose list some tasks that are never in charge are left out."""
     distractors: float = 0.3
-    """Share of examples to whose list tasks of the pool are added that do not fit; without a pool none are."""
+    """Share of examples whose list gets tasks of the pool that do not fit. Without a pool no task is added."""
     max_tasks: int = 20
-    """How long a list may become by distractors."""
+    """The most tasks of a list with distractors."""
     renamed_tasks: float = 0.8
-    """Share of examples whose tasks are shown in another wording, where the pool has alternatives."""
+    """Share of examples whose tasks are shown in another wording, if the pool has alternatives."""
     obscured_names: float = 0.0
-    """Share of examples whose tasks are shown under names that say nothing, so that their descriptions must be read."""
+    """Share of examples whose tasks get meaningless names, so that the router must read their descriptions."""
     hidden_decisions: float = 0.3
     """Share of examples in which the first decisions, up to a random turn, are unknown."""
 

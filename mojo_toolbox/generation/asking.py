@@ -19,7 +19,7 @@ class Retries:
     """How often and how long to wait for a provider; seconds."""
 
     tries: int = 6
-    """Of one request. Rate limits are waited for and not counted."""
+    """The most tries of one request. Waits for rate limits do not count."""
     first_wait: float = 0.5
     """Doubled each time."""
     longest_wait: float = 30.0
@@ -47,9 +47,9 @@ class Terms:
     retries: Retries = field(default_factory=Retries)
     lanes: int = 1
     on_wait: Callable[[str], None] = lambda _: None
-    """Is told in words what is waited for."""
+    """Gets the reason of a wait, in words."""
     closing: threading.Event = field(default_factory=threading.Event)
-    """When set, nothing is waited for any more; what was asked is still answered."""
+    """When set, waits end at once. Questions under way are still answered."""
     tab: Tab = field(default_factory=Tab)
 
 

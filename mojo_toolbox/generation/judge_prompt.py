@@ -19,7 +19,7 @@ class JudgePrompt:
 
     path: Path
     sha256: str
-    """Of the file: a changed prompt is another judge."""
+    """The hash of the file. A changed prompt is another judge."""
     sections: Sections
 
     def messages(self, conversation: Conversation) -> list[dict[str, str]]:

@@ -37,12 +37,12 @@ class Mark:
     reason: str
     """In a sentence, for the reviewer."""
     said: str | None = None
-    """What was read in place of the label, or the words in question."""
+    """The task that the judge read in place of the label, or the words in question."""
     probability: float | None = None
-    """Of what was said, where a router tells."""
+    """The probability of the named task, if a router gives one."""
     kind: MarkKind = "label"
     by: str = ""
-    """Who marked it: a judge's name."""
+    """The name of the judge."""
 
     def as_dict(self) -> dict[str, Any]:
         """Return the mark as `meta["review"]` holds it."""

@@ -35,14 +35,14 @@ class Plan:
     scenario: str
     """One of `DEFAULT_SHARES`."""
     tasks: tuple[Task, ...]
-    """Listed in the conversation, in this order."""
+    """The listed tasks, in this order."""
     turns: tuple[PlannedTurn, ...]
-    """The user's."""
+    """The user's persona."""
     voice: Voice
     examples: tuple[Example, ...] = ()
-    """For few-shot prompts: those of the task file, or of other products."""
+    """Examples for few-shot prompts, from the task file or from other products."""
     about: str = ""
-    """What the product is, in the task file's words."""
+    """The product, in the task file's words."""
 
     def task(self, name: str | None) -> Task | None:
         """Return the listed task of that name."""

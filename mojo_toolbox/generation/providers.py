@@ -21,9 +21,9 @@ class Reply:
 
     text: str
     usage: Usage | None = None
-    """None where nobody counted tokens."""
+    """None if the server did not count tokens."""
     cut_off: bool = False
-    """Whether `max_tokens` were used up before it came to an end."""
+    """Whether the answer used up `max_tokens` before its end."""
 
 
 class Provider(Protocol):

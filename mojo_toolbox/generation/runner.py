@@ -43,21 +43,21 @@ class Outcome:
 
     output: Path
     written: int
-    """Conversations in the file, those of earlier starts too."""
+    """Conversations in the file, including those of earlier starts."""
     wanted: int
     given_up: int
-    """Plans that were attempted as often as allowed."""
+    """Plans without a conversation after all attempts."""
     put_aside: Mapping[str, int]
-    """Attempts that no conversation came of, by reason; in earlier starts too."""
+    """Attempts without a conversation, by reason, including those of earlier starts."""
     malformed: Path | None
-    """Where they are; None where there are none."""
+    """The file of these replies, or None without such replies."""
     usage: Usage | None
     cost: float
-    """US dollars, of earlier starts too."""
+    """US dollars, including those of earlier starts."""
     stopped: Ended | None = None
-    """Why it ended before all was written."""
+    """The reason for an early end."""
     cap_needed: float | None = None
-    """US dollars: a `max_cost` that had room for the next question."""
+    """US dollars of a `max_cost` with room for the next question."""
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as JSON has it."""

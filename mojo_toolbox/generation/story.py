@@ -34,9 +34,9 @@ class PlannedTurn:
 
     kind: TurnKind
     task: str | None
-    """In charge after the turn: its label."""
+    """The task in charge after the turn, which is its label."""
     intent: str
-    """What the user does in the turn, in words, for the prompt."""
+    """The user's part in the turn, in words, for the prompt."""
 
 
 class Story:

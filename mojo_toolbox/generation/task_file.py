@@ -54,9 +54,9 @@ class TaskFile:
     tasks: tuple[Task, ...]
     examples: tuple[Example, ...] = ()
     about: str = ""
-    """What the product is, in a sentence."""
+    """The product, in a sentence."""
     users: tuple[str, ...] = ()
-    """Who uses it, such as "a sales representative"."""
+    """Users of the product, such as "a sales representative"."""
     path: Path | None = None
 
     @functools.cached_property

@@ -64,11 +64,11 @@ class PromptTemplate:
     """The file's name without its ending."""
     path: Path
     sha256: str
-    """Of the file: a changed template is another one."""
+    """The hash of the file. A changed template is another one."""
     writes: Writes
     """A whole conversation, or the next message of one side."""
     max_tokens: int
-    """Of one reply."""
+    """The most tokens of one reply."""
     sections: Sections
 
     def filled(self, values: Mapping[str, str]) -> list[dict[str, str]]:

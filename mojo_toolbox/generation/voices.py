@@ -23,9 +23,9 @@ class Voice:
     tone: str
     language: str
     habits: str
-    """How the user types, and how much."""
+    """The user's way of typing, and its amount."""
     manner: str
-    """How the agent speaks."""
+    """The agent's way of speaking."""
 
 
 def checked_languages(languages: Mapping[str, float]) -> dict[str, float]:

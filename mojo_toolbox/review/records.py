@@ -32,12 +32,12 @@ class Person:
     name: str
     admin: bool
     local: bool
-    """Whether this is the single person of a page on this machine, who has no token."""
+    """Whether this is the single person of a page on this machine, without a token."""
     invited_at: float
     """Seconds since 1970, as all times here."""
     revoked_at: float | None
     seen_at: float | None
-    """Of the last action; None before the first."""
+    """Time of the last action, or None before the first."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Mark:
     """A doubt about a turn from before the review: from the generator's second pass, or from the import."""
 
     message: int | None
-    """Index in the conversation's messages, from 0; None for the whole conversation."""
+    """Index in the conversation's messages, from 0, or None for the whole conversation."""
     reason: str
 
 
@@ -65,12 +65,12 @@ class PastDecision:
     at: float
     action: Action
     labels: Labels
-    """All labels as the reviewer left them."""
+    """All labels after the decision."""
     changes: Labels
-    """Those of them that differ from what was imported."""
+    """The labels that differ from the imported ones."""
     note: str = ""
     reason: str = ""
-    """Why the conversation was thrown out; empty for other actions, and where nobody said why."""
+    """The reason for throwing the conversation out. Empty for other actions, or without a reason."""
 
 
 @dataclass(frozen=True)
@@ -79,21 +79,21 @@ class Item:
 
     id: int
     conversation: Conversation
-    """As imported, but for labels that its task list lacks: those are taken off and marked."""
+    """The conversation as imported. Labels that are not on its task list are taken off and marked."""
     labels: Labels
-    """Labels as they stand now."""
+    """The current labels."""
     version: int
-    """Another one after each action on it; in `Decision.version` it tells a page that is out of date."""
+    """It changes after each action on the item. In `Decision.version` it shows that a page is out of date."""
     marks: tuple[Mark, ...] = ()
     router: Mapping[int, RouterDecision] = field(default_factory=dict)
-    """By message index, where a router was asked."""
+    """By message index, if a router was asked."""
     source: str = ""
     due: float = 0.0
-    """When it goes back to the queue if nobody acts on it before, in seconds since 1970."""
+    """The time at which it goes back to the queue without an action, in seconds since 1970."""
     undone: PastDecision | None = None
     """The decision that BACK has just taken back, to show it or to start from it."""
     others: tuple[PastDecision, ...] = ()
-    """What reviewers decided, shown to an admin who settles it; empty for everybody else, who must judge alone."""
+    """The reviewers' decisions, for an admin who settles the item. Empty for all others, because they must judge alone."""
     settling: bool = False
 
 
@@ -107,14 +107,14 @@ class Decision:
 
     action: Action
     labels: Labels = field(default_factory=dict)
-    """Changed labels by message index; what is left out stays."""
+    """Changed labels by message index. The other labels stay."""
     note: str = ""
     reason: str = ""
-    """Why the conversation is thrown out, in a few words; only with `wrong`. The page always asks for it."""
+    """The reason for throwing the conversation out, in a few words. Only with `wrong`. The page always asks for it."""
     key: str = ""
-    """Made by the page for each press of a key: sent twice, it counts once. Empty: no such protection."""
+    """The page makes one for each press of a key. A key that is sent twice counts once. Empty means no such protection."""
     version: int | None = None
-    """The `Item.version` that was decided on; None: whatever it is now."""
+    """The `Item.version` of the decision. None means the current one."""
 
 
 @dataclass(frozen=True)
@@ -125,9 +125,9 @@ class Progress:
     total: int
     mine: int
     per_hour: float | None
-    """My speed at work, pauses of more than five minutes left out; None before the third decision of a day."""
+    """My speed at work, without pauses of more than five minutes. None before the third decision of a day."""
     seconds_left: float | None
-    """With all who are at work now; None while no speed is known."""
+    """The remaining time with everybody at work now. None while no speed is known."""
 
 
 @dataclass(frozen=True)
@@ -150,7 +150,7 @@ class TaskFigures:
 
     task: str | None
     turns: int
-    """Labelled so at import."""
+    """Turns with this label at import."""
     changed_away: int
     changed_to: int
 
@@ -160,11 +160,11 @@ class Kappa:
     """Agreement of two people beyond chance."""
 
     pair: tuple[str, str] | None
-    """Whose; None for all pairs together."""
+    """The two reviewers, or None for all pairs together."""
     turns: int
     agreed: int
     kappa: float | None
-    """Cohen's kappa; None where nothing was judged twice, or where only one label occurs, so that chance explains all."""
+    """Cohen's kappa. None if nothing was judged twice, or if only one label occurs, so that chance explains everything."""
 
 
 @dataclass(frozen=True)
@@ -176,9 +176,9 @@ class Open:
     """Its own id in the file that it came from."""
     decisions: tuple[PastDecision, ...]
     settled: PastDecision | None
-    """What an admin decided above them."""
+    """The admin's decision, which counts."""
     user_turns: tuple[int, ...]
-    """The message index of each user turn: people count user turns, from 1."""
+    """The message index of each user turn. People count user turns, from 1."""
 
 
 @dataclass(frozen=True)
@@ -202,9 +202,9 @@ class Overview:
     """Thrown out: the first hundred."""
     thrown_out_total: int
     reasons: Mapping[str, int]
-    """How many were thrown out for each reason; "" where nobody said why."""
+    """The number of thrown out conversations for each reason. "" means without a reason."""
     agreement: Kappa
-    """Of all turns that two reviewers labelled."""
+    """The agreement on all turns that two reviewers labelled."""
     agreement_by_pair: tuple[Kappa, ...]
 
 
@@ -215,19 +215,19 @@ class ImportReport:
     read: int
     new: int
     known: int
-    """There already, with the same text and task list: decisions on them stay."""
+    """Known conversations with the same text and task list. Their decisions stay."""
     updated: int
-    """Known, undecided, and labelled differently now: the new labels count."""
+    """Known and undecided conversations with other labels now. The new labels count."""
     kept: int
-    """Known and decided, but labelled differently in the file: the reviewers' decision counts."""
+    """Known and decided conversations with other labels in the file. The reviewers' decision counts."""
     replaced: int
-    """Left the queue, since another text came under their id from the same source; decisions on them are kept, not exported."""
+    """Conversations that left the queue, because another text of the same source has their id. Their decisions are kept, not exported."""
     repeated: int
-    """Twice in the file."""
+    """Conversations that occur twice in the file."""
     unlisted_labels: int
-    """Labels that are not on the task list: taken off, marked, and put first."""
+    """Labels that are not on the task list. They are taken off and marked, and their conversations come first."""
     disagreements: int
-    """Conversations in which the router decided otherwise than the labels."""
+    """Conversations in which the router disagrees with the labels."""
 
     def as_dict(self) -> dict[str, Any]:
         """Return the figures as JSON takes them."""
@@ -240,11 +240,11 @@ class ExportReport:
 
     written: int
     changed: int
-    """Of those written, with a label that is not the imported one."""
+    """Written conversations with a changed label."""
     left_out: Mapping[str, int]
-    """By reason: undecided, wrong, check, disagreement."""
+    """Conversations that were left out, by reason: undecided, wrong, check, disagreement."""
     sha256: str
-    """Content hash of what was written."""
+    """Content hash of the written conversations."""
 
     def as_dict(self) -> dict[str, Any]:
         """Return the figures as JSON takes them."""

@@ -44,38 +44,38 @@ class Settings(BaseSettings):
     )
 
     product: str | None = None
-    """The application that the model serves; with `task` and `model_id` it names the model."""
+    """The application that the model serves. With `task` and `model_id` it names the model."""
     task: str | None = None
-    """What the model is for, such as "routing"."""
+    """The model's purpose, such as "routing"."""
     model_id: str | None = None
     """The fine-tuned model's name."""
     stage: str = "dev"
-    """Which endpoint of the model is meant: "dev", "prod" or another."""
+    """The endpoint of the model: "dev", "prod" or another."""
     allow_hashed_names: bool = False
     """Whether a new endpoint may get a name that ends with a hash, because AWS does not take the given names."""
     cloud_service: CloudService = "aws"
     region_name: str | None = None
-    """AWS region; when unset boto's own chain decides (AWS_DEFAULT_REGION, the profile)."""
+    """AWS region. Unset: boto's own chain decides (AWS_DEFAULT_REGION, the profile)."""
     role: str | None = Field(default=None, validation_alias=AliasChoices("MOJO_ROLE", "SAGEMAKER_ROLE", "ROLE_NAME"))
     """Name or ARN of the execution role that SageMaker assumes for jobs and endpoints."""
     bucket: str | None = None
-    """S3 bucket for data, code and models; when unset `mojo-toolbox-<region>-<account>`."""
+    """S3 bucket for data, code and models. Unset: `mojo-toolbox-<region>-<account>`."""
     home: Path = Field(default_factory=lambda: Path.home() / ".mojo")
-    """Where the local cloud and converted base models live."""
+    """Folder of the local cloud and of converted base models."""
     hf_token: SecretStr | None = Field(default=None, validation_alias=AliasChoices("MOJO_HF_TOKEN", "HF_TOKEN"))
-    """Token of the Hugging Face hub, used on this machine only; containers never get it."""
+    """Token of Hugging Face's hub, used on this machine only. Containers never get it."""
     hf_token_secret_arn: str | None = None
     """ARN of a Secrets Manager secret from which containers on AWS read the token of a gated base model."""
     openai_base_url: str | None = Field(
         default=None, validation_alias=AliasChoices("MOJO_OPENAI_BASE_URL", "OPENAI_BASE_URL")
     )
-    """Address of the OpenAI-compatible server that evaluation asks; when unset OpenAI's own."""
+    """Address of the OpenAI-compatible server that evaluation asks. Unset: OpenAI's own."""
     openai_api_key: SecretStr | None = Field(
         default=None, validation_alias=AliasChoices("MOJO_OPENAI_API_KEY", "OPENAI_API_KEY")
     )
-    """Key of that server; one on this machine mostly needs none."""
+    """Key of that server. A server on this machine rarely needs one."""
     review_database: SecretStr | None = None
-    """Where conversations under review lie: a file or a `postgresql://` URL, which may hold a password."""
+    """Database of conversations under review: a file or a `postgresql://` URL, which may contain a password."""
 
     @field_validator("home")
     @classmethod

@@ -26,15 +26,15 @@ class QualityReport:
     reference: str | None
     figures: list[Figure]
     tests: list[TwoSampleTest]
-    """How well a classifier tells the files apart; empty without a reference, and where `notes` says why."""
+    """The results of a classifier that tells the files apart. Empty without a reference, or for a reason in `notes`."""
     tasks: dict[str, int]
-    """User turns after which a task is in charge, from the most on, at most 1,000 tasks."""
+    """User turns after which a task is in charge, the most first, for at most 1,000 tasks."""
     marks: dict[str, int]
-    """Marked turns by the kind of mark, where a second pass left marks."""
+    """Marked turns by the kind of mark, if a second pass left marks."""
     sampled: dict[str, int]
-    """Conversations that figures of wording and the classifier are of, and words that distinct n-grams are of."""
+    """The number of conversations for wording and the classifier, and the number of words for distinct n-grams."""
     notes: list[str]
-    """What should be known when the figures are read, in sentences."""
+    """Notes for readers of the figures, in sentences."""
 
     def figure(self, name: str) -> Figure:
         """Return a figure by its name. An unknown name raises KeyError."""

@@ -57,7 +57,7 @@ class TwoSampleTest:
 
     by: By
     conversations: int
-    """On each side."""
+    """Conversations on each side."""
     auc: float
     auc_low: float
     auc_high: float
@@ -65,7 +65,7 @@ class TwoSampleTest:
     accuracy_low: float
     accuracy_high: float
     telling_here: list[Telling]
-    """What the classifier goes by most, from the most telling on."""
+    """The words that decide most for the classifier, in this order."""
     telling_reference: list[Telling]
 
     @property

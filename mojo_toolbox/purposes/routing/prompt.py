@@ -50,7 +50,7 @@ class RoutingPrompt:
     messages: list[dict[str, str]]
     choices: list[str]
     decisions: Mapping[str, str | None] = field(default_factory=dict)
-    """What each choice means: the task's name as the caller spells it, or None for no task."""
+    """The meaning of each choice: the task's name as the caller spells it, or None for no task."""
 
 
 class Unknown:

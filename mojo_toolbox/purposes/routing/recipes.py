@@ -20,15 +20,15 @@ class Recipe:
     kind: ModelKind
     """A language model with an adapter, or a sentence encoder that chooses."""
     base_model: str | None = None
-    """What is trained when no base model is named."""
+    """The base model if none is given."""
     hyperparameters: Mapping[str, Any] = field(default_factory=dict)
     augmentation: Augmentation | None = None
     starter_conversations: int = 0
-    """How many of the conversations that ship with the library are read beside one's own in each epoch."""
+    """The number of shipped conversations that each epoch reads in addition to your own."""
     instance_type: str = "ml.g5.2xlarge"
-    """What it is trained on when no instance type is named."""
+    """The instance type for training if none is given."""
     max_runtime_seconds: int = 24 * 3600
-    """When a training that nobody gave a limit is stopped."""
+    """The time limit of a training if none is given."""
 
 
 # What an endpoint runs on when no instance type is named.
