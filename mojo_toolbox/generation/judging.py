@@ -50,11 +50,11 @@ class Mark:
 
 
 class Judge(Protocol):
-    """What marks turns. Threads share it."""
+    """A judge that marks turns. Threads share it."""
 
     @property
     def name(self) -> str:
-        """What marks call it."""
+        """The name in marks."""
 
     @property
     def fingerprint(self) -> str:

@@ -37,7 +37,7 @@ class Plan:
     tasks: tuple[Task, ...]
     """The listed tasks, in this order."""
     turns: tuple[PlannedTurn, ...]
-    """The user's persona."""
+    """The user's turns, in order."""
     voice: Voice
     examples: tuple[Example, ...] = ()
     """Examples for few-shot prompts, from the task file or from other products."""

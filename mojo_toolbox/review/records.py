@@ -132,7 +132,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class ReviewerFigures:
-    """What one reviewer did."""
+    """The figures of one reviewer."""
 
     name: str
     decided: int
@@ -146,7 +146,7 @@ class ReviewerFigures:
 
 @dataclass(frozen=True)
 class TaskFigures:
-    """What became of the labels of a task (None: no task) in decided conversations."""
+    """The labels of a task (None: no task) in decided conversations, and their changes."""
 
     task: str | None
     turns: int
