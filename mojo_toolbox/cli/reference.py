@@ -14,10 +14,9 @@ from mojo_toolbox.cli.application import application
 _INTRODUCTION = """\
 # The command line
 
-Which commands does `mojo` have, and which options do they take? `mojo --help` lists them, and so does this page:
+Which commands does `mojo` have, and which options do they take? This page lists them. Each command prints its own part:
 
 ```bash
-mojo --help
 mojo train --help
 ```
 
