@@ -23,7 +23,7 @@ class PreparedData:
     path: Path
     rows: int
     sha256: str
-    """Content hash of what was given, not of the file: what `mojo data check` and evaluation reports say of it too."""
+    """Content hash of the given conversations, not of the file. `mojo data check` and evaluation reports show the same."""
     augmented: bool
     """Whether the rows are varied copies, so that each epoch reads copies of its own."""
 

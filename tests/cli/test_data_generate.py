@@ -243,4 +243,4 @@ def test_a_run_that_wrote_nothing_says_so_with_its_status(shell):
         done = shell("data", "generate", *openai(server, "-n", "2", "--attempts", "1"))
     assert done.returncode == 1
     assert "0 of 2 conversations" in done.stdout
-    assert "2 were given up" in done.stderr
+    assert "2 conversations were given up" in done.stderr
