@@ -57,24 +57,22 @@ def _option(*names: str, text: str, metavar: str, panel: str = _WHAT) -> Any:
 Output = Annotated[Path, typer.Option("--output", "-o", help="File to write, whole or not at all.", metavar="FILE")]
 Limit = Annotated[
     int | None,
-    typer.Option(
-        min=1, help="Stop after so many conversations.", metavar="N", rich_help_panel=_WHAT, show_default=False
-    ),
+    typer.Option(min=1, help="Stop after N conversations.", metavar="N", rich_help_panel=_WHAT, show_default=False),
 ]
-Seed = Annotated[int, typer.Option(help="Another seed, other lists.", metavar="N", rich_help_panel=_LISTS)]
+Seed = Annotated[int, typer.Option(help="Another seed gives other lists.", metavar="N", rich_help_panel=_LISTS)]
 Withhold = Annotated[
     float,
     typer.Option(
         min=0,
         max=1,
-        help="Share of the conversations in which a wanted task is left off the list: its turns are no task.",
+        help="Share of the conversations in which a wanted task is left off the list, so that its turns have no task.",
         metavar="SHARE",
         rich_help_panel=_LISTS,
     ),
 ]
 OptionalTasks = Annotated[
     Path | None,
-    _option("--tasks", text="Task file, JSON: a list of {name, description}; or conversations.", metavar="FILE"),
+    _option("--tasks", text="Task file: a JSON list of {name, description}, or conversations.", metavar="FILE"),
 ]
 TasksPerList = Annotated[
     int | None,
@@ -90,16 +88,16 @@ NoneLabels = Annotated[
     list[str] | None,
     _option(
         "--none-label",
-        text="A label that means no task; give it once for each. Unset: none, null, oos, out_of_scope.",
+        text="A label that means no task. May be repeated. Unset: none, null, oos, out_of_scope.",
         metavar="LABEL",
     ),
 ]
 SkipUnknown = Annotated[
-    bool, typer.Option("--skip-unknown", help="Leave out labels that are no task.", rich_help_panel=_WHAT)
+    bool, typer.Option("--skip-unknown", help="Leave out labels that are not tasks.", rich_help_panel=_WHAT)
 ]
 NoCall = Annotated[
     Literal["unlabelled", "none"],
-    typer.Option(help="What an answer without a tool call says.", metavar="unlabelled|none", rich_help_panel=_WHAT),
+    typer.Option(help="Meaning of an answer without a tool call.", metavar="unlabelled|none", rich_help_panel=_WHAT),
 ]
 
 
@@ -128,8 +126,9 @@ def sgd(
 ) -> None:
     """Import Schema-Guided Dialogue as published.
 
-    The label of a user turn is the intent that is active after it. Turns that only thank, close or select, and those that
-    leave it open, have none. Lists hold the services of the dialogue and others, 4 to 18 tasks in random order.
+    The label of a user turn is the intent that is active after it. Turns that only thank, close or select,
+    and turns that leave it open, do not have a label. Lists have the services of the dialogue and others, 4 to 18 tasks in
+    random order.
     """
     from mojo_toolbox.data.importers.sgd import import_sgd
 
@@ -150,7 +149,7 @@ def clinc(
     split: Annotated[str, typer.Option(help="train, val or test.", metavar="NAME", rich_help_panel=_WHAT)] = "train",
     domains: Annotated[
         Path | None,
-        _option("--domains", text="Domain of each intent. Unset: domains.json beside FILE, if any.", metavar="FILE"),
+        _option("--domains", text="Domain of each intent. Unset: domains.json next to FILE, if any.", metavar="FILE"),
     ] = None,
     tasks_per_list: Annotated[
         int, typer.Option(min=1, help="Length of the lists.", metavar="N", rich_help_panel=_LISTS)
@@ -163,7 +162,7 @@ def clinc(
 ) -> None:
     """Import CLINC150 with its out-of-scope queries as published.
 
-    Each query becomes a conversation of one user turn; out-of-scope queries have no task.
+    Each query becomes a conversation of one user turn. Out-of-scope queries have no task.
     """
     from mojo_toolbox.data.importers.clinc import import_clinc
 
@@ -210,12 +209,12 @@ def chat(
 
 def csv(
     *,
-    file: Annotated[Path, typer.Argument(help="CSV, TSV and the like.", metavar="FILE", show_default=False)],
+    file: Annotated[Path, typer.Argument(help="CSV, TSV or a similar table.", metavar="FILE", show_default=False)],
     output: Output,
     tasks: Annotated[
         Path,
         typer.Option(
-            help="Task file, JSON: a list of {name, description}; or conversations.",
+            help="Task file: a JSON list of {name, description}, or conversations.",
             metavar="FILE",
             rich_help_panel=_WHAT,
         ),
@@ -230,28 +229,36 @@ def csv(
         str | None,
         _option("--conversation", text="Column that joins successive rows to a conversation.", metavar="COLUMN"),
     ] = None,
-    role: Annotated[str | None, _option("--role", text="Column that says who speaks.", metavar="COLUMN")] = None,
+    role: Annotated[str | None, _option("--role", text="Column of the speaker.", metavar="COLUMN")] = None,
     user_role: Annotated[
         list[str] | None,
-        _option("--user-role", text="A word for the user, besides user, human, customer, ...", metavar="WORD"),
+        _option("--user-role", text="Another word for the user than user, human, customer, ...", metavar="WORD"),
     ] = None,
     assistant_role: Annotated[
         list[str] | None,
         _option(
-            "--assistant-role", text="A word for the assistant, besides assistant, agent, bot, ...", metavar="WORD"
+            "--assistant-role", text="Another word for the assistant than assistant, agent, bot, ...", metavar="WORD"
         ),
     ] = None,
     delimiter: Annotated[
         str | None,
         _option(
-            "--delimiter", text="A character, or tab. Unset: found out; comma, semicolon, tab or |.", metavar="CHAR"
+            "--delimiter",
+            text="A character, or tab. Unset: comma, semicolon, tab or |, as the file has it.",
+            metavar="CHAR",
         ),
     ] = None,
     encoding: Annotated[
-        str | None, _option("--encoding", text="Such as cp1252. Unset: UTF-8 or UTF-16, as it begins.", metavar="NAME")
+        str | None,
+        _option(
+            "--encoding",
+            text="Text encoding, such as cp1252. Unset: UTF-8 or UTF-16, from the first bytes.",
+            metavar="NAME",
+        ),
     ] = None,
     no_header: Annotated[
-        bool, typer.Option("--no-header", help="There are no headings; columns are numbers.", rich_help_panel=_WHAT)
+        bool,
+        typer.Option("--no-header", help="The table has no headings, and columns are numbers.", rich_help_panel=_WHAT),
     ] = False,
     no_quotes: Annotated[
         bool, typer.Option("--no-quotes", help="Quotation marks are plain text.", rich_help_panel=_WHAT)
@@ -303,13 +310,13 @@ def hub(
     name: Annotated[
         str,
         typer.Argument(
-            help="A data set's name on the hub, or a folder or file of one.", metavar="NAME", show_default=False
+            help="A data set's name on Hugging Face's hub, or a folder or file.", metavar="NAME", show_default=False
         ),
     ],
     output: Output,
     split: Annotated[str, typer.Option(help="The part to read.", metavar="NAME", rich_help_panel=_WHAT)] = "train",
     subset: Annotated[
-        str | None, _option("--subset", text="The configuration, where there are several.", metavar="NAME")
+        str | None, _option("--subset", text="The configuration, if there are several.", metavar="NAME")
     ] = None,
     revision: Annotated[str | None, _option("--revision", text="A commit, tag or branch.", metavar="NAME")] = None,
     text: Annotated[
@@ -332,9 +339,9 @@ def hub(
     overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
-    """Import a data set of the Hugging Face hub, or a folder or file that its datasets library reads.
+    """Import a data set of Hugging Face's hub, or a folder or file that its datasets library reads.
 
-    Labels that are numbers become their names; without --tasks those names are the tasks.
+    Labels that are numbers become their names. Without --tasks those names are the tasks.
     """
     listed = _tasks(tasks)
     _require_reachable(name)
