@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from mojo_toolbox.local_cloud.services.sagemaker.resources.image_names import is_image
 from mojo_toolbox.local_cloud.services.sagemaker.resources.refusing import refused, require_one_of, require_unique
-from mojo_toolbox.local_cloud.services.sagemaker.training.training_rules import is_image
 
 MAX_ENVIRONMENT_BYTES = 32 * 1024
 

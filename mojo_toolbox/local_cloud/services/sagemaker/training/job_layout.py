@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from mojo_toolbox.local_cloud.services.sagemaker.resources.cloud import ObjectStore
+from mojo_toolbox.local_cloud.services.sagemaker.resources.ml_paths import map_ml_path, replace_ml_paths
 from mojo_toolbox.local_cloud.services.sagemaker.resources.s3_transfer import (
     TransferError,
     download_manifest,
@@ -20,7 +20,6 @@ from mojo_toolbox.local_cloud.services.sagemaker.resources.s3_transfer import (
 HOST = "localhost"
 # ModelTrainer's own programs, which name /opt/ml in their text.
 DRIVER_CHANNELS = ("sm_drivers",)
-_ML_PATH = re.compile(r"(?<![\w.~/-])/opt/ml(?=/|$|[^\w.-])")
 
 
 @dataclass(frozen=True)
@@ -59,18 +58,12 @@ class JobFolder:
 
     def rewritten(self, text: str) -> str:
         """Replace /opt/ml wherever a text names it."""
-        return _ML_PATH.sub(lambda _: str(self.ml), text)
+        return replace_ml_paths(text, self.ml)
 
     def local_checkpoints(self, request: Mapping[str, Any]) -> Path | None:
         """The folder that is kept in S3 while the job runs, if it asked for one."""
         config = request.get("CheckpointConfig")
         return Path(self.inside(config.get("LocalPath") or "/opt/ml/checkpoints")) if config else None
-
-
-def map_ml_path(value: str, ml: Path) -> str:
-    """Map `/opt/ml/…`, bare or as a JSON string, to a folder on this machine."""
-    match = re.fullmatch(r'("?)/opt/ml((?:/[^"]*)?)("?)', value)
-    return f"{match[1]}{ml}{match[2]}{match[3]}" if match and match[1] == match[3] else value
 
 
 def lay_out(folder: JobFolder, request: Mapping[str, Any], store: ObjectStore) -> None:

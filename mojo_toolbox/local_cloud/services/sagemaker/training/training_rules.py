@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
+from mojo_toolbox.local_cloud.services.sagemaker.resources.image_names import is_image
 from mojo_toolbox.local_cloud.services.sagemaker.resources.instance_types import has_local_storage
 from mojo_toolbox.local_cloud.services.sagemaker.resources.refusing import refused, require_one_of, require_unique
 
@@ -13,11 +13,6 @@ MAX_RUNTIME_SECONDS = 28 * 86400
 DEFAULT_RUNTIME_SECONDS = 86400
 _INSTANCES = ("InstanceType", "InstanceGroups", "InstancePreferences")
 _SOURCES = ("S3DataSource", "FileSystemDataSource", "DatasetSource")
-_WORDS = r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
-# `[registry/]repository[:tag][@digest]`, as Docker reads it.
-_IMAGE = re.compile(
-    rf"(?:[\w-]+(?:\.[\w-]+)*(?::\d+)?/)?{_WORDS}(?:/{_WORDS})*(?::\w[\w.-]{{0,127}})?(?:@sha256:[0-9a-f]{{64}})?"
-)
 
 
 def check_training_job(request: Mapping[str, Any]) -> None:
@@ -31,11 +26,6 @@ def check_training_job(request: Mapping[str, Any]) -> None:
         _check_resources(request)
     _check_times(request)
     _check_channels(request.get("InputDataConfig", []))
-
-
-def is_image(uri: str) -> bool:
-    """Whether a text can name an image of a Docker registry."""
-    return _IMAGE.fullmatch(uri) is not None
 
 
 def _check_algorithm(algorithm: Mapping[str, Any]) -> None:
