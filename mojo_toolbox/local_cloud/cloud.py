@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
 
 from mojo_toolbox.local_cloud.identity.credentials import KeyRing
+from mojo_toolbox.local_cloud.identity.incoming import Incoming
 from mojo_toolbox.local_cloud.services.logs.logs import LogsService
 from mojo_toolbox.local_cloud.services.moto.bridge import MotoBridge
 from mojo_toolbox.local_cloud.services.s3.service import S3Service
@@ -15,6 +15,9 @@ from mojo_toolbox.local_cloud.services.sagemaker.service import SageMakerService
 from mojo_toolbox.local_cloud.services.sts import StsService
 from mojo_toolbox.local_cloud.state.database import Database
 from mojo_toolbox.local_cloud.state.home import Home
+from mojo_toolbox.local_cloud.wire.http import HttpAnswer
+from mojo_toolbox.local_cloud.wire.json_protocol import json_answer
+from mojo_toolbox.local_cloud.wire.protocol import STATUS_SERVICE
 
 
 class LocalCloud:
@@ -29,7 +32,7 @@ class LocalCloud:
         self.keys = KeyRing(credentials, self._database, self.moto.iam_key)
         self.sts = StsService(self.keys)
         self._store = ObjectStore(home.s3_dir, self._database)
-        self.s3 = S3Service(self._store)
+        self.s3 = S3Service(self._store, self.keys)
         self.logs = LogsService(self._database)
         self.sagemaker = SageMakerService(self._database, self.logs, self._store, home, endpoint_url, credentials)
 
@@ -48,6 +51,9 @@ class LocalCloud:
         self.sagemaker.shutdown()
         self._database.close()
 
-    def status(self) -> dict[str, Any]:
-        """Say who is answering."""
-        return {"endpoint_url": self._endpoint_url, "pid": os.getpid(), "home": str(self._home.root)}
+    async def answer_status(self, incoming: Incoming) -> HttpAnswer | None:
+        """Answer the command line, which asks whether the local cloud of this home is there."""
+        if incoming.service != STATUS_SERVICE:
+            return None
+        status = {"endpoint_url": self._endpoint_url, "pid": os.getpid(), "home": str(self._home.root)}
+        return json_answer(status, incoming.request)

@@ -21,6 +21,7 @@ from mojo_toolbox.errors.extras import require_local_cloud
 from mojo_toolbox.local_cloud.identity import sigv4
 from mojo_toolbox.local_cloud.running.passed_on import server_environment
 from mojo_toolbox.local_cloud.state.home import REGION, Credentials, Home, hold_serve_lock
+from mojo_toolbox.local_cloud.wire.protocol import STATUS_SERVICE
 
 # The exit status by which `serve` says that the port it was told to use is taken.
 PORT_IN_USE_STATUS = 4
@@ -194,7 +195,7 @@ def _running(home: Home) -> Connection | None:
 def _ask_status(connection: Connection) -> dict[str, Any] | None:
     host = f"127.0.0.1:{connection.port}"
     now = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
-    scope = sigv4.Scope(date=now[:8], region=REGION, service="mojo")
+    scope = sigv4.Scope(date=now[:8], region=REGION, service=STATUS_SERVICE)
     headers = {"host": host, "x-amz-content-sha256": sigv4.EMPTY_SHA256, "x-amz-date": now}
     canonical = sigv4.canonical_request(
         "GET", "/", query="", headers=headers, signed_headers=sorted(headers), payload_hash=sigv4.EMPTY_SHA256

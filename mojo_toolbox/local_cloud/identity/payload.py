@@ -17,7 +17,7 @@ from mojo_toolbox.local_cloud.wire.checksums import (
     new_checksum,
     stated_checksums,
 )
-from mojo_toolbox.local_cloud.wire.http import Request
+from mojo_toolbox.local_cloud.wire.http import HttpRequest
 from mojo_toolbox.local_cloud.wire.protocol import ServiceError, bounded_number
 
 
@@ -27,7 +27,7 @@ class SignedPayload:
     Its `md5` and `checksums` ({algorithm: base64}) are those of the payload; `stated` are the client's.
     """
 
-    def __init__(self, request: Request, rule: PayloadRule, *, algorithms: Collection[str] = ()) -> None:
+    def __init__(self, request: HttpRequest, rule: PayloadRule, *, algorithms: Collection[str] = ()) -> None:
         """Prepare for one request; `algorithms` are computed besides those that the request states."""
         headers = request.headers
         self.stated = stated_checksums(headers)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from mojo_toolbox.local_cloud.identity import sigv2, sigv4
 from mojo_toolbox.local_cloud.identity.credentials import Key, KeyRing
-from mojo_toolbox.local_cloud.wire.http import Request
+from mojo_toolbox.local_cloud.wire.http import HttpRequest
 from mojo_toolbox.local_cloud.wire.protocol import ServiceError
 from mojo_toolbox.local_cloud.wire.refusals import Dialect, dialect_of, refusal
 
@@ -61,7 +61,7 @@ class _Claim:
     presigned_seconds: int | None = None
 
 
-def claimed_service(request: Request) -> str | None:
+def claimed_service(request: HttpRequest) -> str | None:
     """Return the service that a request says it is signed for, None when it is not signed.
 
     Raises:
@@ -73,7 +73,7 @@ def claimed_service(request: Request) -> str | None:
     return "s3" if sigv2.claim(request) is not None else None
 
 
-def check_head(request: Request, keys: KeyRing, *, now: float | None = None) -> None:
+def check_head(request: HttpRequest, keys: KeyRing, *, now: float | None = None) -> None:
     """Refuse what is wrong without a look at the body, for the services whose signature covers it (all but S3).
 
     Raises:
@@ -89,7 +89,7 @@ def check_head(request: Request, keys: KeyRing, *, now: float | None = None) -> 
 
 
 def verify(
-    request: Request,
+    request: HttpRequest,
     keys: KeyRing,
     *,
     bucket_of_host: str = "",
@@ -122,7 +122,7 @@ def verify(
     return Verified(key, "s3", "us-east-1", rule)
 
 
-def _verify_v4(request: Request, claim: _Claim, keys: KeyRing, body_sha256: str, now: float) -> Verified:
+def _verify_v4(request: HttpRequest, claim: _Claim, keys: KeyRing, body_sha256: str, now: float) -> Verified:
     service = claim.scope.service
     key = _checked_key(request, claim, keys, now)
     stated = _stated_payload(request, claim)
@@ -137,7 +137,7 @@ def _verify_v4(request: Request, claim: _Claim, keys: KeyRing, body_sha256: str,
     return Verified(key, service, claim.scope.region, _payload_rule(payload, claim, signing_key))
 
 
-def _checked_key(request: Request, claim: _Claim, keys: KeyRing, now: float) -> Key:
+def _checked_key(request: HttpRequest, claim: _Claim, keys: KeyRing, now: float) -> Key:
     """Return the key of a claim, whose time and signed headers are as they must be."""
     dialect = dialect_of(request, claim.scope.service)
     key = _find_key(keys, claim.access_key_id, claim.token, dialect, now)
@@ -146,7 +146,7 @@ def _checked_key(request: Request, claim: _Claim, keys: KeyRing, now: float) -> 
     return key
 
 
-def _check_signature(request: Request, claim: _Claim, signing_key: bytes, payload: str) -> None:
+def _check_signature(request: HttpRequest, claim: _Claim, signing_key: bytes, payload: str) -> None:
     service = claim.scope.service
     without = "X-Amz-Signature" if claim.presigned_seconds is not None else ""
     for path in sigv4.canonical_paths(request.raw_path, service=service):
@@ -165,7 +165,7 @@ def _check_signature(request: Request, claim: _Claim, signing_key: bytes, payloa
     raise refusal("wrong_signature", dialect_of(request, service))
 
 
-def _claim(request: Request) -> _Claim | None:
+def _claim(request: HttpRequest) -> _Claim | None:
     authorization = request.headers.get("authorization", "")
     if authorization.startswith("AWS4-"):
         found = _AUTHORIZATION.fullmatch(authorization)
@@ -202,14 +202,14 @@ def _claim(request: Request) -> _Claim | None:
         raise refusal("malformed", dialect_of(request)) from error
 
 
-def _credential(text: str, request: Request) -> tuple[str, sigv4.Scope]:
+def _credential(text: str, request: HttpRequest) -> tuple[str, sigv4.Scope]:
     parts = text.split("/")
     if len(parts) != 5 or parts[4] != "aws4_request":  # noqa: PLR2004 - key, date, region, service, terminator
         raise refusal("malformed", dialect_of(request))
     return parts[0], sigv4.Scope(date=parts[1], region=parts[2], service=parts[3])
 
 
-def _amz_date(request: Request) -> str:
+def _amz_date(request: HttpRequest) -> str:
     """Return the time of the signature as version 4 writes it; a plain Date header serves too."""
     stated = request.headers.get("x-amz-date")
     if stated is not None:
@@ -259,7 +259,7 @@ def _check_time(claim: _Claim, dialect: Dialect, now: float) -> None:
         raise ServiceError("AccessDenied", "Request has expired", 403)
 
 
-def _check_signed_headers(request: Request, claim: _Claim, dialect: Dialect) -> None:
+def _check_signed_headers(request: HttpRequest, claim: _Claim, dialect: Dialect) -> None:
     """Refuse what a middleman could have added: AWS wants the host and every x-amz header signed."""
     signed = set(claim.signed_headers)
     unsigned = {name for name in request.headers if name.startswith("x-amz-")} - signed - _SIGNED_OTHERWISE
@@ -269,7 +269,7 @@ def _check_signed_headers(request: Request, claim: _Claim, dialect: Dialect) -> 
         raise ServiceError("AccessDenied" if dialect == "s3" else "SignatureDoesNotMatch", detail, 403)
 
 
-def _stated_payload(request: Request, claim: _Claim) -> str | None:
+def _stated_payload(request: HttpRequest, claim: _Claim) -> str | None:
     if claim.presigned_seconds is None:
         return request.headers.get("x-amz-content-sha256")
     if claim.scope.service != "s3":
@@ -280,7 +280,7 @@ def _stated_payload(request: Request, claim: _Claim) -> str | None:
     return request.query.get("X-Amz-Content-Sha256", sigv4.UNSIGNED_PAYLOAD)
 
 
-def _empty_payload(request: Request) -> str:
+def _empty_payload(request: HttpRequest) -> str:
     """Return the hash of no body: some clients leave the header out where there is none.
 
     Raises:

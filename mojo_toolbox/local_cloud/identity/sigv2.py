@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from urllib.parse import quote, unquote
 
-from mojo_toolbox.local_cloud.wire.http import Request
+from mojo_toolbox.local_cloud.wire.http import HttpRequest
 from mojo_toolbox.local_cloud.wire.refusals import refusal
 
 # The query parameters that belong to the resource and are signed with it.
@@ -64,7 +64,7 @@ class Claim:
     time: float | None = None
 
 
-def claim(request: Request) -> Claim | None:
+def claim(request: HttpRequest) -> Claim | None:
     """Return the signature that a request states, None when it has none of this version.
 
     Raises:
@@ -92,7 +92,7 @@ def claim(request: Request) -> Claim | None:
         raise refusal("malformed", "s3") from error
 
 
-def signatures(request: Request, secret: str, claim: Claim, bucket_of_host: str) -> list[str]:
+def signatures(request: HttpRequest, secret: str, claim: Claim, bucket_of_host: str) -> list[str]:
     """Compute what the signature may be: some clients sign the path as they sent it, others strictly encoded."""
     prefix = f"/{bucket_of_host}" if bucket_of_host else ""
     paths = [request.raw_path, quote(unquote(request.raw_path), safe="/~")]
@@ -114,7 +114,7 @@ def http_time(text: str) -> float | None:
         return None
 
 
-def _string_to_sign(request: Request, claim: Claim, path: str) -> str:
+def _string_to_sign(request: HttpRequest, claim: Claim, path: str) -> str:
     query = request.query
     # Headers came as latin-1, whatever the client meant; their bytes are signed, as are those of the query.
     headers = {

@@ -8,9 +8,11 @@ from urllib.parse import parse_qsl
 from xml.sax.saxutils import escape
 
 from mojo_toolbox.local_cloud.identity.credentials import Key, KeyRing
+from mojo_toolbox.local_cloud.identity.incoming import Incoming
 from mojo_toolbox.local_cloud.state.home import ACCOUNT_ID, new_access_key_id
-from mojo_toolbox.local_cloud.wire.http import Answer, Request
+from mojo_toolbox.local_cloud.wire.http import HttpAnswer, HttpRequest
 from mojo_toolbox.local_cloud.wire.protocol import ServiceError, bounded_number
+from mojo_toolbox.local_cloud.wire.threads import in_thread
 
 _NAMESPACE = "https://sts.amazonaws.com/doc/2011-06-15/"
 _ROLE_ARN = re.compile(r"arn:aws[a-z-]*:iam::(\d{12}):role/(?:.+/)?([\w+=,.@-]{1,64})")
@@ -26,12 +28,18 @@ class StsService:
     def __init__(self, keys: KeyRing) -> None:
         self._keys = keys
 
-    def handle(self, request: Request, body: bytes, caller: Key) -> Answer:
-        """Answer one request of the query protocol.
+    async def answer(self, incoming: Incoming) -> HttpAnswer | None:
+        """Answer the requests that are signed for STS.
 
         Raises:
             ServiceError: an operation that is not offered, or a parameter that AWS refuses.
         """
+        if incoming.service != "sts":
+            return None
+        return await in_thread(self._answer, incoming.request, incoming.content, incoming.verified.key)
+
+    def _answer(self, request: HttpRequest, body: bytes, caller: Key) -> HttpAnswer:
+        """Answer one request of the query protocol."""
         parameters = request.query | dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
         operation = parameters.get("Action", "")
         result: dict[str, object]
@@ -53,7 +61,7 @@ class StsService:
             f'<{operation}Response xmlns="{_NAMESPACE}"><{operation}Result>{_elements(result)}</{operation}Result>'
             f"<ResponseMetadata><RequestId>{request.request_id}</RequestId></ResponseMetadata></{operation}Response>"
         )
-        return Answer(200, {"content-type": "text/xml", "x-amzn-requestid": request.request_id}, xml.encode())
+        return HttpAnswer(200, {"content-type": "text/xml", "x-amzn-requestid": request.request_id}, xml.encode())
 
     def _assume_role(self, parameters: dict[str, str]) -> dict[str, object]:
         """Lend a role to whoever asks: the account has one owner, and trust policies are not evaluated."""

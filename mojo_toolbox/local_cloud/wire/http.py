@@ -11,7 +11,7 @@ from mojo_toolbox.local_cloud.wire.protocol import ServiceError
 
 
 @dataclass(frozen=True)
-class Request:
+class HttpRequest:
     """One request, undecoded, because a signature covers the bytes as they were sent.
 
     Header names are in lower case; a header that came twice is joined with a comma.
@@ -44,7 +44,7 @@ class FileBody:
 
 
 @dataclass(frozen=True)
-class Answer:
+class HttpAnswer:
     """Status, headers and body to send."""
 
     status: int = 200

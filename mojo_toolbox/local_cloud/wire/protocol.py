@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+# The service name that the command line signs with when it asks whether the local cloud is there.
+STATUS_SERVICE = "mojo"
+
 
 class ServiceError(Exception):
     """A request that is refused: `code` and `message` as AWS words them, `status` of the HTTP answer.

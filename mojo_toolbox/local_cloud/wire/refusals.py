@@ -7,7 +7,7 @@ from http import HTTPStatus
 from typing import Literal
 from xml.sax.saxutils import escape
 
-from mojo_toolbox.local_cloud.wire.http import Answer, Request
+from mojo_toolbox.local_cloud.wire.http import HttpAnswer, HttpRequest
 from mojo_toolbox.local_cloud.wire.protocol import ServiceError
 
 Dialect = Literal["s3", "query", "json"]
@@ -48,7 +48,7 @@ _TEXTS: dict[Reason, str] = {
 }
 
 
-def dialect_of(request: Request, service: str | None = None) -> Dialect:
+def dialect_of(request: HttpRequest, service: str | None = None) -> Dialect:
     """Return the family that a request belongs to, also when it does not say for which service it is signed."""
     if service == "s3":
         return "s3"
@@ -67,7 +67,7 @@ def refusal(reason: Reason, dialect: Dialect, detail: str = "") -> ServiceError:
     return ServiceError(_CODES[reason][dialect], detail or _TEXTS[reason], 403)
 
 
-def render(error: ServiceError, request: Request, dialect: Dialect) -> Answer:
+def render(error: ServiceError, request: HttpRequest, dialect: Dialect) -> HttpAnswer:
     """Write an error as the request's family does."""
     if dialect == "json":
         headers = {
@@ -76,7 +76,7 @@ def render(error: ServiceError, request: Request, dialect: Dialect) -> Answer:
             "x-amzn-requestid": request.request_id,
         }
         document = {"__type": error.code, "message": error.message, "Message": error.message}
-        return Answer(error.status, headers, json.dumps(document).encode())
+        return HttpAnswer(error.status, headers, json.dumps(document).encode())
     if dialect == "query":
         kind = "Sender" if error.status < HTTPStatus.INTERNAL_SERVER_ERROR else "Receiver"
         body = (
@@ -84,19 +84,21 @@ def render(error: ServiceError, request: Request, dialect: Dialect) -> Answer:
             f"<Error><Type>{kind}</Type><Code>{escape(error.code)}</Code><Message>{_text(error.message)}</Message>"
             f"</Error><RequestId>{request.request_id}</RequestId></ErrorResponse>"
         )
-        return Answer(error.status, {"content-type": "text/xml", "x-amzn-requestid": request.request_id}, body.encode())
+        return HttpAnswer(
+            error.status, {"content-type": "text/xml", "x-amzn-requestid": request.request_id}, body.encode()
+        )
     headers = {"content-type": "application/xml", "x-amz-request-id": request.request_id, **error.headers}
     if error.status == HTTPStatus.NOT_MODIFIED:
         # There is no body that could have a type.
-        return Answer(error.status, {name: value for name, value in headers.items() if name != "content-type"})
+        return HttpAnswer(error.status, {name: value for name, value in headers.items() if name != "content-type"})
     if request.method == "HEAD":
-        return Answer(error.status, headers)
+        return HttpAnswer(error.status, headers)
     body = (
         '<?xml version="1.0" encoding="UTF-8"?>\n'
         f"<Error><Code>{escape(error.code)}</Code><Message>{_text(error.message)}</Message>"
         f"<Resource>{_text(request.raw_path)}</Resource><RequestId>{request.request_id}</RequestId></Error>"
     )
-    return Answer(error.status, headers, body.encode())
+    return HttpAnswer(error.status, headers, body.encode())
 
 
 def _text(text: str) -> str:

@@ -20,7 +20,7 @@ from mojo_toolbox.local_cloud.identity.signatures import verify
 from mojo_toolbox.local_cloud.lifecycle import Connection
 from mojo_toolbox.local_cloud.state.database import Database
 from mojo_toolbox.local_cloud.state.home import Credentials
-from mojo_toolbox.local_cloud.wire.http import Request
+from mojo_toolbox.local_cloud.wire.http import HttpRequest
 from mojo_toolbox.local_cloud.wire.protocol import ServiceError
 
 SIGNED = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"
@@ -119,7 +119,7 @@ def test_a_signature_does_not_serve_another_method_path_query_or_header(cloud: C
 
 def test_a_request_from_another_time_is_refused(cloud: Connection, tmp_path):
     headers = {name.lower(): value for name, value in signed(cloud, "GET", "/").items()}
-    request = Request("GET", "/", "", headers, "id")
+    request = HttpRequest("GET", "/", "", headers, "id")
     database = Database(tmp_path / "keys.sqlite")
     keys = KeyRing(cloud.credentials, database)
     assert verify(request, keys, now=time.time() + 14 * 60).service == "s3"
@@ -242,7 +242,7 @@ def test_keys_that_sts_lent_work_until_they_expire(cloud: Connection, clients: C
     )
     signed_headers = {name.lower(): value for name, value in signed(own, "GET", "/", headers=headers).items()}
     with pytest.raises(ServiceError) as caught:
-        verify(Request("GET", "/", "", signed_headers, "id"), ring)
+        verify(HttpRequest("GET", "/", "", signed_headers, "id"), ring)
     assert (caught.value.code, caught.value.status) == ("ExpiredToken", 403)
     database.close()
 

@@ -10,10 +10,14 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from mojo_toolbox.local_cloud.identity.incoming import Incoming
 from mojo_toolbox.local_cloud.services.logs.filters import filter_pattern
 from mojo_toolbox.local_cloud.services.logs.requests import check_logs_request
 from mojo_toolbox.local_cloud.state.database import Database
+from mojo_toolbox.local_cloud.wire.http import HttpAnswer
+from mojo_toolbox.local_cloud.wire.json_protocol import json_answer
 from mojo_toolbox.local_cloud.wire.protocol import ServiceError, bounded_number
+from mojo_toolbox.local_cloud.wire.threads import in_thread
 
 # GetLogEvents answers at most this many events, or this many bytes of messages.
 MAX_EVENTS = 10_000
@@ -62,9 +66,22 @@ class LogsService:
         for statement in _TABLES:
             database.execute(statement)
 
-    def handles(self, operation: str) -> bool:
-        """Whether this operation is answered here."""
-        return operation in self._operations
+    async def answer(self, incoming: Incoming) -> HttpAnswer | None:
+        """Answer the requests that are signed for CloudWatch Logs.
+
+        Raises:
+            ServiceError: it is refused, with CloudWatch's code.
+        """
+        if incoming.service != "logs":
+            return None
+        return await in_thread(self._answer, incoming)
+
+    def _answer(self, incoming: Incoming) -> HttpAnswer:
+        if incoming.operation not in self._operations:
+            raise ServiceError(
+                "UnknownOperationException", f"The local cloud's logs do not offer {incoming.operation}."
+            )
+        return json_answer(self.handle(incoming.operation, incoming.document()), incoming.request)
 
     def handle(self, operation: str, request: dict[str, Any]) -> dict[str, Any]:
         """Answer one request.

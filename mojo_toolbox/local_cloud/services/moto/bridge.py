@@ -15,16 +15,17 @@ from contextlib import contextmanager
 from dataclasses import replace
 from io import BytesIO, StringIO
 from typing import Any
-from urllib.parse import parse_qs, unquote
+from urllib.parse import unquote
 
-from mojo_toolbox.local_cloud.identity.signatures import Verified
+from mojo_toolbox.local_cloud.identity.incoming import Incoming
 from mojo_toolbox.local_cloud.services.moto.requests import check_for_moto
 from mojo_toolbox.local_cloud.services.moto.rules import check_against_records
 from mojo_toolbox.local_cloud.state.database import Database
 from mojo_toolbox.local_cloud.state.home import ACCOUNT_ID, REGION
 from mojo_toolbox.local_cloud.state.journal import Entry, Journal
-from mojo_toolbox.local_cloud.wire.http import Answer, Request
+from mojo_toolbox.local_cloud.wire.http import HttpAnswer
 from mojo_toolbox.local_cloud.wire.protocol import ServiceError
+from mojo_toolbox.local_cloud.wire.threads import in_thread
 
 _log = logging.getLogger(__name__)
 
@@ -55,13 +56,16 @@ class MotoBridge:
         self._lock = threading.RLock()
         self._application: Any = None
 
-    def handle(self, request: Request, body: bytes, verified: Verified) -> Answer:
+    async def answer(self, incoming: Incoming) -> HttpAnswer:
         """Answer one request; a change is on disk before it is acknowledged.
 
         Raises:
             ServiceError: the service or operation is not offered.
         """
-        operation = operation_of(request, body)
+        return await in_thread(self._answer, incoming)
+
+    def _answer(self, incoming: Incoming) -> HttpAnswer:
+        request, body, verified, operation = incoming.request, incoming.content, incoming.verified, incoming.operation
         if verified.service not in SERVICES:
             raise ServiceError(
                 "UnknownOperationException", f"The local cloud does not offer the service {verified.service}."
@@ -98,7 +102,7 @@ class MotoBridge:
                 raise _refusal(operation, error, verified.service) from error
             if status < 300 and not operation.startswith(_READS):  # noqa: PLR2004
                 self._keep(entry)
-        return Answer(status, {"content-type": media, "x-amzn-requestid": request.request_id}, content)
+        return HttpAnswer(status, {"content-type": media, "x-amzn-requestid": request.request_id}, content)
 
     def iam_key(self, access_key_id: str) -> tuple[str, str, str] | None:
         """Return (secret, ARN, user id) of an active access key of an IAM user."""
@@ -170,15 +174,6 @@ class MotoBridge:
         with _same_chance_and_time(entry):
             content, status, headers = run_wsgi_app(self._application, environ, buffered=True)
         return int(status.split()[0]), headers.get("content-type", "application/json"), b"".join(content)
-
-
-def operation_of(request: Request, body: bytes) -> str:
-    """Return the operation's name: from the target header, the query protocol's Action, or else the path."""
-    target = request.headers.get("x-amz-target")
-    if target:
-        return target.rpartition(".")[2]
-    form = parse_qs(f"{request.raw_query}&{body.decode('utf-8', 'replace')}")
-    return form.get("Action", [request.raw_path.rpartition("/")[2]])[0]
 
 
 def _in_the_one_region(entry: Entry) -> Entry:

@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from mojo_toolbox.local_cloud.services.sagemaker.resources.tag_rules import check_tags
-from mojo_toolbox.local_cloud.wire.http import Request
+from mojo_toolbox.local_cloud.wire.http import HttpRequest
 from mojo_toolbox.local_cloud.wire.json_document import read_document
 from mojo_toolbox.local_cloud.wire.protocol import ServiceError, bounded_number
 from mojo_toolbox.local_cloud.wire.validation import check_request, known_operation, service_shapes
@@ -15,7 +15,7 @@ from mojo_toolbox.local_cloud.wire.validation import check_request, known_operat
 _MOST_ITEMS = 10_000
 
 
-def check_for_moto(service: str, operation: str, request: Request, body: bytes) -> Mapping[str, Any]:
+def check_for_moto(service: str, operation: str, request: HttpRequest, body: bytes) -> Mapping[str, Any]:
     """Refuse what AWS would refuse, and return the request's members.
 
     Raises:

@@ -15,7 +15,7 @@ from mojo_toolbox.local_cloud.services.s3.listing import Page, list_objects
 from mojo_toolbox.local_cloud.services.s3.store import Condition, ObjectStore
 from mojo_toolbox.local_cloud.services.s3.tables import ObjectRecord
 from mojo_toolbox.local_cloud.state.home import REGION
-from mojo_toolbox.local_cloud.wire.http import Answer
+from mojo_toolbox.local_cloud.wire.http import HttpAnswer
 
 _MAX_DELETES = 1000
 _MAX_KEYS = 1000
@@ -27,7 +27,7 @@ class BucketRoutes:
     def __init__(self, store: ObjectStore) -> None:
         self._store = store
 
-    def list_buckets(self, call: Call) -> Answer:
+    def list_buckets(self, call: Call) -> HttpAnswer:
         """Answer ListBuckets."""
         prefix, region = call.query.get("prefix", ""), call.query.get("bucket-region")
         limit = s3_call.number(call.query, "max-buckets", 10_000)
@@ -58,7 +58,7 @@ class BucketRoutes:
             },
         )
 
-    def create(self, call: Call) -> Answer:
+    def create(self, call: Call) -> HttpAnswer:
         """Answer CreateBucket; a bucket that is there already is fine in us-east-1 only, as on AWS."""
         region = call.region
         if call.body:
@@ -70,12 +70,12 @@ class BucketRoutes:
                 "Your previous request to create the named bucket succeeded and you already own it.",
                 409,
             )
-        return Answer(200, {"location": f"/{call.bucket}", "x-amz-bucket-arn": f"arn:aws:s3:::{call.bucket}"})
+        return HttpAnswer(200, {"location": f"/{call.bucket}", "x-amz-bucket-arn": f"arn:aws:s3:::{call.bucket}"})
 
-    def head(self, call: Call) -> Answer:
+    def head(self, call: Call) -> HttpAnswer:
         """Answer HeadBucket."""
         bucket = self._store.bucket(call.bucket)
-        return Answer(
+        return HttpAnswer(
             200,
             {
                 "x-amz-bucket-region": bucket.region,
@@ -85,19 +85,19 @@ class BucketRoutes:
             },
         )
 
-    def delete(self, call: Call) -> Answer:
+    def delete(self, call: Call) -> HttpAnswer:
         """Answer DeleteBucket."""
         self._store.delete_bucket(call.bucket)
-        return Answer(204)
+        return HttpAnswer(204)
 
-    def location(self, call: Call) -> Answer:
+    def location(self, call: Call) -> HttpAnswer:
         """Answer GetBucketLocation: us-east-1 is said by saying nothing."""
         region = self._store.bucket(call.bucket).region
         content = "" if region == REGION else region
         text = f'<?xml version="1.0"?><LocationConstraint xmlns="{xml.NAMESPACE}">{content}</LocationConstraint>'
-        return Answer(200, {"content-type": "application/xml"}, text.encode())
+        return HttpAnswer(200, {"content-type": "application/xml"}, text.encode())
 
-    def list_v2(self, call: Call) -> Answer:
+    def list_v2(self, call: Call) -> HttpAnswer:
         """Answer ListObjectsV2."""
         if call.query["list-type"] != "2":
             raise ObjectStoreError("InvalidArgument", "Invalid List Type specified in Request")
@@ -117,7 +117,7 @@ class BucketRoutes:
             },
         )
 
-    def list_v1(self, call: Call) -> Answer:
+    def list_v1(self, call: Call) -> HttpAnswer:
         """Answer ListObjects."""
         marker = call.query.get("marker", "")
         page = self._page(call, marker)
@@ -134,7 +134,7 @@ class BucketRoutes:
             },
         )
 
-    def list_versions(self, call: Call) -> Answer:
+    def list_versions(self, call: Call) -> HttpAnswer:
         """Answer ListObjectVersions: without versioning each object is its only version, `null`."""
         marker = call.query.get("key-marker", "")
         page = self._page(call, marker)
@@ -155,7 +155,7 @@ class BucketRoutes:
             },
         )
 
-    def delete_objects(self, call: Call) -> Answer:
+    def delete_objects(self, call: Call) -> HttpAnswer:
         """Answer DeleteObjects: each key by itself, in one answer."""
         self._store.bucket(call.bucket)
         root = xml.parse(call.body, "Delete")

@@ -14,7 +14,7 @@ from mojo_toolbox.local_cloud.services.s3.errors import ObjectStoreError
 from mojo_toolbox.local_cloud.services.s3.tables import ObjectRecord
 from mojo_toolbox.local_cloud.state.home import ACCOUNT_ID
 from mojo_toolbox.local_cloud.wire import checksums
-from mojo_toolbox.local_cloud.wire.http import Answer, Request
+from mojo_toolbox.local_cloud.wire.http import HttpAnswer, HttpRequest
 from mojo_toolbox.local_cloud.wire.protocol import bounded_number
 
 _KEPT = {
@@ -42,7 +42,7 @@ _S3_HOST = re.compile(r"(?:(?P<bucket>.+)\.)?s3(?:[.-][a-z]{2}(?:-[a-z]+)+-\d)?"
 class Call:
     """A request to S3; `headers` include what a presigned URL carries in its query."""
 
-    request: Request
+    request: HttpRequest
     bucket: str
     key: str
     query: Mapping[str, str]
@@ -66,7 +66,7 @@ def bucket_of_host(host: str) -> str:
     return name if found is None else found["bucket"] or ""
 
 
-def address(request: Request) -> tuple[str, str]:
+def address(request: HttpRequest) -> tuple[str, str]:
     """Return bucket and key of a request, in either addressing style."""
     path = request.path.removeprefix("/")
     bucket = bucket_of_host(request.headers.get("host", ""))
@@ -76,7 +76,7 @@ def address(request: Request) -> tuple[str, str]:
     return bucket, key
 
 
-def effective_headers(request: Request) -> dict[str, str]:
+def effective_headers(request: HttpRequest) -> dict[str, str]:
     """Return the headers, and those that a presigned URL moved into its query.
 
     Raises:
@@ -216,9 +216,9 @@ def iso_time(seconds: float) -> str:
     return strftime("%Y-%m-%dT%H:%M:%S", gmtime(seconds)) + f".{int(seconds * 1000) % 1000:03d}Z"
 
 
-def xml_answer(root: str, content: Mapping[str, object], *, headers: Mapping[str, str] | None = None) -> Answer:
+def xml_answer(root: str, content: Mapping[str, object], *, headers: Mapping[str, str] | None = None) -> HttpAnswer:
     """Answer with a document."""
-    return Answer(200, {"content-type": "application/xml", **(headers or {})}, xml.document(root, content))
+    return HttpAnswer(200, {"content-type": "application/xml", **(headers or {})}, xml.document(root, content))
 
 
 def owner() -> dict[str, str]:

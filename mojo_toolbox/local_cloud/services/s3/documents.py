@@ -14,7 +14,7 @@ from mojo_toolbox.local_cloud.services.s3.call import Call
 from mojo_toolbox.local_cloud.services.s3.errors import ObjectStoreError
 from mojo_toolbox.local_cloud.services.s3.routes import Route
 from mojo_toolbox.local_cloud.services.s3.store import ObjectStore
-from mojo_toolbox.local_cloud.wire.http import Answer
+from mojo_toolbox.local_cloud.wire.http import HttpAnswer
 
 _OWNER = f"<Owner><ID>{s3_call.owner()['ID']}</ID><DisplayName>owner</DisplayName></Owner>"
 _FULL_CONTROL = (
@@ -112,7 +112,7 @@ class BucketDocuments:
             listed = partial(self._list_numbered, noun=noun)
             yield Route(f"ListBucket{noun}Configurations", "GET", name, listed, ("continuation-token",))
 
-    def _handle(self, call: Call, *, name: str, kind: _Kind) -> Answer:
+    def _handle(self, call: Call, *, name: str, kind: _Kind) -> HttpAnswer:
         """Answer a request for the sub-resource `name`.
 
         Raises:
@@ -123,21 +123,21 @@ class BucketDocuments:
             return self._put(call, name, kind)
         if call.method == "DELETE":
             self._database.execute("DELETE FROM s3_documents WHERE bucket = ? AND name = ?", (call.bucket, name))
-            return Answer(204)
+            return HttpAnswer(204)
         return self._get(call, name, kind)
 
-    def _get(self, call: Call, name: str, kind: _Kind) -> Answer:
+    def _get(self, call: Call, name: str, kind: _Kind) -> HttpAnswer:
         rows = self._database.execute(
             "SELECT body FROM s3_documents WHERE bucket = ? AND name = ?", (call.bucket, name)
         )
         if rows:
             media = "application/xml" if kind.root else "application/json"
-            return Answer(200, {"content-type": media}, rows[0]["body"])
+            return HttpAnswer(200, {"content-type": media}, rows[0]["body"])
         if kind.default is None:
             raise ObjectStoreError(kind.missing, f"The bucket has no such configuration: {name}", 404)
         return default_document(kind.root, kind.default)
 
-    def _put(self, call: Call, name: str, kind: _Kind) -> Answer:
+    def _put(self, call: Call, name: str, kind: _Kind) -> HttpAnswer:
         if name == "policy":
             _check_policy(call.body)
         elif name == "tagging":
@@ -149,24 +149,24 @@ class BucketDocuments:
             self._database.execute(
                 "INSERT OR REPLACE INTO s3_documents VALUES (?, ?, ?)", (call.bucket, name, call.body)
             )
-        return Answer(kind.put_status)
+        return HttpAnswer(kind.put_status)
 
-    def _numbered(self, call: Call) -> Answer:
+    def _numbered(self, call: Call) -> HttpAnswer:
         self._store.bucket(call.bucket)
         raise ObjectStoreError("NoSuchConfiguration", f"The bucket has no configuration {call.query['id']}.", 404)
 
-    def _list_numbered(self, call: Call, *, noun: str) -> Answer:
+    def _list_numbered(self, call: Call, *, noun: str) -> HttpAnswer:
         self._store.bucket(call.bucket)
         return default_document(f"ListBucket{noun}ConfigurationsResult", "<IsTruncated>false</IsTruncated>")
 
 
-def default_document(root: str, content: str) -> Answer:
+def default_document(root: str, content: str) -> HttpAnswer:
     """Answer with a document whose content is written out already."""
     text = f'<?xml version="1.0" encoding="UTF-8"?>\n<{root} xmlns="{xml.NAMESPACE}">{content}</{root}>'
-    return Answer(200, {"content-type": "application/xml"}, text.encode())
+    return HttpAnswer(200, {"content-type": "application/xml"}, text.encode())
 
 
-def object_acl() -> Answer:
+def object_acl() -> HttpAnswer:
     """Answer GetObjectAcl: everything is its owner's."""
     return default_document("AccessControlPolicy", _FULL_CONTROL)
 

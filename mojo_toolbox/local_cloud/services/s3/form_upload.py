@@ -14,13 +14,13 @@ from mojo_toolbox.local_cloud.services.s3.forms import FormReader, check_form
 from mojo_toolbox.local_cloud.services.s3.intake import Intake
 from mojo_toolbox.local_cloud.services.s3.objects import ObjectRoutes
 from mojo_toolbox.local_cloud.services.s3.parameters import check_parameters
-from mojo_toolbox.local_cloud.wire.http import Answer, Request
+from mojo_toolbox.local_cloud.wire.http import HttpAnswer, HttpRequest
 
 
 class FormUpload:
     """Nothing is written before the form's signature and policy have been checked."""
 
-    def __init__(self, objects: ObjectRoutes, request: Request, bucket: str, keys: KeyRing) -> None:
+    def __init__(self, objects: ObjectRoutes, request: HttpRequest, bucket: str, keys: KeyRing) -> None:
         self._objects = objects
         self._request = request
         self._bucket = bucket
@@ -48,7 +48,7 @@ class FormUpload:
             raise ObjectStoreError("EntityTooLarge", "Your proposed upload exceeds the maximum allowed size")
         self._intake.take(piece)
 
-    def finish(self) -> Answer:
+    def finish(self) -> HttpAnswer:
         """Make the object, and answer as the form asks.
 
         Raises:
@@ -65,19 +65,19 @@ class FormUpload:
             )
         return self._success(self._intake.finish().headers["etag"])
 
-    def _success(self, etag: str) -> Answer:
+    def _success(self, etag: str) -> HttpAnswer:
         """Answer as the form asks; where it asks for something impossible, as if it had not asked."""
         fields = self._reader.fields
         key, status = fields["key"], fields.get("success_action_status")
         target = fields.get("success_action_redirect") or fields.get("redirect") or ""
         if (location := _redirect(target, {"bucket": self._bucket, "key": key, "etag": etag})) is not None:
-            return Answer(303, {"etag": etag, "location": location})
+            return HttpAnswer(303, {"etag": etag, "location": location})
         location = f"http://{self._request.headers.get('host', '')}/{quote(f'{self._bucket}/{key}')}"
         headers = {"etag": etag, "location": location}
         if status == "201":
             content = {"Location": location, "Bucket": self._bucket, "Key": key, "ETag": etag}
             return replace(s3_call.xml_answer("PostResponse", content, headers=headers), status=201)
-        return Answer(200 if status == "200" else 204, headers)
+        return HttpAnswer(200 if status == "200" else 204, headers)
 
     def discard(self) -> None:
         """Leave nothing behind."""

@@ -14,7 +14,7 @@ from typing import Any
 from mojo_toolbox.local_cloud.identity import sigv4
 from mojo_toolbox.local_cloud.identity.credentials import Key, KeyRing
 from mojo_toolbox.local_cloud.services.s3.errors import ObjectStoreError
-from mojo_toolbox.local_cloud.wire.http import Request
+from mojo_toolbox.local_cloud.wire.http import HttpRequest
 from mojo_toolbox.local_cloud.wire.refusals import refusal
 
 _BOUNDARY = re.compile(r'multipart/form-data;.*?boundary="?([^";,\s]{1,200})"?', re.IGNORECASE)
@@ -25,7 +25,7 @@ _MAX_FIELDS_BYTES = 64 * 1024
 _UNCONDITIONED = {"policy", "signature", "x-amz-signature", "awsaccesskeyid", "file"}
 
 
-def is_form(request: Request) -> bool:
+def is_form(request: HttpRequest) -> bool:
     """Whether a request may be an upload by form."""
     media = request.headers.get("content-type", "").lower()
     return request.method == "POST" and not request.raw_query and media.startswith("multipart/form-data")

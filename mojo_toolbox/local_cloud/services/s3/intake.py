@@ -11,7 +11,7 @@ from mojo_toolbox.local_cloud.services.s3.call import Call
 from mojo_toolbox.local_cloud.services.s3.errors import ObjectStoreError
 from mojo_toolbox.local_cloud.services.s3.store import ObjectStore
 from mojo_toolbox.local_cloud.wire.checksums import DEFAULT_ALGORITHM, known_algorithm
-from mojo_toolbox.local_cloud.wire.http import Answer
+from mojo_toolbox.local_cloud.wire.http import HttpAnswer
 from mojo_toolbox.local_cloud.wire.protocol import bounded_number
 
 MAX_BODY_BYTES = 5 * 1024**3
@@ -25,7 +25,7 @@ class Intake:
         call: Call,
         rule: PayloadRule,
         store: ObjectStore,
-        keep: Callable[[Segment, SignedPayload], Answer],
+        keep: Callable[[Segment, SignedPayload], HttpAnswer],
         *,
         algorithms: Collection[str] = (),
         sized: bool = True,
@@ -59,7 +59,7 @@ class Intake:
         for piece in self._payload.feed(data):
             self._writer.write(piece)
 
-    def finish(self) -> Answer:
+    def finish(self) -> HttpAnswer:
         """Check the whole, put it on disk, and keep it.
 
         Raises:

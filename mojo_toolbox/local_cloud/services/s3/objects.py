@@ -17,7 +17,7 @@ from mojo_toolbox.local_cloud.services.s3.errors import ObjectStoreError
 from mojo_toolbox.local_cloud.services.s3.intake import Intake, chosen_checksums
 from mojo_toolbox.local_cloud.services.s3.store import Condition, ObjectStore, check_key
 from mojo_toolbox.local_cloud.services.s3.tables import NewObject, ObjectRecord
-from mojo_toolbox.local_cloud.wire.http import Answer, FileBody
+from mojo_toolbox.local_cloud.wire.http import FileBody, HttpAnswer
 from mojo_toolbox.local_cloud.wire.protocol import bounded_number
 
 _RANGE = re.compile(r"bytes=([0-9]*)-([0-9]*)")
@@ -53,11 +53,11 @@ class ObjectRoutes:
             condition(self._store.find(call.bucket, call.key) if self._exists(call) else None)
         headers, tags = s3_call.kept_headers(call.headers), s3_call.header_tags(call.headers)
 
-        def keep(segment: Segment, payload: SignedPayload) -> Answer:
+        def keep(segment: Segment, payload: SignedPayload) -> HttpAnswer:
             sums = chosen_checksums(payload, call.headers)
             new = NewObject(headers=headers, tags=tags, checksums=sums)
             record = self._store.put(call.bucket, call.key, [segment], payload.md5.hex(), new, condition=condition)
-            return Answer(
+            return HttpAnswer(
                 200,
                 {
                     "etag": f'"{record.etag}"',
@@ -68,7 +68,7 @@ class ObjectRoutes:
 
         return Intake(call, rule, self._store, keep, sized=sized)
 
-    def get(self, call: Call) -> Answer:
+    def get(self, call: Call) -> HttpAnswer:
         """Answer GetObject and HeadObject."""
         record, file = self._store.open_record(call.bucket, call.key)
         try:
@@ -83,19 +83,19 @@ class ObjectRoutes:
             status = 206 if partial else 200
             if call.method == "HEAD":
                 file.close()
-                return Answer(status, headers)
+                return HttpAnswer(status, headers)
             file.seek(start)
         except BaseException:
             file.close()
             raise
-        return Answer(status, headers, FileBody(file, length))  # type: ignore[arg-type]
+        return HttpAnswer(status, headers, FileBody(file, length))  # type: ignore[arg-type]
 
-    def delete(self, call: Call) -> Answer:
+    def delete(self, call: Call) -> HttpAnswer:
         """Answer DeleteObject: that it is gone, also when it was not there."""
         self._store.delete(call.bucket, call.key, condition=_delete_condition(call))
-        return Answer(204)
+        return HttpAnswer(204)
 
-    def copy(self, call: Call) -> Answer:
+    def copy(self, call: Call) -> HttpAnswer:
         """Answer CopyObject: the copy shares the bytes of its source, so it takes no space."""
         source = copy_source(call.headers)
         if source == (call.bucket, call.key) and not _replaces(call, "metadata") and not _changes_itself(call):
@@ -144,25 +144,25 @@ class ObjectRoutes:
         self._store.blobs.discard(unused)
         return record
 
-    def get_tags(self, call: Call) -> Answer:
+    def get_tags(self, call: Call) -> HttpAnswer:
         """Answer GetObjectTagging."""
         tags = self._store.find(call.bucket, call.key).tags
         return s3_call.xml_answer(
             "Tagging", {"TagSet": {"Tag": [{"Key": key, "Value": value} for key, value in tags.items()]}}
         )
 
-    def put_tags(self, call: Call) -> Answer:
+    def put_tags(self, call: Call) -> HttpAnswer:
         """Answer PutObjectTagging."""
         tags = s3_call.body_tags(call.body)
         self._store.update(self._store.find(call.bucket, call.key), tags=tags)
-        return Answer(200)
+        return HttpAnswer(200)
 
-    def delete_tags(self, call: Call) -> Answer:
+    def delete_tags(self, call: Call) -> HttpAnswer:
         """Answer DeleteObjectTagging."""
         self._store.update(self._store.find(call.bucket, call.key), tags={})
-        return Answer(204)
+        return HttpAnswer(204)
 
-    def attributes(self, call: Call) -> Answer:
+    def attributes(self, call: Call) -> HttpAnswer:
         """Answer GetObjectAttributes."""
         record = self._store.find(call.bucket, call.key)
         wanted = {one.strip() for one in call.headers.get("x-amz-object-attributes", "").split(",")}

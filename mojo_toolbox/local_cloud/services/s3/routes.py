@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from mojo_toolbox.local_cloud.services.s3.call import Call
 from mojo_toolbox.local_cloud.services.s3.errors import ObjectStoreError
-from mojo_toolbox.local_cloud.wire.http import Answer
+from mojo_toolbox.local_cloud.wire.http import HttpAnswer
 
 # What S3 offers as sub-resources, and the local cloud does not.
 _NOT_OFFERED = frozenset(
@@ -32,7 +32,7 @@ _NOT_OFFERED = frozenset(
 # The signature's own parameters; version 2 moves these headers of a presigned request into the query too.
 _OF_SIGNATURES = frozenset(["AWSAccessKeyId", "Expires", "Signature", "content-md5", "content-type", "date"])
 
-Operation = Callable[[Call], Answer]
+Operation = Callable[[Call], HttpAnswer]
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from mojo_toolbox.local_cloud.identity import signatures
 from mojo_toolbox.local_cloud.identity.credentials import KeyRing
+from mojo_toolbox.local_cloud.identity.incoming import Incoming
 from mojo_toolbox.local_cloud.identity.payload import SignedPayload
 from mojo_toolbox.local_cloud.identity.signatures import Verified
 from mojo_toolbox.local_cloud.services.s3 import call as s3_call
@@ -14,6 +16,7 @@ from mojo_toolbox.local_cloud.services.s3.buckets import BucketRoutes
 from mojo_toolbox.local_cloud.services.s3.call import Call
 from mojo_toolbox.local_cloud.services.s3.errors import ObjectStoreError
 from mojo_toolbox.local_cloud.services.s3.form_upload import FormUpload
+from mojo_toolbox.local_cloud.services.s3.forms import is_form
 from mojo_toolbox.local_cloud.services.s3.intake import Intake
 from mojo_toolbox.local_cloud.services.s3.objects import OVERRIDES, ObjectRoutes
 from mojo_toolbox.local_cloud.services.s3.parameters import check_parameters
@@ -22,7 +25,7 @@ from mojo_toolbox.local_cloud.services.s3.store import ObjectStore
 from mojo_toolbox.local_cloud.services.s3.uploads import UploadRoutes
 from mojo_toolbox.local_cloud.wire.body import Body
 from mojo_toolbox.local_cloud.wire.checksums import without_checksums
-from mojo_toolbox.local_cloud.wire.http import Answer, Request
+from mojo_toolbox.local_cloud.wire.http import HttpAnswer, HttpRequest
 from mojo_toolbox.local_cloud.wire.threads import in_thread
 
 # CompleteMultipartUpload with 10,000 parts and their checksums is the longest document: about 2 MB.
@@ -36,8 +39,9 @@ _COPIES = "x-amz-copy-source"
 class S3Service:
     """Answers S3's requests."""
 
-    def __init__(self, store: ObjectStore) -> None:
+    def __init__(self, store: ObjectStore, keys: KeyRing) -> None:
         self._store = store
+        self._keys = keys
         self._buckets = BucketRoutes(store)
         self._objects = ObjectRoutes(store)
         self._uploads = UploadRoutes(store)
@@ -87,13 +91,20 @@ class S3Service:
         yield Route("HeadObject", "HEAD", "", objects.get, _READ)
         yield Route("DeleteObject", "DELETE", "", objects.delete, _VERSION)
 
-    async def handle(self, request: Request, verified: Verified, body: Body) -> Answer:
-        """Answer one request whose signature holds; the hash of its body is checked here.
+    async def answer(self, incoming: Incoming) -> HttpAnswer | None:
+        """Answer the requests that are signed for S3; the signature and the hash of the body are checked here.
 
         Raises:
             ServiceError: it is refused.
             OSError: the disk is full.
         """
+        if incoming.service != "s3":
+            return None
+        bucket = s3_call.bucket_of_host(incoming.request.headers.get("host", ""))
+        verified = await in_thread(signatures.verify, incoming.request, self._keys, bucket_of_host=bucket)
+        return await self._answer_verified(incoming.request, verified, incoming.body)
+
+    async def _answer_verified(self, request: HttpRequest, verified: Verified, body: Body) -> HttpAnswer:
         bucket, key = s3_call.address(request)
         headers = s3_call.effective_headers(request)
         request = replace(request, headers=headers)
@@ -110,24 +121,27 @@ class S3Service:
         payload.finish()
         return await in_thread(_answer, route.name, route.operation, replace(call, body=b"".join(pieces)))
 
-    async def handle_form(self, request: Request, keys: KeyRing, body: Body) -> Answer:
-        """Answer an upload by form: its signature is among its fields, so it is checked here.
+    async def answer_form(self, incoming: Incoming) -> HttpAnswer | None:
+        """Answer the uploads by form: their signature is among their fields, so it is checked here.
 
         Raises:
             ServiceError: it is refused; 403 when it is not signed.
             OSError: the disk is full.
         """
+        request = incoming.request
+        if incoming.service is not None or not is_form(request):
+            return None
         bucket, _ = s3_call.address(request)
-        upload = FormUpload(self._objects, request, bucket, keys)
+        upload = FormUpload(self._objects, request, bucket, self._keys)
         try:
-            async for data in body.pieces():
+            async for data in incoming.body.pieces():
                 await in_thread(upload.take, data)
         except BaseException:
             await in_thread(upload.discard)
             raise
         return await in_thread(upload.finish)
 
-    async def _take_in(self, call: Call, verified: Verified, body: Body) -> Answer:
+    async def _take_in(self, call: Call, verified: Verified, body: Body) -> HttpAnswer:
         begin = self._uploads.begin_part if "uploadId" in call.query else self._objects.begin_put
         intake: Intake = await in_thread(begin, call, verified.payload)
         try:
@@ -147,15 +161,15 @@ class S3Service:
         s3_call.check_version(call.query.get("versionId", ""))
         return route
 
-    def _policy_status(self, call: Call) -> Answer:
+    def _policy_status(self, call: Call) -> HttpAnswer:
         self._store.bucket(call.bucket)
         return documents.default_document("PolicyStatus", "<IsPublic>false</IsPublic>")
 
-    def _object_acl(self, call: Call) -> Answer:
+    def _object_acl(self, call: Call) -> HttpAnswer:
         self._store.find(call.bucket, call.key)
-        return documents.object_acl() if call.method == "GET" else Answer(200)
+        return documents.object_acl() if call.method == "GET" else HttpAnswer(200)
 
 
-def _answer(name: str, operation: Operation, call: Call) -> Answer:
+def _answer(name: str, operation: Operation, call: Call) -> HttpAnswer:
     check_parameters(name, call)
     return operation(call)

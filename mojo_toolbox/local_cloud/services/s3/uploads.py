@@ -21,7 +21,7 @@ from mojo_toolbox.local_cloud.services.s3.objects import copy_source
 from mojo_toolbox.local_cloud.services.s3.store import ObjectStore
 from mojo_toolbox.local_cloud.services.s3.tables import NewObject, Part, Upload
 from mojo_toolbox.local_cloud.wire import checksums
-from mojo_toolbox.local_cloud.wire.http import Answer
+from mojo_toolbox.local_cloud.wire.http import HttpAnswer
 from mojo_toolbox.local_cloud.wire.protocol import bounded_number
 
 _MAX_PARTS = 10_000
@@ -35,7 +35,7 @@ class UploadRoutes:
         self._store = store
         self._uploads = MultipartUploads(store)
 
-    def create(self, call: Call) -> Answer:
+    def create(self, call: Call) -> HttpAnswer:
         """Answer CreateMultipartUpload."""
         named = call.headers.get("x-amz-checksum-algorithm")
         algorithm = checksums.known_algorithm(named) if named else checksums.DEFAULT_ALGORITHM
@@ -62,18 +62,18 @@ class UploadRoutes:
         """Prepare UploadPart."""
         upload, number = self._find(call), _part_number(call)
 
-        def keep(segment: Segment, payload: SignedPayload) -> Answer:
+        def keep(segment: Segment, payload: SignedPayload) -> HttpAnswer:
             # The upload's own sum is always kept: without it the whole could not be summed up.
             sums = chosen_checksums(payload, call.headers)
             kept = sums | {upload.checksum_algorithm: payload.checksums[upload.checksum_algorithm]}
             part = self._uploads.put_part(upload, number, segment, etag=payload.md5.hex(), checksums=kept)
             shown = s3_call.checksum_headers(sums, "")
             shown.pop("x-amz-checksum-type", None)
-            return Answer(200, {"etag": f'"{part.etag}"', **s3_call.encryption_headers(upload.headers), **shown})
+            return HttpAnswer(200, {"etag": f'"{part.etag}"', **s3_call.encryption_headers(upload.headers), **shown})
 
         return Intake(call, rule, self._store, keep, algorithms=[upload.checksum_algorithm])
 
-    def copy_part(self, call: Call) -> Answer:
+    def copy_part(self, call: Call) -> HttpAnswer:
         """Answer UploadPartCopy."""
         upload, number = self._find(call), _part_number(call)
         record, source = self._store.open_record(*copy_source(call.headers))
@@ -101,7 +101,7 @@ class UploadRoutes:
         content = {"LastModified": s3_call.iso_time(part.modified), "ETag": f'"{part.etag}"'}
         return s3_call.xml_answer("CopyPartResult", content | s3_call.checksum_elements(sums))
 
-    def complete(self, call: Call) -> Answer:
+    def complete(self, call: Call) -> HttpAnswer:
         """Answer CompleteMultipartUpload; asked again after it succeeded, it says so again."""
         upload = self._uploads.find(call.bucket, call.key, call.query["uploadId"], completed=True)
         if upload.completed_etag is None:
@@ -128,12 +128,12 @@ class UploadRoutes:
             headers=s3_call.encryption_headers(upload.headers),
         )
 
-    def abort(self, call: Call) -> Answer:
+    def abort(self, call: Call) -> HttpAnswer:
         """Answer AbortMultipartUpload."""
         self._uploads.abort(self._find(call))
-        return Answer(204)
+        return HttpAnswer(204)
 
-    def list_parts(self, call: Call) -> Answer:
+    def list_parts(self, call: Call) -> HttpAnswer:
         """Answer ListParts."""
         upload = self._find(call)
         after, limit = (
@@ -162,7 +162,7 @@ class UploadRoutes:
             },
         )
 
-    def list_uploads(self, call: Call) -> Answer:
+    def list_uploads(self, call: Call) -> HttpAnswer:
         """Answer ListMultipartUploads."""
         query = call.query
         prefix, delimiter = query.get("prefix", ""), query.get("delimiter", "")

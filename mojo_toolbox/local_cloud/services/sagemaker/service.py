@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
+from mojo_toolbox.local_cloud.identity.incoming import Incoming
 from mojo_toolbox.local_cloud.running.environments import Environments
 from mojo_toolbox.local_cloud.running.processes import sweep
 from mojo_toolbox.local_cloud.services.logs.logs import LogsService
 from mojo_toolbox.local_cloud.services.sagemaker.hosting.endpoints import Endpoints
-from mojo_toolbox.local_cloud.services.sagemaker.hosting.invocations import Answer, Invocations
+from mojo_toolbox.local_cloud.services.sagemaker.hosting.invocations import Invocations
 from mojo_toolbox.local_cloud.services.sagemaker.hosting.models import EndpointConfigs, Models
 from mojo_toolbox.local_cloud.services.sagemaker.requests import checked
 from mojo_toolbox.local_cloud.services.sagemaker.resources.cloud import Cloud, Credentials, Folders, ObjectStore
@@ -20,11 +22,21 @@ from mojo_toolbox.local_cloud.services.sagemaker.resources.tags import Tags
 from mojo_toolbox.local_cloud.services.sagemaker.search import answered_by_moto, refuse_search
 from mojo_toolbox.local_cloud.services.sagemaker.training.training_jobs import TrainingJobs
 from mojo_toolbox.local_cloud.state.database import Database
+from mojo_toolbox.local_cloud.wire.http import HttpAnswer
+from mojo_toolbox.local_cloud.wire.json_protocol import json_answer
 from mojo_toolbox.local_cloud.wire.protocol import ServiceError
+from mojo_toolbox.local_cloud.wire.threads import in_thread
 
 # AWS's own limits: a job is killed so long after SIGTERM, an invocation is answered within that time.
 STOP_GRACE_SECONDS = 120.0
 INVOCATION_SECONDS = 60.0
+# The one operation of SageMaker's data services that moto remembers something by: a trial component's metrics.
+_PUT_METRICS = "/BatchPutMetrics"
+# What would scale something: the others describe, or take back.
+_SCALES = ("RegisterScalableTarget", "PutScalingPolicy", "PutScheduledAction")
+_INVOCATION = re.compile(
+    r"/endpoints/(?P<name>[^/]+)/(?P<kind>invocations|invocations-response-stream|async-invocations)"
+)
 _OURS = ("training-job", "model", "endpoint-config", "endpoint")
 
 
@@ -93,6 +105,46 @@ class SageMakerService:
             "DeleteTags": self._tags.remove,
         }
 
+    async def answer_invocation(self, incoming: Incoming) -> HttpAnswer | None:
+        """Answer the requests to an endpoint's address, as SageMaker Runtime does."""
+        found = _INVOCATION.fullmatch(incoming.request.path)
+        if incoming.service != "sagemaker" or found is None:
+            return None
+        name, headers, body = found["name"], incoming.request.headers, incoming.content
+        if found["kind"] == "async-invocations":
+            return self._invocations.refuse_async(name)
+        if found["kind"] == "invocations-response-stream":
+            return await self._invocations.invoke_stream(name, headers, body)
+        return await self._invocations.invoke(name, headers, body)
+
+    async def answer(self, incoming: Incoming) -> HttpAnswer | None:
+        """Answer the operations that run something here, or describe it; moto has the records of the others.
+
+        Raises:
+            ServiceError: it is refused, with SageMaker's code and words.
+        """
+        return await in_thread(self._answer, incoming) if incoming.service == "sagemaker" else None
+
+    async def check_scaling(self, incoming: Incoming) -> None:
+        """Refuse to scale an endpoint that is not there, before moto takes down how it is to be scaled.
+
+        Raises:
+            ServiceError: another service's resource, or there is no such endpoint or variant.
+        """
+        if incoming.service == "application-autoscaling" and incoming.operation in _SCALES:
+            await in_thread(self._check_scalable, incoming)
+
+    def _answer(self, incoming: Incoming) -> HttpAnswer | None:
+        if "x-amz-target" in incoming.request.headers:
+            document = incoming.document()
+            if self.handles(incoming.operation, document):
+                return json_answer(self.handle(incoming.operation, document), incoming.request)
+        elif incoming.request.path != _PUT_METRICS:
+            # moto would answer for endpoints that it has never heard of.
+            message = f"The local cloud does not offer {incoming.request.path}."
+            raise ServiceError("UnknownOperationException", message, 404)
+        return None
+
     def handles(self, operation: str, request: dict[str, Any] | None = None) -> bool:
         """Whether this operation is answered here; tags are where the ARN in `request` names something of ours."""
         if operation in self._tag_operations:
@@ -110,12 +162,8 @@ class SageMakerService:
         execute = self._operations.get(operation) or self._tag_operations[operation]
         return execute(checked(operation, request))
 
-    def check_scalable(self, operation: str, request: dict[str, Any]) -> None:
-        """Refuse to scale what is not there: only variants of endpoints can be.
-
-        Raises:
-            ServiceError: another service's resource, or there is no such endpoint or variant.
-        """
+    def _check_scalable(self, incoming: Incoming) -> None:
+        request = incoming.document()
         resource = str(request.get("ResourceId", ""))
         kind, _, rest = resource.partition("/")
         name, _, variant = rest.partition("/variant/")
@@ -123,20 +171,8 @@ class SageMakerService:
             raise refused(f"The local cloud scales nothing of {request.get('ServiceNamespace')}, only of sagemaker.")
         if kind != "endpoint" or not self._endpoints.has_variant(name, variant):
             message = f"The local cloud has no {resource} that could be scaled (endpoint/NAME/variant/VARIANT)."
-            new = operation == "RegisterScalableTarget"
+            new = incoming.operation == "RegisterScalableTarget"
             raise ServiceError("ValidationException" if new else "ObjectNotFoundException", message)
-
-    async def invoke(self, name: str, headers: dict[str, str], body: bytes) -> Answer:
-        """Answer `POST /endpoints/NAME/invocations` with status, headers and body."""
-        return await self._invocations.invoke(name, headers, body)
-
-    async def invoke_async(self, name: str, headers: dict[str, str], body: bytes) -> Answer:  # noqa: ARG002
-        """Refuse `POST /endpoints/NAME/async-invocations`: no endpoint here takes them."""
-        return self._invocations.refuse_async(name)
-
-    async def invoke_stream(self, name: str, headers: dict[str, str], body: bytes) -> Answer:
-        """Answer `POST /endpoints/NAME/invocations-response-stream`; the container's answer is one event."""
-        return await self._invocations.invoke_stream(name, headers, body)
 
     def recover(self) -> None:
         """Take up what an earlier local cloud left: end its processes, fail its jobs, serve its endpoints."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from concurrent.futures import ThreadPoolExecutor
 
@@ -47,7 +46,7 @@ def test_streams_refuse_the_headers_that_they_know_and_strip_the_others(cloud):
     cloud.deploy("echo", ECHO)
 
     def stream(header: str) -> int:
-        return asyncio.run(cloud.sagemaker.invoke_stream("echo", {f"X-Amzn-SageMaker-{header}": "a"}, b"{}"))[0]
+        return cloud.post("/endpoints/echo/invocations-response-stream", {f"X-Amzn-SageMaker-{header}": "a"}, b"{}")[0]
 
     assert stream("Inference-Component") == stream("Target-Container-Hostname") == stream("Prefix-Aware-Id") == 400
     assert stream("Target-Model") == stream("Enable-Explanations") == 200
@@ -76,14 +75,14 @@ def test_the_container_gets_the_headers_that_sagemaker_passes_on(cloud):
 def test_a_stream_has_its_accept_header_under_a_name_of_its_own(cloud):
     cloud.deploy("headers", HEADERS)
     given = {"Content-Type": "application/json", "X-Amzn-SageMaker-Accept": "application/json"}
-    status, answered, body = asyncio.run(cloud.sagemaker.invoke_stream("headers", given, b"{}"))
+    status, answered, body = cloud.post("/endpoints/headers/invocations-response-stream", given, b"{}")
     assert (status, answered["x-amzn-sagemaker-content-type"]) == (200, "application/json")
     assert b'"Accept": "application/json"' in body
 
 
 def test_asynchronous_invocations_are_refused(cloud):
     def ask(name: str) -> str:
-        status, answered, body = asyncio.run(cloud.sagemaker.invoke_async(name, {}, b""))
+        status, answered, body = cloud.post(f"/endpoints/{name}/async-invocations", {})
         assert (status, answered["x-amzn-errortype"]) == (400, "ValidationError")
         return json.loads(body)["Message"]
 

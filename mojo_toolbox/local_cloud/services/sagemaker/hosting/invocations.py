@@ -25,9 +25,8 @@ from mojo_toolbox.local_cloud.services.sagemaker.hosting.model_server import (
 from mojo_toolbox.local_cloud.services.sagemaker.hosting.serverless import ServerlessConcurrency
 from mojo_toolbox.local_cloud.services.sagemaker.resources.cloud import Cloud
 from mojo_toolbox.local_cloud.services.sagemaker.resources.refusing import refused
+from mojo_toolbox.local_cloud.wire.http import HttpAnswer
 from mojo_toolbox.local_cloud.wire.protocol import ServiceError
-
-Answer = tuple[int, dict[str, str], bytes]
 
 MAX_BODY_BYTES = 6 * 1024 * 1024
 INVOCATIONS_AT_ONCE = 64
@@ -52,11 +51,11 @@ class Invocations:
         self._pool = ThreadPoolExecutor(INVOCATIONS_AT_ONCE, thread_name_prefix="invocation")
         self._serverless = ServerlessConcurrency()
 
-    async def invoke(self, name: str, headers: Mapping[str, str], body: bytes) -> Answer:
+    async def invoke(self, name: str, headers: Mapping[str, str], body: bytes) -> HttpAnswer:
         """Answer one invocation; never raises for what the endpoint does."""
         return await self._in_thread("InvokeEndpoint", name, headers, body)
 
-    def refuse_async(self, name: str) -> Answer:
+    def refuse_async(self, name: str) -> HttpAnswer:
         """Refuse one asynchronous invocation."""
         if self._endpoints.serving(name) is None:
             return _refused(self._not_found(name))
@@ -65,30 +64,30 @@ class Invocations:
             "InvokeEndpoint, or AWS."
         )
 
-    async def invoke_stream(self, name: str, headers: Mapping[str, str], body: bytes) -> Answer:
+    async def invoke_stream(self, name: str, headers: Mapping[str, str], body: bytes) -> HttpAnswer:
         """Answer one invocation as an event stream; the container's whole answer is its one event."""
-        status, answered, content = await self._in_thread("InvokeEndpointWithResponseStream", name, headers, body)
-        if status != HTTPStatus.OK:
-            return status, answered, content
+        answer = await self._in_thread("InvokeEndpointWithResponseStream", name, headers, body)
+        if answer.status != HTTPStatus.OK or not isinstance(answer.body, bytes):
+            return answer
         stream_headers = {
             "content-type": "application/vnd.amazon.eventstream",
-            "x-amzn-sagemaker-content-type": answered["content-type"],
+            "x-amzn-sagemaker-content-type": answer.headers["content-type"],
         }
-        kept = {key: value for key, value in answered.items() if key != "content-type"}
-        return status, {**kept, **stream_headers}, _event(content)
+        kept = {key: value for key, value in answer.headers.items() if key != "content-type"}
+        return HttpAnswer(answer.status, {**kept, **stream_headers}, _event(answer.body))
 
     def close(self) -> None:
         """Take no more invocations."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    async def _in_thread(self, operation: str, name: str, headers: Mapping[str, str], body: bytes) -> Answer:
+    async def _in_thread(self, operation: str, name: str, headers: Mapping[str, str], body: bytes) -> HttpAnswer:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._pool, self._invoke, operation, name, headers, body)
 
     def _not_found(self, name: str) -> str:
         return f"Endpoint {name} of account {self._cloud.account_id} not found."
 
-    def _invoke(self, operation: str, name: str, headers: Mapping[str, str], body: bytes) -> Answer:
+    def _invoke(self, operation: str, name: str, headers: Mapping[str, str], body: bytes) -> HttpAnswer:
         deployment = self._endpoints.serving(name)
         if deployment is None:
             return _refused(self._not_found(name))
@@ -107,7 +106,7 @@ class Invocations:
                 return _error(HTTPStatus.BAD_REQUEST, "ThrottlingException", {"Message": "Rate exceeded"})
             return self._ask(name, variant, deployment.servers[variant], asked.passed_on, body)
 
-    def _ask(self, name: str, variant: str, server: ModelServer, passed: Mapping[str, str], body: bytes) -> Answer:
+    def _ask(self, name: str, variant: str, server: ModelServer, passed: Mapping[str, str], body: bytes) -> HttpAnswer:
         started = time.monotonic()
         try:
             reply = server.ask(body, passed, timeout=self._seconds)
@@ -120,9 +119,9 @@ class Invocations:
             return self._model_error(name, server, HTTPStatus.SERVICE_UNAVAILABLE, message)
         if reply.status >= HTTPStatus.BAD_REQUEST:
             return self._model_error(name, server, reply.status, reply.body.decode("utf-8", "replace"))
-        return reply.status, _answer_headers(variant, reply), reply.body
+        return HttpAnswer(reply.status, _answer_headers(variant, reply), reply.body)
 
-    def _model_error(self, name: str, server: ModelServer, status: int, message: str) -> Answer:
+    def _model_error(self, name: str, server: ModelServer, status: int, message: str) -> HttpAnswer:
         kind = "client" if 400 <= status < 500 else "server"  # noqa: PLR2004 - HTTP's classes
         region = self._cloud.region
         where = (
@@ -173,15 +172,15 @@ def _answer_headers(variant: str, reply: Reply) -> dict[str, str]:
     }
 
 
-def _refused(message: str, *, status: int = HTTPStatus.BAD_REQUEST) -> Answer:
+def _refused(message: str, *, status: int = HTTPStatus.BAD_REQUEST) -> HttpAnswer:
     return _error(status, "ValidationError", {"Message": message})
 
 
-def _error(status: int, code: str, document: dict[str, Any]) -> Answer:
+def _error(status: int, code: str, document: dict[str, Any]) -> HttpAnswer:
     headers = {"content-type": "application/json", "x-amzn-errortype": code}
     # Clients of older protocols look for `message`.
     body = {"__type": code, "message": document["Message"], **document}
-    return int(status), headers, json.dumps(body).encode()
+    return HttpAnswer(int(status), headers, json.dumps(body).encode())
 
 
 def _event(payload: bytes) -> bytes:
