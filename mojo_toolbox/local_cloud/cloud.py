@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mojo_toolbox.local_cloud.identity.credentials import KeyRing
 from mojo_toolbox.local_cloud.identity.incoming import Incoming
-from mojo_toolbox.local_cloud.services.logs.logs import LogsService
+from mojo_toolbox.local_cloud.services.logs.service import LogsService
 from mojo_toolbox.local_cloud.services.moto.bridge import MotoBridge
 from mojo_toolbox.local_cloud.services.s3.service import S3Service
 from mojo_toolbox.local_cloud.services.s3.store import ObjectStore

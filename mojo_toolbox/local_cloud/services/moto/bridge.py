@@ -18,11 +18,11 @@ from typing import Any
 from urllib.parse import unquote
 
 from mojo_toolbox.local_cloud.identity.incoming import Incoming
-from mojo_toolbox.local_cloud.services.moto.requests import check_for_moto
-from mojo_toolbox.local_cloud.services.moto.rules import check_against_records
+from mojo_toolbox.local_cloud.services.moto.model_checks import check_for_moto
+from mojo_toolbox.local_cloud.services.moto.record_rules import check_against_records
+from mojo_toolbox.local_cloud.state.acknowledged import Entry, Journal
 from mojo_toolbox.local_cloud.state.database import Database
 from mojo_toolbox.local_cloud.state.home import ACCOUNT_ID, REGION
-from mojo_toolbox.local_cloud.state.journal import Entry, Journal
 from mojo_toolbox.local_cloud.wire.http import HttpAnswer
 from mojo_toolbox.local_cloud.wire.protocol import ServiceError
 from mojo_toolbox.local_cloud.wire.threads import in_thread

@@ -10,8 +10,8 @@ from mojo_toolbox.local_cloud.services.s3 import call as s3_call
 from mojo_toolbox.local_cloud.services.s3 import xml
 from mojo_toolbox.local_cloud.services.s3.call import Call
 from mojo_toolbox.local_cloud.services.s3.conditions import write_condition
-from mojo_toolbox.local_cloud.services.s3.errors import ObjectStoreError
-from mojo_toolbox.local_cloud.services.s3.listing import Page, list_objects
+from mojo_toolbox.local_cloud.services.s3.key_pages import Page, list_objects
+from mojo_toolbox.local_cloud.services.s3.s3_errors import ObjectStoreError
 from mojo_toolbox.local_cloud.services.s3.store import Condition, ObjectStore
 from mojo_toolbox.local_cloud.services.s3.tables import ObjectRecord
 from mojo_toolbox.local_cloud.state.home import REGION

@@ -10,7 +10,7 @@ from time import gmtime, strftime
 from urllib.parse import parse_qsl, quote
 
 from mojo_toolbox.local_cloud.services.s3 import xml
-from mojo_toolbox.local_cloud.services.s3.errors import ObjectStoreError
+from mojo_toolbox.local_cloud.services.s3.s3_errors import ObjectStoreError
 from mojo_toolbox.local_cloud.services.s3.tables import ObjectRecord
 from mojo_toolbox.local_cloud.state.home import ACCOUNT_ID
 from mojo_toolbox.local_cloud.wire import checksums

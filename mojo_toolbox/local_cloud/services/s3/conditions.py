@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from mojo_toolbox.local_cloud.identity.sigv2 import http_time
 from mojo_toolbox.local_cloud.services.s3 import call as s3_call
-from mojo_toolbox.local_cloud.services.s3.errors import ObjectStoreError, no_such_key, precondition_failed
+from mojo_toolbox.local_cloud.services.s3.s3_errors import ObjectStoreError, no_such_key, precondition_failed
 from mojo_toolbox.local_cloud.services.s3.store import Condition
 from mojo_toolbox.local_cloud.services.s3.tables import ObjectRecord
 

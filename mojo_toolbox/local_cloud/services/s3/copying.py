@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from mojo_toolbox.local_cloud.services.s3.blobs import READ_SIZE, SegmentReader
-from mojo_toolbox.local_cloud.services.s3.errors import ObjectStoreError
+from mojo_toolbox.local_cloud.services.s3.s3_errors import ObjectStoreError
 from mojo_toolbox.local_cloud.services.s3.store import ObjectStore
 from mojo_toolbox.local_cloud.services.s3.tables import ObjectRecord
 from mojo_toolbox.local_cloud.wire import checksums

@@ -11,8 +11,8 @@ from typing import Any
 from mojo_toolbox.local_cloud.services.s3 import call as s3_call
 from mojo_toolbox.local_cloud.services.s3 import xml
 from mojo_toolbox.local_cloud.services.s3.call import Call
-from mojo_toolbox.local_cloud.services.s3.errors import ObjectStoreError
 from mojo_toolbox.local_cloud.services.s3.routes import Route
+from mojo_toolbox.local_cloud.services.s3.s3_errors import ObjectStoreError
 from mojo_toolbox.local_cloud.services.s3.store import ObjectStore
 from mojo_toolbox.local_cloud.wire.http import HttpAnswer
 

@@ -9,11 +9,11 @@ from mojo_toolbox.local_cloud.identity.credentials import KeyRing
 from mojo_toolbox.local_cloud.identity.signatures import PayloadRule
 from mojo_toolbox.local_cloud.services.s3 import call as s3_call
 from mojo_toolbox.local_cloud.services.s3.call import Call
-from mojo_toolbox.local_cloud.services.s3.errors import ObjectStoreError
 from mojo_toolbox.local_cloud.services.s3.forms import FormReader, check_form
 from mojo_toolbox.local_cloud.services.s3.intake import Intake
 from mojo_toolbox.local_cloud.services.s3.objects import ObjectRoutes
 from mojo_toolbox.local_cloud.services.s3.parameters import check_parameters
+from mojo_toolbox.local_cloud.services.s3.s3_errors import ObjectStoreError
 from mojo_toolbox.local_cloud.wire.http import HttpAnswer, HttpRequest
 
 

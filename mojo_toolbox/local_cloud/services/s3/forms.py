@@ -13,7 +13,7 @@ from typing import Any
 
 from mojo_toolbox.local_cloud.identity import sigv4
 from mojo_toolbox.local_cloud.identity.credentials import Key, KeyRing
-from mojo_toolbox.local_cloud.services.s3.errors import ObjectStoreError
+from mojo_toolbox.local_cloud.services.s3.s3_errors import ObjectStoreError
 from mojo_toolbox.local_cloud.wire.http import HttpRequest
 from mojo_toolbox.local_cloud.wire.refusals import refusal
 

@@ -8,7 +8,7 @@ from mojo_toolbox.local_cloud.identity.payload import SignedPayload
 from mojo_toolbox.local_cloud.identity.signatures import PayloadRule
 from mojo_toolbox.local_cloud.services.s3.blobs import Segment
 from mojo_toolbox.local_cloud.services.s3.call import Call
-from mojo_toolbox.local_cloud.services.s3.errors import ObjectStoreError
+from mojo_toolbox.local_cloud.services.s3.s3_errors import ObjectStoreError
 from mojo_toolbox.local_cloud.services.s3.store import ObjectStore
 from mojo_toolbox.local_cloud.wire.checksums import DEFAULT_ALGORITHM, known_algorithm
 from mojo_toolbox.local_cloud.wire.http import HttpAnswer

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from mojo_toolbox.local_cloud.services.s3.blobs import Segment
-from mojo_toolbox.local_cloud.services.s3.errors import ObjectStoreError, no_such_upload
+from mojo_toolbox.local_cloud.services.s3.s3_errors import ObjectStoreError, no_such_upload
 from mojo_toolbox.local_cloud.services.s3.store import Condition, ObjectStore, check_key, unreferenced
 from mojo_toolbox.local_cloud.services.s3.tables import (
     NewObject,

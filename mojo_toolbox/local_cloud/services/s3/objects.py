@@ -13,8 +13,8 @@ from mojo_toolbox.local_cloud.services.s3.blobs import Segment
 from mojo_toolbox.local_cloud.services.s3.call import Call
 from mojo_toolbox.local_cloud.services.s3.conditions import check_read, write_condition
 from mojo_toolbox.local_cloud.services.s3.copying import summed_copy
-from mojo_toolbox.local_cloud.services.s3.errors import ObjectStoreError
 from mojo_toolbox.local_cloud.services.s3.intake import Intake, chosen_checksums
+from mojo_toolbox.local_cloud.services.s3.s3_errors import ObjectStoreError
 from mojo_toolbox.local_cloud.services.s3.store import Condition, ObjectStore, check_key
 from mojo_toolbox.local_cloud.services.s3.tables import NewObject, ObjectRecord
 from mojo_toolbox.local_cloud.wire.http import FileBody, HttpAnswer

@@ -7,9 +7,9 @@ from typing import Any
 
 from mojo_toolbox.local_cloud.services.s3 import call as s3_call
 from mojo_toolbox.local_cloud.services.s3.call import Call
-from mojo_toolbox.local_cloud.services.s3.errors import ObjectStoreError
-from mojo_toolbox.local_cloud.services.s3.field_tables import FIELDS
+from mojo_toolbox.local_cloud.services.s3.honoured_parameters import FIELDS
 from mojo_toolbox.local_cloud.services.s3.members import enum_of, members_of_request
+from mojo_toolbox.local_cloud.services.s3.s3_errors import ObjectStoreError
 from mojo_toolbox.local_cloud.wire.fields import refuse_unhonoured
 
 # S3 has words of its own for these; every other value that it does not know is an InvalidArgument.

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from mojo_toolbox.local_cloud.services.s3.call import Call
-from mojo_toolbox.local_cloud.services.s3.errors import ObjectStoreError
+from mojo_toolbox.local_cloud.services.s3.s3_errors import ObjectStoreError
 from mojo_toolbox.local_cloud.wire.http import HttpAnswer
 
 # What S3 offers as sub-resources, and the local cloud does not.

@@ -14,13 +14,13 @@ from mojo_toolbox.local_cloud.services.s3 import call as s3_call
 from mojo_toolbox.local_cloud.services.s3 import documents
 from mojo_toolbox.local_cloud.services.s3.buckets import BucketRoutes
 from mojo_toolbox.local_cloud.services.s3.call import Call
-from mojo_toolbox.local_cloud.services.s3.errors import ObjectStoreError
 from mojo_toolbox.local_cloud.services.s3.form_upload import FormUpload
 from mojo_toolbox.local_cloud.services.s3.forms import is_form
 from mojo_toolbox.local_cloud.services.s3.intake import Intake
 from mojo_toolbox.local_cloud.services.s3.objects import OVERRIDES, ObjectRoutes
 from mojo_toolbox.local_cloud.services.s3.parameters import check_parameters
 from mojo_toolbox.local_cloud.services.s3.routes import Operation, Route, Routes
+from mojo_toolbox.local_cloud.services.s3.s3_errors import ObjectStoreError
 from mojo_toolbox.local_cloud.services.s3.store import ObjectStore
 from mojo_toolbox.local_cloud.services.s3.uploads import UploadRoutes
 from mojo_toolbox.local_cloud.wire.body import Body

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from mojo_toolbox.local_cloud.services.s3.blobs import READ_SIZE, Blobs, BlobWriter, Segment, SegmentReader
-from mojo_toolbox.local_cloud.services.s3.errors import ObjectStoreError, no_such_bucket, no_such_key
+from mojo_toolbox.local_cloud.services.s3.s3_errors import ObjectStoreError, no_such_bucket, no_such_key
 from mojo_toolbox.local_cloud.services.s3.tables import (
     TABLES,
     Bucket,

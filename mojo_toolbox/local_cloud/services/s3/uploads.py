@@ -13,11 +13,11 @@ from mojo_toolbox.local_cloud.services.s3 import xml
 from mojo_toolbox.local_cloud.services.s3.blobs import READ_SIZE, Segment
 from mojo_toolbox.local_cloud.services.s3.call import Call
 from mojo_toolbox.local_cloud.services.s3.conditions import check_read, write_condition
-from mojo_toolbox.local_cloud.services.s3.errors import ObjectStoreError
 from mojo_toolbox.local_cloud.services.s3.intake import MAX_BODY_BYTES, Intake, chosen_checksums
-from mojo_toolbox.local_cloud.services.s3.listing import list_uploads
+from mojo_toolbox.local_cloud.services.s3.key_pages import list_uploads
 from mojo_toolbox.local_cloud.services.s3.multipart import MultipartUploads, StatedPart, StatedWhole
 from mojo_toolbox.local_cloud.services.s3.objects import copy_source
+from mojo_toolbox.local_cloud.services.s3.s3_errors import ObjectStoreError
 from mojo_toolbox.local_cloud.services.s3.store import ObjectStore
 from mojo_toolbox.local_cloud.services.s3.tables import NewObject, Part, Upload
 from mojo_toolbox.local_cloud.wire import checksums

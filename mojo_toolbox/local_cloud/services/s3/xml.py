@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from xml.etree import ElementTree as ET
 from xml.sax.saxutils import escape
 
-from mojo_toolbox.local_cloud.services.s3.errors import ObjectStoreError
+from mojo_toolbox.local_cloud.services.s3.s3_errors import ObjectStoreError
 from mojo_toolbox.local_cloud.wire.protocol import bounded_number
 
 NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"

@@ -9,15 +9,15 @@ from typing import Any
 from mojo_toolbox.local_cloud.identity.incoming import Incoming
 from mojo_toolbox.local_cloud.running.environments import Environments
 from mojo_toolbox.local_cloud.running.processes import sweep
-from mojo_toolbox.local_cloud.services.logs.logs import LogsService
-from mojo_toolbox.local_cloud.services.sagemaker.hosting.endpoints import Endpoints
+from mojo_toolbox.local_cloud.services.logs.service import LogsService
+from mojo_toolbox.local_cloud.services.sagemaker.checked_request import checked
+from mojo_toolbox.local_cloud.services.sagemaker.hosting.hosted_endpoints import Endpoints
 from mojo_toolbox.local_cloud.services.sagemaker.hosting.invocations import Invocations
 from mojo_toolbox.local_cloud.services.sagemaker.hosting.models import EndpointConfigs, Models
-from mojo_toolbox.local_cloud.services.sagemaker.requests import checked
-from mojo_toolbox.local_cloud.services.sagemaker.resources.cloud import Cloud, Credentials, Folders, ObjectStore
 from mojo_toolbox.local_cloud.services.sagemaker.resources.leftovers import remove_leftovers
 from mojo_toolbox.local_cloud.services.sagemaker.resources.refusing import refused
 from mojo_toolbox.local_cloud.services.sagemaker.resources.short_paths import clear_short_paths
+from mojo_toolbox.local_cloud.services.sagemaker.resources.surroundings import Cloud, Credentials, Folders, ObjectStore
 from mojo_toolbox.local_cloud.services.sagemaker.resources.tags import Tags
 from mojo_toolbox.local_cloud.services.sagemaker.search import answered_by_moto, refuse_search
 from mojo_toolbox.local_cloud.services.sagemaker.training.training_jobs import TrainingJobs

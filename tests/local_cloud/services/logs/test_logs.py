@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mojo_toolbox.local_cloud.services.logs.logs import LogsService
+from mojo_toolbox.local_cloud.services.logs.service import LogsService
 from mojo_toolbox.local_cloud.state.database import Database
 from mojo_toolbox.local_cloud.wire.protocol import ServiceError
 

@@ -12,7 +12,7 @@ from cloud_clients import Clients
 from raw_http import send, signed
 
 from mojo_toolbox.local_cloud.identity.credentials import KeyRing
-from mojo_toolbox.local_cloud.services.s3.field_tables import FIELDS
+from mojo_toolbox.local_cloud.services.s3.honoured_parameters import FIELDS
 from mojo_toolbox.local_cloud.services.s3.routes import Route
 from mojo_toolbox.local_cloud.services.s3.service import S3Service
 from mojo_toolbox.local_cloud.services.s3.store import ObjectStore

@@ -15,7 +15,7 @@ from typing import Any
 from mojo_toolbox.local_cloud.identity.credentials import Key
 from mojo_toolbox.local_cloud.identity.incoming import Incoming
 from mojo_toolbox.local_cloud.identity.signatures import PayloadRule, Verified
-from mojo_toolbox.local_cloud.services.logs.logs import LogsService
+from mojo_toolbox.local_cloud.services.logs.service import LogsService
 from mojo_toolbox.local_cloud.services.sagemaker import SageMakerService
 from mojo_toolbox.local_cloud.state.database import Database
 from mojo_toolbox.local_cloud.untrusted.plain_files import pieces

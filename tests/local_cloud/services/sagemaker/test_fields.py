@@ -7,10 +7,14 @@ from typing import Any
 
 import pytest
 
-from mojo_toolbox.local_cloud.services.logs.requests import FIELDS as LOGS_FIELDS
-from mojo_toolbox.local_cloud.services.s3.field_tables import ALWAYS_HONOURED, ALWAYS_REFUSED, ALWAYS_WITHOUT_EFFECT
-from mojo_toolbox.local_cloud.services.s3.field_tables import FIELDS as S3_FIELDS
-from mojo_toolbox.local_cloud.services.sagemaker.resources.field_tables import FIELDS as SAGEMAKER_FIELDS
+from mojo_toolbox.local_cloud.services.logs.request_rules import FIELDS as LOGS_FIELDS
+from mojo_toolbox.local_cloud.services.s3.honoured_parameters import (
+    ALWAYS_HONOURED,
+    ALWAYS_REFUSED,
+    ALWAYS_WITHOUT_EFFECT,
+)
+from mojo_toolbox.local_cloud.services.s3.honoured_parameters import FIELDS as S3_FIELDS
+from mojo_toolbox.local_cloud.services.sagemaker.resources.honoured_fields import FIELDS as SAGEMAKER_FIELDS
 from mojo_toolbox.local_cloud.wire.fields import Fields, refuse_unhonoured
 from mojo_toolbox.local_cloud.wire.protocol import ServiceError
 from mojo_toolbox.local_cloud.wire.validation import service_shapes

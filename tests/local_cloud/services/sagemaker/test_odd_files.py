@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from hostile_archives import file, packed
 
-from mojo_toolbox.local_cloud.services.logs import logs
+from mojo_toolbox.local_cloud.services.logs import service as logs
 from mojo_toolbox.local_cloud.services.sagemaker.training import job_runner
 from mojo_toolbox.local_cloud.untrusted import plain_files
 from mojo_toolbox.local_cloud.untrusted.plain_files import entries, first_bytes, pieces, remove_folder

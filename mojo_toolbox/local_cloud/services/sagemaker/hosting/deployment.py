@@ -9,7 +9,7 @@ from typing import Any
 
 from mojo_toolbox.local_cloud.services.sagemaker.hosting.model_server import ModelServer, ServerFailedError
 from mojo_toolbox.local_cloud.services.sagemaker.hosting.plans import Plan
-from mojo_toolbox.local_cloud.services.sagemaker.resources.cloud import Cloud
+from mojo_toolbox.local_cloud.services.sagemaker.resources.surroundings import Cloud
 
 DRAIN_SECONDS = 65.0
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from mojo_toolbox.local_cloud.services.sagemaker.resources.field_tables import FIELDS
+from mojo_toolbox.local_cloud.services.sagemaker.resources.honoured_fields import FIELDS
 from mojo_toolbox.local_cloud.services.sagemaker.resources.refusing import refused
 from mojo_toolbox.local_cloud.wire.fields import refuse_unhonoured
 from mojo_toolbox.local_cloud.wire.validation import check_request, service_shapes

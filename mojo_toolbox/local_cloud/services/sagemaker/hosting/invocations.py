@@ -14,7 +14,7 @@ from http import HTTPStatus
 from typing import Any
 
 from mojo_toolbox.local_cloud.services.sagemaker.hosting.deployment import Deployment
-from mojo_toolbox.local_cloud.services.sagemaker.hosting.endpoints import Endpoints
+from mojo_toolbox.local_cloud.services.sagemaker.hosting.hosted_endpoints import Endpoints
 from mojo_toolbox.local_cloud.services.sagemaker.hosting.invocation_headers import Invocation, read_invocation
 from mojo_toolbox.local_cloud.services.sagemaker.hosting.model_server import (
     LOG_GROUP_PREFIX,
@@ -23,8 +23,8 @@ from mojo_toolbox.local_cloud.services.sagemaker.hosting.model_server import (
     Reply,
 )
 from mojo_toolbox.local_cloud.services.sagemaker.hosting.serverless import ServerlessConcurrency
-from mojo_toolbox.local_cloud.services.sagemaker.resources.cloud import Cloud
 from mojo_toolbox.local_cloud.services.sagemaker.resources.refusing import refused
+from mojo_toolbox.local_cloud.services.sagemaker.resources.surroundings import Cloud
 from mojo_toolbox.local_cloud.wire.http import HttpAnswer
 from mojo_toolbox.local_cloud.wire.protocol import ServiceError
 

@@ -12,13 +12,13 @@ from typing import Any
 
 from mojo_toolbox.local_cloud.running.environments import EnvironmentFailedError, Log, child_environment
 from mojo_toolbox.local_cloud.services.sagemaker.hosting.server_manifest import UnloadableModelError, require_loadable
-from mojo_toolbox.local_cloud.services.sagemaker.resources.cloud import Cloud
 from mojo_toolbox.local_cloud.services.sagemaker.resources.ml_paths import map_ml_path
 from mojo_toolbox.local_cloud.services.sagemaker.resources.s3_transfer import (
     TransferError,
     download_object,
     download_prefix,
 )
+from mojo_toolbox.local_cloud.services.sagemaker.resources.surroundings import Cloud
 from mojo_toolbox.local_cloud.untrusted.unpacking import UnsafeArchiveError, unpack
 
 # AWS's images that load an inference.py with a server of another kind.

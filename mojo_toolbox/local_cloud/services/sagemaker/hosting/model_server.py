@@ -15,8 +15,8 @@ from typing import Any
 from mojo_toolbox.local_cloud.running import SERVING_HOST
 from mojo_toolbox.local_cloud.running.processes import Child
 from mojo_toolbox.local_cloud.services.sagemaker.hosting.model_folder import LaidOut, LayoutError, lay_out_model
-from mojo_toolbox.local_cloud.services.sagemaker.resources.cloud import Cloud
 from mojo_toolbox.local_cloud.services.sagemaker.resources.short_paths import socket_dir
+from mojo_toolbox.local_cloud.services.sagemaker.resources.surroundings import Cloud
 
 LOG_GROUP_PREFIX = "/aws/sagemaker/Endpoints/"
 # An endpoint's FailureReason holds as many characters.

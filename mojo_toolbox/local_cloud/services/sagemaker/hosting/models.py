@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mojo_toolbox.local_cloud.services.sagemaker.hosting.model_rules import containers_of
-from mojo_toolbox.local_cloud.services.sagemaker.resources.cloud import Cloud
-from mojo_toolbox.local_cloud.services.sagemaker.resources.listing import list_page
+from mojo_toolbox.local_cloud.services.sagemaker.resources.list_operations import list_page
 from mojo_toolbox.local_cloud.services.sagemaker.resources.refusing import refused
 from mojo_toolbox.local_cloud.services.sagemaker.resources.register import NameTakenError, Record, Records
 from mojo_toolbox.local_cloud.services.sagemaker.resources.s3_transfer import (
@@ -15,6 +14,7 @@ from mojo_toolbox.local_cloud.services.sagemaker.resources.s3_transfer import (
     object_exists,
     prefix_exists,
 )
+from mojo_toolbox.local_cloud.services.sagemaker.resources.surroundings import Cloud
 from mojo_toolbox.local_cloud.services.sagemaker.resources.tags import Tags
 
 

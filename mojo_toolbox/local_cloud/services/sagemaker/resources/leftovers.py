@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from pathlib import Path
 
-from mojo_toolbox.local_cloud.services.sagemaker.resources.cloud import Folders
+from mojo_toolbox.local_cloud.services.sagemaker.resources.surroundings import Folders
 from mojo_toolbox.local_cloud.untrusted.plain_files import remove_folder
 
 

@@ -7,7 +7,7 @@ import json
 import shutil
 from pathlib import Path, PurePosixPath
 
-from mojo_toolbox.local_cloud.services.sagemaker.resources.cloud import ObjectStore, split_s3_uri
+from mojo_toolbox.local_cloud.services.sagemaker.resources.surroundings import ObjectStore, split_s3_uri
 from mojo_toolbox.local_cloud.untrusted.plain_files import Entry, LeftOut, NotPlainError, entries
 
 # The longest key that S3 takes, in UTF-8.

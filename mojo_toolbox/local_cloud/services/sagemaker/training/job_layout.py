@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mojo_toolbox.local_cloud.services.sagemaker.resources.cloud import ObjectStore
 from mojo_toolbox.local_cloud.services.sagemaker.resources.ml_paths import map_ml_path, replace_ml_paths
 from mojo_toolbox.local_cloud.services.sagemaker.resources.s3_transfer import (
     TransferError,
     download_manifest,
     download_prefix,
 )
+from mojo_toolbox.local_cloud.services.sagemaker.resources.surroundings import ObjectStore
 
 # The one host of a job. The training toolkit waits until its hosts resolve, and `algo-1` never would.
 HOST = "localhost"

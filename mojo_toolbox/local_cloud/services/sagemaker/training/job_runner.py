@@ -15,7 +15,6 @@ from typing import Any
 
 from mojo_toolbox.local_cloud.running.environments import EnvironmentFailedError, child_environment
 from mojo_toolbox.local_cloud.running.processes import Child
-from mojo_toolbox.local_cloud.services.sagemaker.resources.cloud import Cloud
 from mojo_toolbox.local_cloud.services.sagemaker.resources.s3_transfer import (
     FolderUpload,
     TransferError,
@@ -23,6 +22,7 @@ from mojo_toolbox.local_cloud.services.sagemaker.resources.s3_transfer import (
     upload_file,
 )
 from mojo_toolbox.local_cloud.services.sagemaker.resources.short_paths import plain_path
+from mojo_toolbox.local_cloud.services.sagemaker.resources.surroundings import Cloud
 from mojo_toolbox.local_cloud.services.sagemaker.training.archives import PackingError, pack
 from mojo_toolbox.local_cloud.services.sagemaker.training.job_layout import JobFolder, lay_out
 from mojo_toolbox.local_cloud.services.sagemaker.training.metrics import Metrics

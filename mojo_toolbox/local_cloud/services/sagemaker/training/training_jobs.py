@@ -10,9 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from mojo_toolbox.clouds.aws.names import key_from_tags
-from mojo_toolbox.local_cloud.services.sagemaker.resources.cloud import Cloud
-from mojo_toolbox.local_cloud.services.sagemaker.resources.listing import list_page
+from mojo_toolbox.local_cloud.services.sagemaker.resources.list_operations import list_page
 from mojo_toolbox.local_cloud.services.sagemaker.resources.register import NameTakenError, Record, Records
+from mojo_toolbox.local_cloud.services.sagemaker.resources.surroundings import Cloud
 from mojo_toolbox.local_cloud.services.sagemaker.resources.tags import Tags
 from mojo_toolbox.local_cloud.services.sagemaker.training.job_runner import Control, JobRun, Outcome, Reports
 from mojo_toolbox.local_cloud.services.sagemaker.training.training_request import refuse_what_cannot_run

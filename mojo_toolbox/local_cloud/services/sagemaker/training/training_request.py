@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from mojo_toolbox.local_cloud.services.sagemaker.resources.cloud import split_s3_uri
 from mojo_toolbox.local_cloud.services.sagemaker.resources.refusing import refused
+from mojo_toolbox.local_cloud.services.sagemaker.resources.surroundings import split_s3_uri
 from mojo_toolbox.local_cloud.untrusted.linear_patterns import PatternError, compile_pattern
 
 # The container's own folders: what is written to them is a job's model, output or input.

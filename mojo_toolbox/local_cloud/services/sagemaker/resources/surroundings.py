@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from mojo_toolbox.local_cloud.running.environments import Environments
-from mojo_toolbox.local_cloud.services.logs.logs import LogsService
+from mojo_toolbox.local_cloud.services.logs.service import LogsService
 from mojo_toolbox.local_cloud.state.database import Database
 
 _BUCKET_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")

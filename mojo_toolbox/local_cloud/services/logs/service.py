@@ -12,7 +12,7 @@ from typing import Any
 
 from mojo_toolbox.local_cloud.identity.incoming import Incoming
 from mojo_toolbox.local_cloud.services.logs.filters import filter_pattern
-from mojo_toolbox.local_cloud.services.logs.requests import check_logs_request
+from mojo_toolbox.local_cloud.services.logs.request_rules import check_logs_request
 from mojo_toolbox.local_cloud.state.database import Database
 from mojo_toolbox.local_cloud.wire.http import HttpAnswer
 from mojo_toolbox.local_cloud.wire.json_protocol import json_answer

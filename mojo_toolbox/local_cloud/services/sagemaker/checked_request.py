@@ -11,7 +11,7 @@ from mojo_toolbox.local_cloud.services.sagemaker.hosting.endpoint_rules import (
     check_weights,
 )
 from mojo_toolbox.local_cloud.services.sagemaker.hosting.model_rules import check_model
-from mojo_toolbox.local_cloud.services.sagemaker.resources.field_tables import FIELDS
+from mojo_toolbox.local_cloud.services.sagemaker.resources.honoured_fields import FIELDS
 from mojo_toolbox.local_cloud.services.sagemaker.resources.tag_rules import check_tags
 from mojo_toolbox.local_cloud.services.sagemaker.training.training_rules import check_training_job
 from mojo_toolbox.local_cloud.wire.fields import refuse_unhonoured

@@ -18,10 +18,10 @@ from mojo_toolbox.local_cloud.services.sagemaker.hosting.plans import (
     require_updatable,
     retain_properties,
 )
-from mojo_toolbox.local_cloud.services.sagemaker.resources.cloud import Cloud
-from mojo_toolbox.local_cloud.services.sagemaker.resources.listing import list_page
+from mojo_toolbox.local_cloud.services.sagemaker.resources.list_operations import list_page
 from mojo_toolbox.local_cloud.services.sagemaker.resources.refusing import refused
 from mojo_toolbox.local_cloud.services.sagemaker.resources.register import NameTakenError, Record, Records
+from mojo_toolbox.local_cloud.services.sagemaker.resources.surroundings import Cloud
 from mojo_toolbox.local_cloud.services.sagemaker.resources.tags import Tags
 
 # What answers invocations: an endpoint that is being updated serves on with its old servers.
