@@ -40,7 +40,7 @@ def _run(options: argparse.Namespace, home: Path) -> int:
         serve(Home(home), options.port, lock=options.lock, ends_with=options.ends_with)
         return 0
     if options.command == "up":
-        connection: lifecycle.Connection | None = lifecycle.up(home, options.port)
+        connection: lifecycle.RunningCloud | None = lifecycle.up(home, options.port)
     elif options.command == "down":
         stopped = lifecycle.down(home)
         _print({"stopped": stopped}, "stopped" if stopped else "not running", as_json=options.json)

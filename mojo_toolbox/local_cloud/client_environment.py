@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from mojo_toolbox.local_cloud.lifecycle import Connection
+from mojo_toolbox.local_cloud.lifecycle import RunningCloud
 
 # Other credentials and other addresses, which clients take though the local cloud's are set too.
 
@@ -47,7 +47,7 @@ _SWITCHES = ("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "AWS_USE_FIPS_ENDPOINT", "AW
 _PROXIES = ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy")
 
 
-def to_set(connection: Connection, environment: Mapping[str, str]) -> dict[str, str]:
+def to_set(connection: RunningCloud, environment: Mapping[str, str]) -> dict[str, str]:
     """Return the variables with which any AWS client finds the local cloud; `environment` is the client's so far."""
     return {
         "AWS_ENDPOINT_URL": connection.endpoint_url,
@@ -67,7 +67,7 @@ def to_unset(environment: Mapping[str, str]) -> list[str]:
     return [*_MISLEADING, *_SWITCHES, *sorted({*_SERVICE_ADDRESSES, *addresses})]
 
 
-def shell_lines(connection: Connection, environment: Mapping[str, str]) -> str:
+def shell_lines(connection: RunningCloud, environment: Mapping[str, str]) -> str:
     """Return what a POSIX shell evaluates."""
     exports = [f"export {name}={shlex.quote(value)}" for name, value in to_set(connection, environment).items()]
     return "\n".join([f"unset {' '.join(to_unset(environment))}", *exports])
@@ -86,7 +86,7 @@ def _against_the_profile(environment: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def _past_the_proxy(connection: Connection, environment: Mapping[str, str]) -> dict[str, str]:
+def _past_the_proxy(connection: RunningCloud, environment: Mapping[str, str]) -> dict[str, str]:
     """Return what keeps requests to this machine from a company's proxy, where there is one."""
     host = str(urlsplit(connection.endpoint_url).hostname)
     spared = environment.get("no_proxy") or environment.get("NO_PROXY") or ""

@@ -13,7 +13,7 @@ from mojo_toolbox.local_cloud.services.s3.service import S3Service
 from mojo_toolbox.local_cloud.services.s3.store import ObjectStore
 from mojo_toolbox.local_cloud.services.sagemaker.service import SageMakerService
 from mojo_toolbox.local_cloud.services.sts import StsService
-from mojo_toolbox.local_cloud.state.database import Database
+from mojo_toolbox.local_cloud.state.database import CloudDatabase
 from mojo_toolbox.local_cloud.state.home import Home
 from mojo_toolbox.local_cloud.wire.http import HttpAnswer
 from mojo_toolbox.local_cloud.wire.json_protocol import json_answer
@@ -27,7 +27,7 @@ class LocalCloud:
         self._home = home
         self._endpoint_url = endpoint_url
         credentials = home.credentials()
-        self._database = Database(home.database_file)
+        self._database = CloudDatabase(home.database_file)
         self.moto = MotoBridge(self._database)
         self.keys = KeyRing(credentials, self._database, self.moto.iam_key)
         self.sts = StsService(self.keys)

@@ -20,7 +20,7 @@ from mojo_toolbox.errors import LocalCloudError, PortInUseError
 from mojo_toolbox.errors.extras import require_local_cloud
 from mojo_toolbox.local_cloud.identity import sigv4
 from mojo_toolbox.local_cloud.running.passed_on import server_environment
-from mojo_toolbox.local_cloud.state.home import REGION, Credentials, Home, hold_serve_lock
+from mojo_toolbox.local_cloud.state.home import REGION, AccessKey, Home, hold_serve_lock
 from mojo_toolbox.local_cloud.wire.protocol import STATUS_SERVICE
 
 # The exit status by which `serve` says that the port it was told to use is taken.
@@ -38,7 +38,7 @@ _MAX_LOG_BYTES = 16 * 1024 * 1024
 
 
 @dataclass(frozen=True)
-class Connection:
+class RunningCloud:
     """A running local cloud."""
 
     endpoint_url: str
@@ -46,10 +46,10 @@ class Connection:
     port: int
     region: str
     home: Path
-    credentials: Credentials
+    credentials: AccessKey
 
 
-def up(home: Path, port: int | None = None) -> Connection:
+def up(home: Path, port: int | None = None) -> RunningCloud:
     """Start the local cloud unless it runs, and return once it answers.
 
     Raises:
@@ -96,7 +96,7 @@ def down(home: Path) -> bool:
         return True
 
 
-def status(home: Path) -> Connection | None:
+def status(home: Path) -> RunningCloud | None:
     """Return the running local cloud, None when none answers."""
     place = _place(home)
     return _running(place) if place.folder.is_dir() else None
@@ -107,7 +107,7 @@ def _place(home: Path) -> Home:
     return Home(home.expanduser().resolve())
 
 
-def _start(home: Home, port: int | None) -> Connection:
+def _start(home: Home, port: int | None) -> RunningCloud:
     process, begun = _launch(home, port)
     try:
         return _await_answer(home, process, port, begun)
@@ -147,7 +147,7 @@ def _launch(home: Home, port: int | None) -> tuple[subprocess.Popen[bytes], int]
     return process, begun
 
 
-def _await_answer(home: Home, process: subprocess.Popen[bytes], port: int | None, begun: int) -> Connection:
+def _await_answer(home: Home, process: subprocess.Popen[bytes], port: int | None, begun: int) -> RunningCloud:
     deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline:
         connection = _running(home)
@@ -171,13 +171,13 @@ def _ends_with() -> list[str]:
     return ["--ends-with", pid] if pid else []
 
 
-def _running(home: Home) -> Connection | None:
+def _running(home: Home) -> RunningCloud | None:
     """Return the connection that the home names, if the local cloud of this very home answers there."""
     if not home.credentials_file.exists():
         return None
     try:
         document = json.loads(home.connection_file.read_text(encoding="utf-8"))
-        connection = Connection(
+        connection = RunningCloud(
             endpoint_url=document["endpoint_url"],
             pid=document["pid"],
             port=document["port"],
@@ -192,7 +192,7 @@ def _running(home: Home) -> Connection | None:
     return connection if answer is not None and answer.get("pid") == connection.pid else None
 
 
-def _ask_status(connection: Connection) -> dict[str, Any] | None:
+def _ask_status(connection: RunningCloud) -> dict[str, Any] | None:
     host = f"127.0.0.1:{connection.port}"
     now = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
     scope = sigv4.Scope(date=now[:8], region=REGION, service=STATUS_SERVICE)
@@ -231,7 +231,7 @@ def _server_pid(home: Home) -> int | None:
         return None
 
 
-def _settled(home: Home) -> Connection | None:
+def _settled(home: Home) -> RunningCloud | None:
     """Wait for a local cloud that is on its way up or down, and end one that neither answers nor ends."""
     if not _wait(lambda: _server_pid(home) is None or _running(home) is not None, _STOP_SECONDS):
         _signal(_server_pid(home) or _UNNAMED, signal.SIGKILL)

@@ -34,7 +34,7 @@ _LIFE_POLL_SECONDS = 0.5
 _MAX_HEAD_BYTES = 64 * 1024
 
 
-class _Server(uvicorn.Server):
+class _AnnouncedServer(uvicorn.Server):
     """uvicorn that says where it answers once it does, and takes that back before it stops."""
 
     def __init__(self, config: uvicorn.Config, home: Home, port: int) -> None:
@@ -95,7 +95,7 @@ def serve(home: Home, port: int | None = None, *, lock: int | None = None, ends_
             timeout_keep_alive=_KEEP_ALIVE_SECONDS,
             h11_max_incomplete_event_size=_MAX_HEAD_BYTES,
         )
-        _Server(config, home, chosen).run(sockets=[listener])
+        _AnnouncedServer(config, home, chosen).run(sockets=[listener])
 
 
 def endpoint_url(port: int) -> str:

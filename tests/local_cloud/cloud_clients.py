@@ -7,13 +7,13 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from mojo_toolbox.local_cloud.lifecycle import Connection
+from mojo_toolbox.local_cloud.lifecycle import RunningCloud
 
 
 class Clients:
     """boto3 clients of one local cloud, closed at the end of the test."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: RunningCloud) -> None:
         self.connection = connection
         self._open: list[Any] = []
 

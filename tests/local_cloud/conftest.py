@@ -11,18 +11,18 @@ import pytest
 from cloud_clients import Clients
 
 from mojo_toolbox.local_cloud import lifecycle
-from mojo_toolbox.local_cloud.lifecycle import Connection
+from mojo_toolbox.local_cloud.lifecycle import RunningCloud
 
 _NUMBERS = itertools.count()
 
 
 @pytest.fixture(scope="session")
-def cloud(local_home: Path) -> Connection:
+def cloud(local_home: Path) -> RunningCloud:
     return lifecycle.up(local_home)
 
 
 @pytest.fixture
-def clients(cloud: Connection) -> Iterator[Clients]:
+def clients(cloud: RunningCloud) -> Iterator[Clients]:
     made = Clients(cloud)
     yield made
     made.close()
@@ -45,10 +45,10 @@ def own_home(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.fixture
-def clients_of() -> Iterator[Callable[[Connection], Clients]]:
+def clients_of() -> Iterator[Callable[[RunningCloud], Clients]]:
     made: list[Clients] = []
 
-    def make(connection: Connection) -> Clients:
+    def make(connection: RunningCloud) -> Clients:
         made.append(Clients(connection))
         return made[-1]
 

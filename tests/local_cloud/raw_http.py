@@ -14,7 +14,7 @@ from botocore.auth import S3SigV4Auth, SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from mojo_toolbox.local_cloud.lifecycle import Connection
+from mojo_toolbox.local_cloud.lifecycle import RunningCloud
 
 
 @dataclass
@@ -31,7 +31,7 @@ class Reply:
 
 
 def send(
-    connection: Connection,
+    connection: RunningCloud,
     method: str,
     path: str,
     *,
@@ -48,7 +48,7 @@ def send(
 
 
 def signed(
-    connection: Connection,
+    connection: RunningCloud,
     method: str,
     path: str,
     *,
@@ -71,7 +71,7 @@ def signed(
 class ChunkSigner:
     """Writes aws-chunked bodies by hand, after AWS's documentation."""
 
-    def __init__(self, connection: Connection, path: str, *, size: int, form: str, trailer: str = "") -> None:
+    def __init__(self, connection: RunningCloud, path: str, *, size: int, form: str, trailer: str = "") -> None:
         """Sign the head of a PUT of `size` bytes; `form` is the value of x-amz-content-sha256."""
         own = connection.credentials
         self._date = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())

@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 from cloud_clients import Clients
 
 from mojo_toolbox.local_cloud import client_environment
-from mojo_toolbox.local_cloud.lifecycle import Connection
+from mojo_toolbox.local_cloud.lifecycle import RunningCloud
 
 CALLS = """
 import boto3
@@ -67,7 +67,7 @@ MISLED = {
 }
 
 
-def ask(cloud: Connection, shell: str, environment: dict[str, str]) -> list[str]:
+def ask(cloud: RunningCloud, shell: str, environment: dict[str, str]) -> list[str]:
     """Evaluate the exports in a shell, and call every service from it."""
     command = f'"{sys.executable}" -m mojo_toolbox.local_cloud env --home "{cloud.home}"'
     plain = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
@@ -92,7 +92,7 @@ ANSWERS = [
 
 
 @pytest.mark.parametrize("shell", ["bash", "sh", "zsh"])
-def test_clients_find_it_whatever_stood_in_the_environment(cloud: Connection, shell, tmp_path):
+def test_clients_find_it_whatever_stood_in_the_environment(cloud: RunningCloud, shell, tmp_path):
     if shutil.which(shell) is None:
         pytest.skip(f"there is no {shell}")
     config = tmp_path / "config"
@@ -100,7 +100,7 @@ def test_clients_find_it_whatever_stood_in_the_environment(cloud: Connection, sh
     assert ask(cloud, shell, {**MISLED, "AWS_CONFIG_FILE": str(config)}) == ANSWERS
 
 
-def test_clients_find_it_in_a_clean_environment(cloud: Connection):
+def test_clients_find_it_in_a_clean_environment(cloud: RunningCloud):
     assert ask(cloud, "sh", {}) == ANSWERS
 
 
@@ -113,7 +113,7 @@ def test_addresses_of_services_that_nobody_knew_are_unset_and_odd_names_are_not_
     assert "AWS_ENDPOINT_URL" not in found
 
 
-def test_every_sdk_gets_the_region_from_the_variable_that_it_reads(cloud: Connection):
+def test_every_sdk_gets_the_region_from_the_variable_that_it_reads(cloud: RunningCloud):
     command = f'"{sys.executable}" -m mojo_toolbox.local_cloud env --home "{cloud.home}"'
     shell = f'eval "$({command})"; echo "$AWS_REGION $AWS_DEFAULT_REGION"'
     done = subprocess.run(
@@ -122,7 +122,7 @@ def test_every_sdk_gets_the_region_from_the_variable_that_it_reads(cloud: Connec
     assert done.stdout.split() == ["us-east-1", "us-east-1"]
 
 
-def test_the_default_profile_is_contradicted_only_where_it_leads_elsewhere(cloud: Connection, tmp_path):
+def test_the_default_profile_is_contradicted_only_where_it_leads_elsewhere(cloud: RunningCloud, tmp_path):
     config = tmp_path / "config"
     assert len(client_environment.to_set(cloud, {"AWS_CONFIG_FILE": str(config)})) == 5
     config.write_text(
@@ -135,7 +135,7 @@ def test_the_default_profile_is_contradicted_only_where_it_leads_elsewhere(cloud
     assert "AWS_USE_DUALSTACK_ENDPOINT" not in found
 
 
-def test_the_proxy_is_passed_by_only_where_there_is_one(cloud: Connection):
+def test_the_proxy_is_passed_by_only_where_there_is_one(cloud: RunningCloud):
     assert "NO_PROXY" not in client_environment.to_set(cloud, {})
     behind = client_environment.to_set(cloud, {"HTTP_PROXY": ELSEWHERE, "NO_PROXY": "intranet.example"})
     assert behind["no_proxy"] == behind["NO_PROXY"] == "intranet.example,127.0.0.1"

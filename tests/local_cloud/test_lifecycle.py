@@ -19,7 +19,7 @@ from raw_http import signed
 
 from mojo_toolbox.errors import LocalCloudError, PortInUseError
 from mojo_toolbox.local_cloud import lifecycle
-from mojo_toolbox.local_cloud.lifecycle import Connection
+from mojo_toolbox.local_cloud.lifecycle import RunningCloud
 
 TRUST = json.dumps({
     "Version": "2012-10-17",
@@ -29,7 +29,7 @@ TRUST = json.dumps({
 })  # fmt: skip
 
 
-def kill(connection: Connection) -> None:
+def kill(connection: RunningCloud) -> None:
     os.kill(connection.pid, signal.SIGKILL)
     deadline = time.monotonic() + 10
     while lifecycle.status(connection.home) is not None or Path(f"/proc/{connection.pid}/exe").exists():
@@ -46,7 +46,7 @@ def test_many_starts_at_once_make_one_local_cloud(own_home):
     assert not lifecycle.down(own_home)
 
 
-def test_the_secret_is_its_owners_alone(cloud: Connection):
+def test_the_secret_is_its_owners_alone(cloud: RunningCloud):
     folder = cloud.home / "local_cloud"
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     for name in ("credentials.json", "connection.json", "server.log"):
@@ -114,7 +114,7 @@ def test_a_kill_during_an_upload_leaves_nothing_half_written(own_home, clients_o
     assert [path.read_bytes() for path in blobs.glob("*/*")] == [b"old"]
 
 
-def test_an_unfinished_upload_does_not_hold_up_the_others(cloud: Connection, clients, bucket):
+def test_an_unfinished_upload_does_not_hold_up_the_others(cloud: RunningCloud, clients, bucket):
     head = signed(cloud, "PUT", f"/{bucket}/slow", body=b"x" * 100)
     with socket.create_connection(("127.0.0.1", cloud.port)) as connection:
         lines = "".join(f"{name}: {value}\r\n" for name, value in head.items() if name.lower() != "content-length")

@@ -7,8 +7,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from mojo_toolbox.local_cloud.state.database import Database
-from mojo_toolbox.local_cloud.state.home import ACCOUNT_ID, Credentials, new_access_key_id, new_secret
+from mojo_toolbox.local_cloud.state.database import CloudDatabase
+from mojo_toolbox.local_cloud.state.home import ACCOUNT_ID, AccessKey, new_access_key_id, new_secret
 
 _TABLE = """CREATE TABLE IF NOT EXISTS sts_sessions (
     access_key_id TEXT PRIMARY KEY, secret_access_key TEXT NOT NULL, session_token TEXT NOT NULL,
@@ -37,8 +37,8 @@ class KeyRing:
 
     def __init__(
         self,
-        owner: Credentials,
-        database: Database,
+        owner: AccessKey,
+        database: CloudDatabase,
         iam_key: Callable[[str], tuple[str, str, str] | None] = lambda _: None,
     ) -> None:
         """Take the owner's key, and `iam_key(access_key_id)` -> (secret, ARN, user id) of an active key of an IAM user."""

@@ -48,7 +48,7 @@ class ProgramError(Exception):
 
 
 @dataclass(frozen=True)
-class Reply:
+class HandlerReply:
     """What a request is answered."""
 
     status: int
@@ -102,7 +102,7 @@ class Program:
             context = Context(self._model_dir, {})
             self._model = _call(self._handlers["model_fn"], [self._model_dir], context)
 
-    def answer(self, body: bytes, headers: Mapping[str, str]) -> Reply:
+    def answer(self, body: bytes, headers: Mapping[str, str]) -> HandlerReply:
         """Run one request through the handlers."""
         context = Context(self._model_dir, headers)
         content_type = headers.get("content-type", "application/json")
@@ -117,7 +117,7 @@ class Program:
             prediction = _call(self._handlers["predict_fn"] or _default_predict, [parsed, self._model], context)
             result = _call(self._handlers["output_fn"] or _default_output, [prediction, accept], context)
         content, kind = result if isinstance(result, tuple) and len(result) == 2 else (result, accept)  # noqa: PLR2004
-        return Reply(context.response_status, _bytes(content), context.response_content_type or str(kind))
+        return HandlerReply(context.response_status, _bytes(content), context.response_content_type or str(kind))
 
 
 def _require_loadable(handlers: Mapping[str, Any]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mojo_toolbox.local_cloud.state.database import Database
+from mojo_toolbox.local_cloud.state.database import CloudDatabase
 
 _TABLE = """CREATE TABLE IF NOT EXISTS moto_journal (
     id INTEGER PRIMARY KEY AUTOINCREMENT, time REAL NOT NULL, seed TEXT NOT NULL, method TEXT NOT NULL,
@@ -13,7 +13,7 @@ _TABLE = """CREATE TABLE IF NOT EXISTS moto_journal (
 
 
 @dataclass(frozen=True)
-class Entry:
+class AcknowledgedChange:
     """One request as moto got it. With the same `seed` and `time` it makes the same ids, secrets and dates."""
 
     time: float
@@ -27,14 +27,14 @@ class Entry:
     body: bytes
 
 
-class Journal:
+class AcknowledgedChanges:
     """The entries of one local cloud."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: CloudDatabase) -> None:
         self._database = database
         database.execute(_TABLE)
 
-    def append(self, entry: Entry) -> None:
+    def append(self, entry: AcknowledgedChange) -> None:
         """Write an entry; it is on disk when this returns."""
         columns = ", ".join(vars(entry))
         marks = ", ".join("?" * len(vars(entry)))
@@ -43,10 +43,12 @@ class Journal:
             tuple(vars(entry).values()),
         )
 
-    def entries(self) -> list[Entry]:
+    def entries(self) -> list[AcknowledgedChange]:
         """Return all entries, oldest first."""
         rows = self._database.execute("SELECT * FROM moto_journal ORDER BY id")
-        return [Entry(**{name: row[name] for name in Entry.__dataclass_fields__}) for row in rows]
+        return [
+            AcknowledgedChange(**{name: row[name] for name in AcknowledgedChange.__dataclass_fields__}) for row in rows
+        ]
 
     def __bool__(self) -> bool:
         return bool(self._database.execute("SELECT 1 FROM moto_journal LIMIT 1"))

@@ -13,7 +13,7 @@ from typing import Any
 BUSY_TIMEOUT_SECONDS = 60.0
 
 
-class Database:
+class CloudDatabase:
     """Connections to one SQLite file, lent to one thread at a time.
 
     Each room creates its own tables (`CREATE TABLE IF NOT EXISTS`) with `execute`. Rows are `sqlite3.Row`.

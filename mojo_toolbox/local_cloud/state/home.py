@@ -23,14 +23,14 @@ _KEY_ALPHABET = string.ascii_uppercase + "234567"
 
 
 @dataclass(frozen=True)
-class Credentials:
+class AccessKey:
     """The access key that clients sign with."""
 
     access_key_id: str
     secret_access_key: str
 
     def __repr__(self) -> str:
-        return f"Credentials({self.access_key_id})"
+        return f"AccessKey({self.access_key_id})"
 
 
 @dataclass(frozen=True)
@@ -105,16 +105,16 @@ class Home:
         self.folder.mkdir(mode=0o700, exist_ok=True)
         self.folder.chmod(0o700)
 
-    def credentials(self) -> Credentials:
+    def credentials(self) -> AccessKey:
         """Return the owner's access key, made at the first call. Call it under a lock when it may be the first."""
         try:
             saved = json.loads(self.credentials_file.read_text(encoding="utf-8"))
         except FileNotFoundError:
-            made = Credentials(access_key_id=new_access_key_id("AKIA"), secret_access_key=new_secret())
+            made = AccessKey(access_key_id=new_access_key_id("AKIA"), secret_access_key=new_secret())
             document = {"access_key_id": made.access_key_id, "secret_access_key": made.secret_access_key}
             write_atomically(self.credentials_file, json.dumps(document))
             return made
-        return Credentials(access_key_id=saved["access_key_id"], secret_access_key=saved["secret_access_key"])
+        return AccessKey(access_key_id=saved["access_key_id"], secret_access_key=saved["secret_access_key"])
 
 
 @contextmanager

@@ -35,7 +35,7 @@ class NotPlainError(OSError):
 
 
 @dataclass(frozen=True)
-class Entry:
+class FolderEntry:
     """A folder, a plain file, or a link that stays inside of the folder that was walked."""
 
     name: str
@@ -86,7 +86,7 @@ def first_bytes(path: Path, size: int) -> bytes:
         return b""
 
 
-def entries(folder: Path, left_out: LeftOut) -> Iterator[Entry]:
+def entries(folder: Path, left_out: LeftOut) -> Iterator[FolderEntry]:
     """Walk a folder of any depth in the order of names; tell what is left out and why.
 
     A link to a file outside counts as that file. What vanishes meanwhile is passed over.
@@ -136,18 +136,18 @@ def _paths_in(folder: Path, root: Path, left_out: LeftOut) -> list[Path]:
         return []
 
 
-def _entry(path: Path, name: str, root: Path) -> Entry:
+def _entry(path: Path, name: str, root: Path) -> FolderEntry:
     status = path.lstat()
     if stat.S_ISDIR(status.st_mode):
-        return Entry(name, path, "folder", status)
+        return FolderEntry(name, path, "folder", status)
     if stat.S_ISLNK(status.st_mode):
         return _linked(path, name, root)
     if not stat.S_ISREG(status.st_mode):
         raise NotPlainError(f"is {_kind(status.st_mode)}")
-    return Entry(name, path, "file", status)
+    return FolderEntry(name, path, "file", status)
 
 
-def _linked(path: Path, name: str, root: Path) -> Entry:
+def _linked(path: Path, name: str, root: Path) -> FolderEntry:
     try:
         real = path.resolve(strict=True)
         status = path.stat()
@@ -159,9 +159,9 @@ def _linked(path: Path, name: str, root: Path) -> Entry:
         # Python before 3.13 has a RuntimeError for a loop.
         raise NotPlainError("is a link that leads nowhere") from None
     if real.is_relative_to(root):
-        return Entry(name, path, "link", status)
+        return FolderEntry(name, path, "link", status)
     if stat.S_ISREG(status.st_mode):
-        return Entry(name, path, "file", status)
+        return FolderEntry(name, path, "file", status)
     raise NotPlainError(f"is a link to {_kind(status.st_mode)} outside of it")
 
 

@@ -17,9 +17,9 @@ from raw_http import ChunkSigner, send, signed
 
 from mojo_toolbox.local_cloud.identity.credentials import KeyRing
 from mojo_toolbox.local_cloud.identity.signatures import verify
-from mojo_toolbox.local_cloud.lifecycle import Connection
-from mojo_toolbox.local_cloud.state.database import Database
-from mojo_toolbox.local_cloud.state.home import Credentials
+from mojo_toolbox.local_cloud.lifecycle import RunningCloud
+from mojo_toolbox.local_cloud.state.database import CloudDatabase
+from mojo_toolbox.local_cloud.state.home import AccessKey
 from mojo_toolbox.local_cloud.wire.http import HttpRequest
 from mojo_toolbox.local_cloud.wire.protocol import ServiceError
 
@@ -47,14 +47,14 @@ UNSIGNED_WITH_TRAILER = "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
         ("GET", "/", {"authorization": "AWS key:signature"}),
     ],
 )
-def test_a_request_without_a_signature_is_refused(cloud: Connection, method, path, headers):
+def test_a_request_without_a_signature_is_refused(cloud: RunningCloud, method, path, headers):
     reply = send(cloud, method, path, headers=headers, body=b"x" if method in ("PUT", "POST") else None)
     assert reply.status == 403
     assert not [name for name in reply.headers if name.startswith("access-control")]
 
 
 @pytest.mark.parametrize("host", ["page.example", "127.0.0.1.page.example", "localhost.page.example", "10.0.0.1", ""])
-def test_a_name_that_is_not_loopback_is_refused_even_when_signed(cloud: Connection, host):
+def test_a_name_that_is_not_loopback_is_refused_even_when_signed(cloud: RunningCloud, host):
     headers = signed(cloud, "GET", "/") | {"Host": host}
     assert send(cloud, "GET", "/", headers=headers).status == 403
 
@@ -87,13 +87,13 @@ def test_a_wrong_secret_and_an_unknown_key_are_refused_by_every_service(clients:
     )
 
 
-def test_a_request_signed_by_hand_is_answered(cloud: Connection, bucket):
+def test_a_request_signed_by_hand_is_answered(cloud: RunningCloud, bucket):
     path = f"/{bucket}/{quote('käse (1)/a+b&c.txt')}"
     assert send(cloud, "PUT", path, headers=signed(cloud, "PUT", path, body=b"cheese"), body=b"cheese").status == 200
     assert send(cloud, "GET", path, headers=signed(cloud, "GET", path)).body == b"cheese"
 
 
-def test_a_body_that_was_altered_is_refused_and_not_kept(cloud: Connection, clients: Clients, bucket):
+def test_a_body_that_was_altered_is_refused_and_not_kept(cloud: RunningCloud, clients: Clients, bucket):
     path = f"/{bucket}/key"
     reply = send(cloud, "PUT", path, headers=signed(cloud, "PUT", path, body=b"right"), body=b"wrong")
     assert (reply.status, reply.code) == (400, "XAmzContentSHA256Mismatch")
@@ -105,7 +105,7 @@ def test_a_body_that_was_altered_is_refused_and_not_kept(cloud: Connection, clie
     assert "Contents" not in clients("s3").list_objects_v2(Bucket=bucket)
 
 
-def test_a_signature_does_not_serve_another_method_path_query_or_header(cloud: Connection, bucket):
+def test_a_signature_does_not_serve_another_method_path_query_or_header(cloud: RunningCloud, bucket):
     path = f"/{bucket}/key"
     headers = signed(cloud, "PUT", path, body=b"x")
     assert send(cloud, "DELETE", path, headers=headers).status == 403
@@ -117,10 +117,10 @@ def test_a_signature_does_not_serve_another_method_path_query_or_header(cloud: C
     assert send(cloud, "PUT", path, headers=headers, body=b"x").status == 200
 
 
-def test_a_request_from_another_time_is_refused(cloud: Connection, tmp_path):
+def test_a_request_from_another_time_is_refused(cloud: RunningCloud, tmp_path):
     headers = {name.lower(): value for name, value in signed(cloud, "GET", "/").items()}
     request = HttpRequest("GET", "/", "", headers, "id")
-    database = Database(tmp_path / "keys.sqlite")
+    database = CloudDatabase(tmp_path / "keys.sqlite")
     keys = KeyRing(cloud.credentials, database)
     assert verify(request, keys, now=time.time() + 14 * 60).service == "s3"
     for wrong in (16 * 60, -16 * 60, 86400 * 2):
@@ -128,7 +128,7 @@ def test_a_request_from_another_time_is_refused(cloud: Connection, tmp_path):
             verify(request, keys, now=time.time() + wrong)
         assert (caught.value.code, caught.value.status) == ("RequestTimeTooSkewed", 403)
     with pytest.raises(ServiceError, match="does not exist"):
-        verify(request, KeyRing(Credentials("AKIAOTHER", "secret"), database))
+        verify(request, KeyRing(AccessKey("AKIAOTHER", "secret"), database))
     database.close()
 
 
@@ -176,7 +176,7 @@ def test_headers_signed_with_the_old_version_work(clients: Clients, bucket, vers
     assert s3.get_bucket_location(Bucket=bucket)["LocationConstraint"] is None
 
 
-def test_chunks_signed_one_by_one_are_put_together(cloud: Connection, clients: Clients, bucket):
+def test_chunks_signed_one_by_one_are_put_together(cloud: RunningCloud, clients: Clients, bucket):
     path, data = f"/{bucket}/chunks", [b"a" * 70000, b"b" * 10, b""]
     chunks = ChunkSigner(cloud, path, size=70010, form=SIGNED)
     body = b"".join(map(chunks.chunk, data)) + b"\r\n"
@@ -188,7 +188,7 @@ def test_chunks_signed_one_by_one_are_put_together(cloud: Connection, clients: C
 
 
 @pytest.mark.parametrize("damage", ["data", "order", "missing chunk", "no end", "signature"])
-def test_chunks_that_were_tampered_with_are_refused(cloud: Connection, clients: Clients, bucket, damage):
+def test_chunks_that_were_tampered_with_are_refused(cloud: RunningCloud, clients: Clients, bucket, damage):
     path = f"/{bucket}/chunks"
     chunks = ChunkSigner(cloud, path, size=20, form=SIGNED)
     one, two, end = chunks.chunk(b"a" * 10), chunks.chunk(b"b" * 10), chunks.chunk(b"") + b"\r\n"
@@ -206,7 +206,7 @@ def test_chunks_that_were_tampered_with_are_refused(cloud: Connection, clients: 
 
 @pytest.mark.parametrize("form", [SIGNED_WITH_TRAILER, UNSIGNED_WITH_TRAILER])
 @pytest.mark.parametrize("altered", [False, True])
-def test_a_trailing_checksum_is_checked(cloud: Connection, clients: Clients, bucket, form, altered):
+def test_a_trailing_checksum_is_checked(cloud: RunningCloud, clients: Clients, bucket, form, altered):
     path, data = f"/{bucket}/trailer", b"some bytes"
     name = "x-amz-checksum-crc32"
     value = base64.b64encode(zlib.crc32(data).to_bytes(4, "big")).decode()
@@ -223,7 +223,7 @@ def test_a_trailing_checksum_is_checked(cloud: Connection, clients: Clients, buc
         assert head["ChecksumCRC32"] == value
 
 
-def test_keys_that_sts_lent_work_until_they_expire(cloud: Connection, clients: Clients, tmp_path):
+def test_keys_that_sts_lent_work_until_they_expire(cloud: RunningCloud, clients: Clients, tmp_path):
     arn = "arn:aws:iam::123456789012:role/path/SageMakerRole"
     lent = clients("sts").assume_role(RoleArn=arn, RoleSessionName="session", DurationSeconds=900)
     keys = lent["Credentials"]
@@ -233,12 +233,12 @@ def test_keys_that_sts_lent_work_until_they_expire(cloud: Connection, clients: C
     for token in (None, "another"):
         with pytest.raises(ClientError, match="UnrecognizedClientException"):
             clients("sagemaker", keys | {"SessionToken": token}).list_models()
-    database = Database(tmp_path / "keys.sqlite")
+    database = CloudDatabase(tmp_path / "keys.sqlite")
     ring = KeyRing(cloud.credentials, database)
     key = ring.lend(arn=arn, user_id="x", seconds=-1)
     headers = {"x-amz-security-token": key.session_token or ""}
-    own = Connection(
-        cloud.endpoint_url, 0, cloud.port, "us-east-1", tmp_path, Credentials(key.access_key_id, key.secret_access_key)
+    own = RunningCloud(
+        cloud.endpoint_url, 0, cloud.port, "us-east-1", tmp_path, AccessKey(key.access_key_id, key.secret_access_key)
     )
     signed_headers = {name.lower(): value for name, value in signed(own, "GET", "/", headers=headers).items()}
     with pytest.raises(ServiceError) as caught:
@@ -257,7 +257,7 @@ def test_keys_of_an_iam_user_work_until_they_are_deactivated(clients: Clients):
         clients("sts", keys).get_caller_identity()
 
 
-def test_json_services_refuse_in_json(cloud: Connection):
+def test_json_services_refuse_in_json(cloud: RunningCloud):
     headers = {"x-amz-target": "SageMaker.ListModels", "content-type": "application/x-amz-json-1.1"}
     reply = send(cloud, "POST", "/", headers=headers, body=b"{}")
     assert reply.status == 403

@@ -16,7 +16,7 @@ from cloud_clients import Clients
 from raw_http import ChunkSigner, send, signed
 
 from mojo_toolbox.local_cloud import lifecycle
-from mojo_toolbox.local_cloud.lifecycle import Connection
+from mojo_toolbox.local_cloud.lifecycle import RunningCloud
 
 MB = 1024 * 1024
 
@@ -24,7 +24,7 @@ MB = 1024 * 1024
 class Wire:
     """One connection, used again for each request as clients do."""
 
-    def __init__(self, cloud: Connection) -> None:
+    def __init__(self, cloud: RunningCloud) -> None:
         self._cloud = cloud
         self._socket = socket.create_connection(("127.0.0.1", cloud.port), timeout=10)
         self._file = self._socket.makefile("rb")
@@ -67,7 +67,7 @@ class Wire:
 
 
 @pytest.fixture
-def wire(cloud: Connection) -> Iterator[Wire]:
+def wire(cloud: RunningCloud) -> Iterator[Wire]:
     made = Wire(cloud)
     yield made
     made.close()

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from raw_http import Reply, send, signed
 
-from mojo_toolbox.local_cloud.lifecycle import Connection
+from mojo_toolbox.local_cloud.lifecycle import RunningCloud
 from mojo_toolbox.local_cloud.wire.json_document import read_document
 from mojo_toolbox.local_cloud.wire.protocol import ServiceError, bounded_number
 
@@ -29,13 +29,13 @@ OPERATIONS = [
 ]
 
 
-def ask(cloud: Connection, service: str, operation: str, body: bytes) -> Reply:
+def ask(cloud: RunningCloud, service: str, operation: str, body: bytes) -> Reply:
     headers = {"x-amz-target": f"{TARGETS[service]}.{operation}", "content-type": "application/x-amz-json-1.1"}
     made = signed(cloud, "POST", "/", service=service, headers=headers, body=body)
     return send(cloud, "POST", "/", headers=made, body=body)
 
 
-def query(cloud: Connection, service: str, text: str) -> Reply:
+def query(cloud: RunningCloud, service: str, text: str) -> Reply:
     headers = {"content-type": "application/x-www-form-urlencoded"}
     made = signed(cloud, "POST", "/", service=service, headers=headers, body=text.encode())
     return send(cloud, "POST", "/", headers=made, body=text.encode())
@@ -65,7 +65,7 @@ def query(cloud: Connection, service: str, text: str) -> Reply:
     ],
     ids=lambda body: body[:12].decode("latin-1"),
 )
-def test_what_is_not_a_document_is_refused(cloud: Connection, service, operation, body):
+def test_what_is_not_a_document_is_refused(cloud: RunningCloud, service, operation, body):
     reply = ask(cloud, service, operation, body)
     assert (reply.status, json.loads(reply.body)["__type"]) == (400, "SerializationException"), reply.body
 
@@ -81,7 +81,7 @@ def test_what_is_not_a_document_is_refused(cloud: Connection, service, operation
         ("application-autoscaling", "DescribeScalableTargets", {"ServiceNamespace": "sagemaker", "MaxResults": ...}),
     ],
 )
-def test_numbers_that_do_not_fit_are_refused(cloud: Connection, service, operation, request_, number):
+def test_numbers_that_do_not_fit_are_refused(cloud: RunningCloud, service, operation, request_, number):
     body = json.dumps({name: number if value is ... else value for name, value in request_.items()})
     assert ask(cloud, service, operation, body.encode()).status == 400
 
@@ -100,7 +100,7 @@ def test_times_of_logs_that_do_not_fit_are_refused(clients: Clients, field, numb
 
 @pytest.mark.parametrize("moment", [1e300, -1e300, 253402300800, 2**63, "0001-01-01T00:00:00", "yesterday", "9" * 5000])
 @pytest.mark.parametrize("operation", ["ListTrainingJobs", "ListModels", "ListModelPackageGroups", "ListTransformJobs"])
-def test_dates_far_away_are_refused(cloud: Connection, operation, moment):
+def test_dates_far_away_are_refused(cloud: RunningCloud, operation, moment):
     reply = ask(cloud, "sagemaker", operation, json.dumps({"CreationTimeAfter": moment}).encode())
     assert (reply.status, json.loads(reply.body)["__type"]) == (400, "ValidationException"), reply.body
 
@@ -124,7 +124,7 @@ FAR_DATES = [
         f"AWS4-HMAC-SHA256 Credential=AKIA/2026/us-east-1/sts/aws4_request,SignedHeaders=host,Signature={'0' * 64}",
     ],
 )
-def test_a_stranger_with_a_date_far_away_is_refused(cloud: Connection, authorization, name, moment):
+def test_a_stranger_with_a_date_far_away_is_refused(cloud: RunningCloud, authorization, name, moment):
     headers = {name: moment, "authorization": authorization}
     assert send(cloud, "GET", "/", headers={key: text.encode("latin-1") for key, text in headers.items()}).status == 403
 
@@ -180,7 +180,7 @@ def test_tokens_of_s3_and_iam_that_nobody_gave_out_are_refused(clients: Clients,
 
 @pytest.mark.parametrize("operation", ["Nope", "", "../x", "GetNothing", "CreateNothing", "Describe\u00ff"])
 @pytest.mark.parametrize("service", [*TARGETS, "sts", "iam", "s4"])
-def test_operations_that_do_not_exist_are_refused(cloud: Connection, service, operation):
+def test_operations_that_do_not_exist_are_refused(cloud: RunningCloud, service, operation):
     if service in TARGETS:
         reply = ask(cloud, service, operation.encode().decode("ascii", "ignore") or "Nope", b"{}")
     else:
@@ -201,7 +201,7 @@ def test_operations_that_do_not_exist_are_refused(cloud: Connection, service, op
         "Action=CreateServiceLinkedRole&Version=2010-05-08&AWSServiceName=x",
     ],
 )
-def test_requests_to_iam_that_lack_something_are_refused(cloud: Connection, text):
+def test_requests_to_iam_that_lack_something_are_refused(cloud: RunningCloud, text):
     reply = query(cloud, "iam", text)
     assert 400 <= reply.status < 500, reply.body
     assert reply.code
@@ -252,7 +252,7 @@ FIELDS = st.sampled_from(
     operation=("sagemaker", "CreateModelPackageGroup"), document={"ModelPackageGroupName": "g", "Tags": [{"Key": None}]}
 )
 @given(operation=st.sampled_from(OPERATIONS), document=st.dictionaries(FIELDS, JSON, max_size=6))
-def test_no_document_makes_a_service_fail(cloud: Connection, operation: tuple[str, str], document: dict[str, Any]):
+def test_no_document_makes_a_service_fail(cloud: RunningCloud, operation: tuple[str, str], document: dict[str, Any]):
     reply = ask(cloud, *operation, json.dumps(document).encode("utf-8", "surrogatepass"))
     assert reply.status < 500, reply.body
 

@@ -13,7 +13,7 @@ from typing import Any
 from mojo_toolbox.local_cloud.identity.incoming import Incoming
 from mojo_toolbox.local_cloud.services.logs.filters import filter_pattern
 from mojo_toolbox.local_cloud.services.logs.request_rules import check_logs_request
-from mojo_toolbox.local_cloud.state.database import Database
+from mojo_toolbox.local_cloud.state.database import CloudDatabase
 from mojo_toolbox.local_cloud.wire.http import HttpAnswer
 from mojo_toolbox.local_cloud.wire.json_protocol import json_answer
 from mojo_toolbox.local_cloud.wire.protocol import ServiceError, bounded_number
@@ -47,7 +47,7 @@ _TABLES = (
 class LogsService:
     """Groups, streams and events; `append` is for the local cloud's own jobs and endpoints."""
 
-    def __init__(self, database: Database, *, region: str = "us-east-1", account_id: str = "123456789012") -> None:
+    def __init__(self, database: CloudDatabase, *, region: str = "us-east-1", account_id: str = "123456789012") -> None:
         self._database = database
         self._arn = f"arn:aws:logs:{region}:{account_id}:log-group:"
         self._operations: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {

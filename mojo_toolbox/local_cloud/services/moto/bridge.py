@@ -20,8 +20,8 @@ from urllib.parse import unquote
 from mojo_toolbox.local_cloud.identity.incoming import Incoming
 from mojo_toolbox.local_cloud.services.moto.model_checks import check_for_moto
 from mojo_toolbox.local_cloud.services.moto.record_rules import check_against_records
-from mojo_toolbox.local_cloud.state.acknowledged import Entry, Journal
-from mojo_toolbox.local_cloud.state.database import Database
+from mojo_toolbox.local_cloud.state.acknowledged import AcknowledgedChange, AcknowledgedChanges
+from mojo_toolbox.local_cloud.state.database import CloudDatabase
 from mojo_toolbox.local_cloud.state.home import ACCOUNT_ID, REGION
 from mojo_toolbox.local_cloud.wire.http import HttpAnswer
 from mojo_toolbox.local_cloud.wire.protocol import ServiceError
@@ -51,8 +51,8 @@ _MAKES = ("Create", "Start", "Retry")
 class MotoBridge:
     """moto, imported and brought up to date at the first request for it; one request at a time."""
 
-    def __init__(self, database: Database) -> None:
-        self._journal = Journal(database)
+    def __init__(self, database: CloudDatabase) -> None:
+        self._journal = AcknowledgedChanges(database)
         self._lock = threading.RLock()
         self._application: Any = None
 
@@ -75,7 +75,7 @@ class MotoBridge:
                 "ValidationException", f"The local cloud does not execute {operation}: it needs AWS itself."
             )
         members = check_for_moto(verified.service, operation, request, body)
-        entry = Entry(
+        entry = AcknowledgedChange(
             time=time.time(),
             seed=secrets.token_hex(32),
             method=request.method,
@@ -130,7 +130,7 @@ class MotoBridge:
                 # Another version of moto may refuse what an earlier one took: the rest is still worth having.
                 _log.warning("moto refuses what it once took (%s %s): %s", entry.target, entry.path, content[:300])
 
-    def _keep(self, entry: Entry) -> None:
+    def _keep(self, entry: AcknowledgedChange) -> None:
         try:
             self._journal.append(entry)
         except BaseException:
@@ -146,7 +146,7 @@ class MotoBridge:
         _reset_backends()
         self._application = None
 
-    def _ask(self, entry: Entry) -> tuple[int, str, bytes]:
+    def _ask(self, entry: AcknowledgedChange) -> tuple[int, str, bytes]:
         from werkzeug.test import run_wsgi_app
 
         environ: dict[str, Any] = {
@@ -176,7 +176,7 @@ class MotoBridge:
         return int(status.split()[0]), headers.get("content-type", "application/json"), b"".join(content)
 
 
-def _in_the_one_region(entry: Entry) -> Entry:
+def _in_the_one_region(entry: AcknowledgedChange) -> AcknowledgedChange:
     """Return an entry as it would be kept today; earlier ones have the region that their client signed for."""
     key, date, _, service, rest = entry.authorization.split("/", 4)
     return replace(entry, authorization=f"{key}/{date}/{REGION}/{service}/{rest}")
@@ -193,7 +193,7 @@ def _refusal(operation: str, error: Exception, service: str) -> ServiceError:
 
 
 @contextmanager
-def _same_chance_and_time(entry: Entry) -> Iterator[None]:
+def _same_chance_and_time(entry: AcknowledgedChange) -> Iterator[None]:
     """Let moto draw the same ids and read the same clock whenever it gets this entry."""
     from moto.moto_api._internal import mock_random
 

@@ -26,7 +26,7 @@ _FULL_CONTROL = (
 
 
 @dataclass(frozen=True)
-class _Kind:
+class _DocumentKind:
     """One sub-resource: what the API calls it, its root element, and what S3 says when none was put.
 
     That is a default's content or an error.
@@ -41,46 +41,48 @@ class _Kind:
 
 
 _KINDS = {
-    "accelerate": _Kind("BucketAccelerateConfiguration", "AccelerateConfiguration", default=""),
-    "acl": _Kind("BucketAcl", "AccessControlPolicy", default=_FULL_CONTROL),
-    "cors": _Kind("BucketCors", "CORSConfiguration", missing="NoSuchCORSConfiguration", deletable=True),
-    "encryption": _Kind(
+    "accelerate": _DocumentKind("BucketAccelerateConfiguration", "AccelerateConfiguration", default=""),
+    "acl": _DocumentKind("BucketAcl", "AccessControlPolicy", default=_FULL_CONTROL),
+    "cors": _DocumentKind("BucketCors", "CORSConfiguration", missing="NoSuchCORSConfiguration", deletable=True),
+    "encryption": _DocumentKind(
         "BucketEncryption",
         "ServerSideEncryptionConfiguration",
         default="<Rule><ApplyServerSideEncryptionByDefault><SSEAlgorithm>AES256</SSEAlgorithm>"
         "</ApplyServerSideEncryptionByDefault><BucketKeyEnabled>false</BucketKeyEnabled></Rule>",
         deletable=True,
     ),
-    "lifecycle": _Kind(
+    "lifecycle": _DocumentKind(
         "BucketLifecycleConfiguration", "LifecycleConfiguration", missing="NoSuchLifecycleConfiguration", deletable=True
     ),
-    "logging": _Kind("BucketLogging", "BucketLoggingStatus", default=""),
-    "notification": _Kind("BucketNotificationConfiguration", "NotificationConfiguration", default=""),
-    "object-lock": _Kind(
+    "logging": _DocumentKind("BucketLogging", "BucketLoggingStatus", default=""),
+    "notification": _DocumentKind("BucketNotificationConfiguration", "NotificationConfiguration", default=""),
+    "object-lock": _DocumentKind(
         "ObjectLockConfiguration", "ObjectLockConfiguration", missing="ObjectLockConfigurationNotFoundError"
     ),
-    "ownershipControls": _Kind(
+    "ownershipControls": _DocumentKind(
         "BucketOwnershipControls",
         "OwnershipControls",
         default="<Rule><ObjectOwnership>BucketOwnerEnforced</ObjectOwnership></Rule>",
         deletable=True,
     ),
-    "policy": _Kind("BucketPolicy", "", missing="NoSuchBucketPolicy", put_status=204, deletable=True),
-    "publicAccessBlock": _Kind(
+    "policy": _DocumentKind("BucketPolicy", "", missing="NoSuchBucketPolicy", put_status=204, deletable=True),
+    "publicAccessBlock": _DocumentKind(
         "PublicAccessBlock",
         "PublicAccessBlockConfiguration",
         missing="NoSuchPublicAccessBlockConfiguration",
         deletable=True,
     ),
-    "replication": _Kind(
+    "replication": _DocumentKind(
         "BucketReplication", "ReplicationConfiguration", missing="ReplicationConfigurationNotFoundError", deletable=True
     ),
-    "requestPayment": _Kind(
+    "requestPayment": _DocumentKind(
         "BucketRequestPayment", "RequestPaymentConfiguration", default="<Payer>BucketOwner</Payer>"
     ),
-    "tagging": _Kind("BucketTagging", "Tagging", missing="NoSuchTagSet", put_status=204, deletable=True),
-    "versioning": _Kind("BucketVersioning", "VersioningConfiguration", default=""),
-    "website": _Kind("BucketWebsite", "WebsiteConfiguration", missing="NoSuchWebsiteConfiguration", deletable=True),
+    "tagging": _DocumentKind("BucketTagging", "Tagging", missing="NoSuchTagSet", put_status=204, deletable=True),
+    "versioning": _DocumentKind("BucketVersioning", "VersioningConfiguration", default=""),
+    "website": _DocumentKind(
+        "BucketWebsite", "WebsiteConfiguration", missing="NoSuchWebsiteConfiguration", deletable=True
+    ),
 }
 # Kinds of which a bucket may have several on AWS, told apart by ?id=; here it has none.
 _NUMBERED = {
@@ -112,7 +114,7 @@ class BucketDocuments:
             listed = partial(self._list_numbered, noun=noun)
             yield Route(f"ListBucket{noun}Configurations", "GET", name, listed, ("continuation-token",))
 
-    def _handle(self, call: Call, *, name: str, kind: _Kind) -> HttpAnswer:
+    def _handle(self, call: Call, *, name: str, kind: _DocumentKind) -> HttpAnswer:
         """Answer a request for the sub-resource `name`.
 
         Raises:
@@ -126,7 +128,7 @@ class BucketDocuments:
             return HttpAnswer(204)
         return self._get(call, name, kind)
 
-    def _get(self, call: Call, name: str, kind: _Kind) -> HttpAnswer:
+    def _get(self, call: Call, name: str, kind: _DocumentKind) -> HttpAnswer:
         rows = self._database.execute(
             "SELECT body FROM s3_documents WHERE bucket = ? AND name = ?", (call.bucket, name)
         )
@@ -137,7 +139,7 @@ class BucketDocuments:
             raise ObjectStoreError(kind.missing, f"The bucket has no such configuration: {name}", 404)
         return default_document(kind.root, kind.default)
 
-    def _put(self, call: Call, name: str, kind: _Kind) -> HttpAnswer:
+    def _put(self, call: Call, name: str, kind: _DocumentKind) -> HttpAnswer:
         if name == "policy":
             _check_policy(call.body)
         elif name == "tagging":

@@ -10,7 +10,7 @@ from mojo_toolbox.local_cloud.identity.signatures import PayloadRule
 from mojo_toolbox.local_cloud.services.s3 import call as s3_call
 from mojo_toolbox.local_cloud.services.s3.call import Call
 from mojo_toolbox.local_cloud.services.s3.forms import FormReader, check_form
-from mojo_toolbox.local_cloud.services.s3.intake import Intake
+from mojo_toolbox.local_cloud.services.s3.intake import BodyIntake
 from mojo_toolbox.local_cloud.services.s3.objects import ObjectRoutes
 from mojo_toolbox.local_cloud.services.s3.parameters import check_parameters
 from mojo_toolbox.local_cloud.services.s3.s3_errors import ObjectStoreError
@@ -26,7 +26,7 @@ class FormUpload:
         self._bucket = bucket
         self._keys = keys
         self._reader = FormReader(request.headers.get("content-type", ""))
-        self._intake: Intake | None = None
+        self._intake: BodyIntake | None = None
         self._size = 0
         self._least, self._most = 0, 0
 

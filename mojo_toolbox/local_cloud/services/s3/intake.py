@@ -17,7 +17,7 @@ from mojo_toolbox.local_cloud.wire.protocol import bounded_number
 MAX_BODY_BYTES = 5 * 1024**3
 
 
-class Intake:
+class BodyIntake:
     """Takes a body in pieces; `finish` makes it an object or a part, `discard` leaves nothing of it."""
 
     def __init__(

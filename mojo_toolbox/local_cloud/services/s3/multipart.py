@@ -15,9 +15,9 @@ from mojo_toolbox.local_cloud.services.s3.store import Condition, ObjectStore, c
 from mojo_toolbox.local_cloud.services.s3.tables import (
     NewObject,
     ObjectRecord,
-    Part,
     PartRecord,
     Upload,
+    UploadedPart,
     part_from_row,
     upload_from_row,
 )
@@ -93,13 +93,13 @@ class MultipartUploads:
 
     def put_part(
         self, upload: Upload, number: int, segment: Segment, *, etag: str, checksums: Mapping[str, str]
-    ) -> Part:
+    ) -> UploadedPart:
         """Keep a sealed segment as a part, in place of one with the same number.
 
         Raises:
             ObjectStoreError: NoSuchUpload, when it was aborted or completed meanwhile.
         """
-        part = Part(number, segment, etag, time.time(), checksums)
+        part = UploadedPart(number, segment, etag, time.time(), checksums)
         with self._database.transaction() as connection:
             self.find(upload.bucket, upload.key, upload.id)
             rows = connection.execute(
@@ -113,7 +113,7 @@ class MultipartUploads:
         self._store.blobs.discard(unused)
         return part
 
-    def parts(self, upload: Upload, *, after: int = 0, limit: int = 10_000) -> list[Part]:
+    def parts(self, upload: Upload, *, after: int = 0, limit: int = 10_000) -> list[UploadedPart]:
         """Return an upload's parts by number."""
         rows = self._database.execute(
             "SELECT * FROM s3_parts WHERE upload = ? AND number > ? ORDER BY number LIMIT ?", (upload.id, after, limit)
@@ -201,7 +201,7 @@ def _check_size(size: int, whole: StatedWhole) -> None:
         )
 
 
-def _chosen_parts(there: Mapping[int, Part], stated: Sequence[StatedPart]) -> list[Part]:
+def _chosen_parts(there: Mapping[int, UploadedPart], stated: Sequence[StatedPart]) -> list[UploadedPart]:
     numbers = [one.number for one in stated]
     if not numbers:
         raise ObjectStoreError("MalformedXML", "You must specify at least one part")
@@ -228,7 +228,7 @@ def _chosen_parts(there: Mapping[int, Part], stated: Sequence[StatedPart]) -> li
     return chosen
 
 
-def _checksum_of_whole(upload: Upload, parts: Sequence[Part], whole: Mapping[str, str]) -> dict[str, str]:
+def _checksum_of_whole(upload: Upload, parts: Sequence[UploadedPart], whole: Mapping[str, str]) -> dict[str, str]:
     algorithm = upload.checksum_algorithm
     sums = [(part.checksums[algorithm], part.segment.size) for part in parts if algorithm in part.checksums]
     if len(sums) != len(parts):

@@ -13,7 +13,7 @@ from mojo_toolbox.local_cloud.services.s3.blobs import Segment
 from mojo_toolbox.local_cloud.services.s3.call import Call
 from mojo_toolbox.local_cloud.services.s3.conditions import check_read, write_condition
 from mojo_toolbox.local_cloud.services.s3.copying import summed_copy
-from mojo_toolbox.local_cloud.services.s3.intake import Intake, chosen_checksums
+from mojo_toolbox.local_cloud.services.s3.intake import BodyIntake, chosen_checksums
 from mojo_toolbox.local_cloud.services.s3.s3_errors import ObjectStoreError
 from mojo_toolbox.local_cloud.services.s3.store import Condition, ObjectStore, check_key
 from mojo_toolbox.local_cloud.services.s3.tables import NewObject, ObjectRecord
@@ -44,7 +44,7 @@ class ObjectRoutes:
     def __init__(self, store: ObjectStore) -> None:
         self._store = store
 
-    def begin_put(self, call: Call, rule: PayloadRule, *, sized: bool = True) -> Intake:
+    def begin_put(self, call: Call, rule: PayloadRule, *, sized: bool = True) -> BodyIntake:
         """Prepare PutObject; conditions are checked now, to refuse early, and again when the object is made."""
         self._store.bucket(call.bucket)
         check_key(call.key)
@@ -66,7 +66,7 @@ class ObjectRoutes:
                 },
             )
 
-        return Intake(call, rule, self._store, keep, sized=sized)
+        return BodyIntake(call, rule, self._store, keep, sized=sized)
 
     def get(self, call: Call) -> HttpAnswer:
         """Answer GetObject and HeadObject."""

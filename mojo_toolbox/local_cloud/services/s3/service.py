@@ -16,7 +16,7 @@ from mojo_toolbox.local_cloud.services.s3.buckets import BucketRoutes
 from mojo_toolbox.local_cloud.services.s3.call import Call
 from mojo_toolbox.local_cloud.services.s3.form_upload import FormUpload
 from mojo_toolbox.local_cloud.services.s3.forms import is_form
-from mojo_toolbox.local_cloud.services.s3.intake import Intake
+from mojo_toolbox.local_cloud.services.s3.intake import BodyIntake
 from mojo_toolbox.local_cloud.services.s3.objects import OVERRIDES, ObjectRoutes
 from mojo_toolbox.local_cloud.services.s3.parameters import check_parameters
 from mojo_toolbox.local_cloud.services.s3.routes import Operation, Route, Routes
@@ -143,7 +143,7 @@ class S3Service:
 
     async def _take_in(self, call: Call, verified: Verified, body: Body) -> HttpAnswer:
         begin = self._uploads.begin_part if "uploadId" in call.query else self._objects.begin_put
-        intake: Intake = await in_thread(begin, call, verified.payload)
+        intake: BodyIntake = await in_thread(begin, call, verified.payload)
         try:
             async for data in body.pieces():
                 await in_thread(intake.take, data)

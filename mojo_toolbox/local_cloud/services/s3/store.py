@@ -23,7 +23,7 @@ from mojo_toolbox.local_cloud.services.s3.tables import (
     object_from_row,
     parts_json,
 )
-from mojo_toolbox.local_cloud.state.database import Database
+from mojo_toolbox.local_cloud.state.database import CloudDatabase
 from mojo_toolbox.local_cloud.state.home import REGION
 from mojo_toolbox.local_cloud.untrusted.plain_files import pieces
 
@@ -38,7 +38,7 @@ Condition = Callable[[ObjectRecord | None], None]
 class ObjectStore:
     """Safe to use from many threads. An object's bytes are files that never change; SQLite says which belong to it."""
 
-    def __init__(self, folder: Path, database: Database) -> None:
+    def __init__(self, folder: Path, database: CloudDatabase) -> None:
         self.database = database
         self.blobs = Blobs(folder / "blobs")
         for statement in TABLES:

@@ -90,7 +90,7 @@ class Upload:
 
 
 @dataclass(frozen=True)
-class Part:
+class UploadedPart:
     """A part of an upload that is not complete yet."""
 
     number: int
@@ -124,9 +124,9 @@ def upload_from_row(row: sqlite3.Row) -> Upload:
     return Upload(**(values | {"headers": json.loads(row["headers"]), "tags": json.loads(row["tags"])}))
 
 
-def part_from_row(row: sqlite3.Row) -> Part:
+def part_from_row(row: sqlite3.Row) -> UploadedPart:
     """Read a row of s3_parts."""
-    return Part(
+    return UploadedPart(
         number=row["number"],
         segment=Segment(row["blob"], row["size"]),
         etag=row["etag"],

@@ -13,13 +13,13 @@ from mojo_toolbox.local_cloud.services.s3 import xml
 from mojo_toolbox.local_cloud.services.s3.blobs import READ_SIZE, Segment
 from mojo_toolbox.local_cloud.services.s3.call import Call
 from mojo_toolbox.local_cloud.services.s3.conditions import check_read, write_condition
-from mojo_toolbox.local_cloud.services.s3.intake import MAX_BODY_BYTES, Intake, chosen_checksums
+from mojo_toolbox.local_cloud.services.s3.intake import MAX_BODY_BYTES, BodyIntake, chosen_checksums
 from mojo_toolbox.local_cloud.services.s3.key_pages import list_uploads
 from mojo_toolbox.local_cloud.services.s3.multipart import MultipartUploads, StatedPart, StatedWhole
 from mojo_toolbox.local_cloud.services.s3.objects import copy_source
 from mojo_toolbox.local_cloud.services.s3.s3_errors import ObjectStoreError
 from mojo_toolbox.local_cloud.services.s3.store import ObjectStore
-from mojo_toolbox.local_cloud.services.s3.tables import NewObject, Part, Upload
+from mojo_toolbox.local_cloud.services.s3.tables import NewObject, Upload, UploadedPart
 from mojo_toolbox.local_cloud.wire import checksums
 from mojo_toolbox.local_cloud.wire.http import HttpAnswer
 from mojo_toolbox.local_cloud.wire.protocol import bounded_number
@@ -58,7 +58,7 @@ class UploadRoutes:
             headers=answer,
         )
 
-    def begin_part(self, call: Call, rule: PayloadRule) -> Intake:
+    def begin_part(self, call: Call, rule: PayloadRule) -> BodyIntake:
         """Prepare UploadPart."""
         upload, number = self._find(call), _part_number(call)
 
@@ -71,7 +71,7 @@ class UploadRoutes:
             shown.pop("x-amz-checksum-type", None)
             return HttpAnswer(200, {"etag": f'"{part.etag}"', **s3_call.encryption_headers(upload.headers), **shown})
 
-        return Intake(call, rule, self._store, keep, algorithms=[upload.checksum_algorithm])
+        return BodyIntake(call, rule, self._store, keep, algorithms=[upload.checksum_algorithm])
 
     def copy_part(self, call: Call) -> HttpAnswer:
         """Answer UploadPartCopy."""
@@ -253,7 +253,7 @@ def _stated_parts(body: bytes) -> list[StatedPart]:
     ]
 
 
-def _part_element(part: Part) -> dict[str, object]:
+def _part_element(part: UploadedPart) -> dict[str, object]:
     return {
         "PartNumber": part.number,
         "LastModified": s3_call.iso_time(part.modified),

@@ -17,11 +17,16 @@ from mojo_toolbox.local_cloud.services.sagemaker.hosting.models import EndpointC
 from mojo_toolbox.local_cloud.services.sagemaker.resources.leftovers import remove_leftovers
 from mojo_toolbox.local_cloud.services.sagemaker.resources.refusing import refused
 from mojo_toolbox.local_cloud.services.sagemaker.resources.short_paths import clear_short_paths
-from mojo_toolbox.local_cloud.services.sagemaker.resources.surroundings import Cloud, Credentials, Folders, ObjectStore
+from mojo_toolbox.local_cloud.services.sagemaker.resources.surroundings import (
+    Folders,
+    ObjectAccess,
+    Surroundings,
+)
 from mojo_toolbox.local_cloud.services.sagemaker.resources.tags import Tags
 from mojo_toolbox.local_cloud.services.sagemaker.search import answered_by_moto, refuse_search
 from mojo_toolbox.local_cloud.services.sagemaker.training.training_jobs import TrainingJobs
-from mojo_toolbox.local_cloud.state.database import Database
+from mojo_toolbox.local_cloud.state.database import CloudDatabase
+from mojo_toolbox.local_cloud.state.home import AccessKey
 from mojo_toolbox.local_cloud.wire.http import HttpAnswer
 from mojo_toolbox.local_cloud.wire.json_protocol import json_answer
 from mojo_toolbox.local_cloud.wire.protocol import ServiceError
@@ -45,12 +50,12 @@ class SageMakerService:
 
     def __init__(  # noqa: PLR0917 - the order of the rooms below
         self,
-        database: Database,
+        database: CloudDatabase,
         logs: LogsService,
-        object_store: ObjectStore,
+        object_store: ObjectAccess,
         home: Folders,
         endpoint_url: str,
-        credentials: Credentials,
+        credentials: AccessKey,
         *,
         region: str = "us-east-1",
         account_id: str = "123456789012",
@@ -58,7 +63,7 @@ class SageMakerService:
         invocation_seconds: float = INVOCATION_SECONDS,
     ) -> None:
         owner = str(home.jobs_dir.parent.resolve())
-        self._cloud = cloud = Cloud(
+        self._cloud = cloud = Surroundings(
             database=database,
             logs=logs,
             object_store=object_store,

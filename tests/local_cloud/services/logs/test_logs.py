@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mojo_toolbox.local_cloud.services.logs.service import LogsService
-from mojo_toolbox.local_cloud.state.database import Database
+from mojo_toolbox.local_cloud.state.database import CloudDatabase
 from mojo_toolbox.local_cloud.wire.protocol import ServiceError
 
 WHERE = {"logGroupName": "/g", "logStreamName": "s"}
@@ -13,7 +13,7 @@ WHERE = {"logGroupName": "/g", "logStreamName": "s"}
 
 @pytest.fixture
 def logs(tmp_path):
-    database = Database(tmp_path / "logs.sqlite")
+    database = CloudDatabase(tmp_path / "logs.sqlite")
     yield LogsService(database)
     database.close()
 

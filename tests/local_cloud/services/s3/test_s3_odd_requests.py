@@ -13,10 +13,10 @@ from botocore.credentials import Credentials
 from cloud_clients import Clients
 from raw_http import Reply, send, signed
 
-from mojo_toolbox.local_cloud.lifecycle import Connection
+from mojo_toolbox.local_cloud.lifecycle import RunningCloud
 from mojo_toolbox.local_cloud.services.s3.store import ObjectStore
 from mojo_toolbox.local_cloud.services.s3.tables import NewObject
-from mojo_toolbox.local_cloud.state.database import Database
+from mojo_toolbox.local_cloud.state.database import CloudDatabase
 
 
 def ask(clients: Clients, method: str, path: str, headers: dict[str, str] | None = None, body: bytes = b"") -> Reply:
@@ -60,7 +60,7 @@ def test_a_range_of_thousands_of_digits_is_a_range(clients: Clients, bucket, hea
         assert reply.body == body
 
 
-def presigned(cloud: Connection, path: str) -> str:
+def presigned(cloud: RunningCloud, path: str) -> str:
     """Return the path with the signature in its query, as the JavaScript SDK writes it."""
     own = Credentials(cloud.credentials.access_key_id, cloud.credentials.secret_access_key)
     request: Any = AWSRequest("PUT", cloud.endpoint_url + path)
@@ -121,7 +121,7 @@ def test_the_words_of_a_document_type_may_stand_in_a_text(clients: Clients, buck
 def test_a_thousand_objects_are_deleted_in_one_write(tmp_path):
     commits: list[str] = []
 
-    class Traced(Database):
+    class Traced(CloudDatabase):
         def _connect(self):
             connection = super()._connect()
             connection.set_trace_callback(lambda text: commits.append(text) if text == "COMMIT" else None)

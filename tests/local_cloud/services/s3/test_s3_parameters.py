@@ -16,8 +16,8 @@ from mojo_toolbox.local_cloud.services.s3.honoured_parameters import FIELDS
 from mojo_toolbox.local_cloud.services.s3.routes import Route
 from mojo_toolbox.local_cloud.services.s3.service import S3Service
 from mojo_toolbox.local_cloud.services.s3.store import ObjectStore
-from mojo_toolbox.local_cloud.state.database import Database
-from mojo_toolbox.local_cloud.state.home import Credentials
+from mojo_toolbox.local_cloud.state.database import CloudDatabase
+from mojo_toolbox.local_cloud.state.home import AccessKey
 from mojo_toolbox.local_cloud.wire.validation import service_shapes
 
 ALL_USERS = 'uri="http://acs.amazonaws.com/groups/global/AllUsers"'
@@ -202,8 +202,8 @@ def test_a_presigned_url_cannot_ask_for_more(clients: Clients, bucket):
 
 @pytest.fixture
 def routes(tmp_path: Path) -> list[Route]:
-    database = Database(tmp_path / "database")
-    service = S3Service(ObjectStore(tmp_path, database), KeyRing(Credentials("AKIATEST", "secret"), database))
+    database = CloudDatabase(tmp_path / "database")
+    service = S3Service(ObjectStore(tmp_path, database), KeyRing(AccessKey("AKIATEST", "secret"), database))
     return [
         route for group in (service._of_service, service._of_buckets, service._of_objects) for route in group.routes
     ]

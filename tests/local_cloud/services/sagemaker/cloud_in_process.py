@@ -17,7 +17,8 @@ from mojo_toolbox.local_cloud.identity.incoming import Incoming
 from mojo_toolbox.local_cloud.identity.signatures import PayloadRule, Verified
 from mojo_toolbox.local_cloud.services.logs.service import LogsService
 from mojo_toolbox.local_cloud.services.sagemaker import SageMakerService
-from mojo_toolbox.local_cloud.state.database import Database
+from mojo_toolbox.local_cloud.state.database import CloudDatabase
+from mojo_toolbox.local_cloud.state.home import AccessKey
 from mojo_toolbox.local_cloud.untrusted.plain_files import pieces
 from mojo_toolbox.local_cloud.wire.body import Body
 from mojo_toolbox.local_cloud.wire.http import HttpRequest
@@ -86,12 +87,6 @@ class Folders:
         return self.root / "environments"
 
 
-@dataclass(frozen=True)
-class Secret:
-    access_key_id: str = "AKIATEST"
-    secret_access_key: str = "secret"
-
-
 class Cloud:
     """The service with the words a test needs: train, wait, deploy, ask."""
 
@@ -106,10 +101,16 @@ class Cloud:
 
     def start(self) -> None:
         """Start as after a stop or a crash."""
-        self.database = Database(self.root / "cloud.sqlite")
+        self.database = CloudDatabase(self.root / "cloud.sqlite")
         self.logs = LogsService(self.database)
         self.sagemaker = SageMakerService(
-            self.database, self.logs, self.store, Folders(self.root), "http://127.0.0.1:9", Secret(), **self.limits
+            self.database,
+            self.logs,
+            self.store,
+            Folders(self.root),
+            "http://127.0.0.1:9",
+            AccessKey("AKIATEST", "secret"),
+            **self.limits,
         )
         self.sagemaker.recover()
 

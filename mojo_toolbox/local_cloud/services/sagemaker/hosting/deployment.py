@@ -9,7 +9,7 @@ from typing import Any
 
 from mojo_toolbox.local_cloud.services.sagemaker.hosting.model_server import ModelServer, ServerFailedError
 from mojo_toolbox.local_cloud.services.sagemaker.hosting.plans import Plan
-from mojo_toolbox.local_cloud.services.sagemaker.resources.surroundings import Cloud
+from mojo_toolbox.local_cloud.services.sagemaker.resources.surroundings import Surroundings
 
 DRAIN_SECONDS = 65.0
 
@@ -17,7 +17,7 @@ DRAIN_SECONDS = 65.0
 class Deployment:
     """The servers that a plan asks for."""
 
-    def __init__(self, cloud: Cloud, endpoint: str, plan: Plan) -> None:
+    def __init__(self, cloud: Surroundings, endpoint: str, plan: Plan) -> None:
         self.plan = plan
         self._folder = cloud.folders.endpoints_dir / endpoint / plan["Id"]
         self.servers = {

@@ -20,8 +20,12 @@ from mojo_toolbox.local_cloud.services.sagemaker.hosting.plans import (
 )
 from mojo_toolbox.local_cloud.services.sagemaker.resources.list_operations import list_page
 from mojo_toolbox.local_cloud.services.sagemaker.resources.refusing import refused
-from mojo_toolbox.local_cloud.services.sagemaker.resources.register import NameTakenError, Record, Records
-from mojo_toolbox.local_cloud.services.sagemaker.resources.surroundings import Cloud
+from mojo_toolbox.local_cloud.services.sagemaker.resources.register import (
+    NameTakenError,
+    ResourceRecord,
+    ResourceRegister,
+)
+from mojo_toolbox.local_cloud.services.sagemaker.resources.surroundings import Surroundings
 from mojo_toolbox.local_cloud.services.sagemaker.resources.tags import Tags
 
 # What answers invocations: an endpoint that is being updated serves on with its old servers.
@@ -31,12 +35,12 @@ _SERVING = ("InService", "Updating")
 class Endpoints:
     """CreateEndpoint and its siblings, and the running servers."""
 
-    def __init__(self, cloud: Cloud, tags: Tags, models: Models, configs: EndpointConfigs) -> None:
+    def __init__(self, cloud: Surroundings, tags: Tags, models: Models, configs: EndpointConfigs) -> None:
         self._cloud = cloud
         self._tags = tags
         self._models = models
         self._configs = configs
-        self.records = Records(cloud.database, "endpoint")
+        self.records = ResourceRegister(cloud.database, "endpoint")
         self._lock = threading.Lock()
         self._live: dict[str, Deployment] = {}
         self._coming: dict[str, Deployment] = {}
@@ -98,7 +102,7 @@ class Endpoints:
         self._required(request)
         plan = make_plan(request["EndpointConfigName"], self._configs, self._models)
 
-        def edit(record: Record) -> None:
+        def edit(record: ResourceRecord) -> None:
             self._require_settled(record)
             require_updatable(record.private["plan"], plan, guarded="DeploymentConfig" in request)
             if request.get("RetainAllVariantProperties"):
@@ -125,7 +129,7 @@ class Endpoints:
         name = request["EndpointName"]
         self._required(request)
 
-        def edit(record: Record) -> None:
+        def edit(record: ResourceRecord) -> None:
             self._require_settled(record)
             change_variants(record.private["plan"], request["DesiredWeightsAndCapacities"])
 
@@ -140,7 +144,7 @@ class Endpoints:
         name = request["EndpointName"]
         self._required(request)
 
-        def edit(record: Record) -> None:
+        def edit(record: ResourceRecord) -> None:
             if record.status == "Deleting":
                 raise refused(
                     f'Cannot update in-progress endpoint "{self._cloud.arn("endpoint", name)}".',
@@ -202,7 +206,7 @@ class Endpoints:
             deployment.stop(remove=True)
         taken = False
 
-        def edit(record: Record) -> None:
+        def edit(record: ResourceRecord) -> None:
             nonlocal taken
             # Deleted meanwhile, and perhaps another one of this name made.
             if record.status != "Creating" or record.private["plan"]["Id"] != plan["Id"]:
@@ -227,7 +231,7 @@ class Endpoints:
             return
         retired: Deployment | None = new
 
-        def edit(record: Record) -> None:
+        def edit(record: ResourceRecord) -> None:
             nonlocal retired
             pending = record.private["pending"]
             if record.status != "Updating" or not pending or pending["Id"] != plan["Id"]:
@@ -293,7 +297,7 @@ class Endpoints:
             self._threads.add(thread)
         thread.start()
 
-    def _clear_folders(self, record: Record) -> None:
+    def _clear_folders(self, record: ResourceRecord) -> None:
         """Remove what half-made or superseded deployments unpacked."""
         plans = [record.private["plan"], record.private["pending"]]
         kept = {plan["Id"] for plan in plans if plan}
@@ -302,18 +306,18 @@ class Endpoints:
             if path.name not in kept:
                 shutil.rmtree(path, ignore_errors=True)
 
-    def _change(self, name: str, edit: Callable[[Record], None]) -> Record:
+    def _change(self, name: str, edit: Callable[[ResourceRecord], None]) -> ResourceRecord:
         record = self.records.change(name, edit)
         return record if record is not None else self._required({"EndpointName": name})
 
-    def _required(self, request: Mapping[str, Any]) -> Record:
+    def _required(self, request: Mapping[str, Any]) -> ResourceRecord:
         name = request["EndpointName"]
         record = self.records.get(name)
         if record is None:
             raise refused(f'Could not find endpoint "{self._cloud.arn("endpoint", name)}".')
         return record
 
-    def _require_settled(self, record: Record) -> None:
+    def _require_settled(self, record: ResourceRecord) -> None:
         arn = self._cloud.arn("endpoint", record.name)
         if record.status == "Failed":
             raise refused(f'Cannot update endpoint "{arn}" in status Failed: delete and create it again.')

@@ -18,13 +18,13 @@ from mojo_toolbox.local_cloud.services.sagemaker.hosting.hosted_endpoints import
 from mojo_toolbox.local_cloud.services.sagemaker.hosting.invocation_headers import Invocation, read_invocation
 from mojo_toolbox.local_cloud.services.sagemaker.hosting.model_server import (
     LOG_GROUP_PREFIX,
+    ContainerReply,
     ModelServer,
     NotReadyError,
-    Reply,
 )
 from mojo_toolbox.local_cloud.services.sagemaker.hosting.serverless import ServerlessConcurrency
 from mojo_toolbox.local_cloud.services.sagemaker.resources.refusing import refused
-from mojo_toolbox.local_cloud.services.sagemaker.resources.surroundings import Cloud
+from mojo_toolbox.local_cloud.services.sagemaker.resources.surroundings import Surroundings
 from mojo_toolbox.local_cloud.wire.http import HttpAnswer
 from mojo_toolbox.local_cloud.wire.protocol import ServiceError
 
@@ -44,7 +44,7 @@ _TIMED_OUT = (
 class Invocations:
     """Finds the server of an endpoint, asks it, and words what goes wrong as AWS does."""
 
-    def __init__(self, cloud: Cloud, endpoints: Endpoints) -> None:
+    def __init__(self, cloud: Surroundings, endpoints: Endpoints) -> None:
         self._cloud = cloud
         self._endpoints = endpoints
         self._seconds = cloud.invocation_seconds
@@ -163,7 +163,7 @@ def _weighted_choice(deployment: Deployment) -> str:
     return str(random.choices(variants, weights)[0]["VariantName"])
 
 
-def _answer_headers(variant: str, reply: Reply) -> dict[str, str]:
+def _answer_headers(variant: str, reply: ContainerReply) -> dict[str, str]:
     kept = {name: reply.headers[name] for name in _PASSED_BACK if name in reply.headers}
     return {
         "content-type": reply.headers.get("content-type", "application/octet-stream"),

@@ -18,7 +18,7 @@ from mojo_toolbox.local_cloud.services.sagemaker.resources.s3_transfer import (
     download_object,
     download_prefix,
 )
-from mojo_toolbox.local_cloud.services.sagemaker.resources.surroundings import Cloud
+from mojo_toolbox.local_cloud.services.sagemaker.resources.surroundings import Surroundings
 from mojo_toolbox.local_cloud.untrusted.unpacking import UnsafeArchiveError, unpack
 
 # AWS's images that load an inference.py with a server of another kind.
@@ -42,7 +42,7 @@ class LaidOut:
 
 
 def lay_out_model(
-    cloud: Cloud, container: Mapping[str, Any], folder: Path, *, log: Log, stopped: Callable[[], bool]
+    cloud: Surroundings, container: Mapping[str, Any], folder: Path, *, log: Log, stopped: Callable[[], bool]
 ) -> LaidOut:
     """Download and unpack a container's model, or take what an earlier start left complete.
 
@@ -83,7 +83,7 @@ def lay_out_model(
     )
 
 
-def _download(cloud: Cloud, container: Mapping[str, Any], ml: Path, folder: Path) -> None:
+def _download(cloud: Surroundings, container: Mapping[str, Any], ml: Path, folder: Path) -> None:
     if container.get("ModelDataUrl"):
         _fetch(cloud, {"S3Uri": container["ModelDataUrl"], "CompressionType": "Gzip"}, ml / "model", folder)
     source = (container.get("ModelDataSource") or {}).get("S3DataSource")
@@ -98,7 +98,7 @@ def _download(cloud: Cloud, container: Mapping[str, Any], ml: Path, folder: Path
         _fetch(cloud, {"S3Uri": submitted, "CompressionType": "Gzip"}, ml / "code", folder)
 
 
-def _fetch(cloud: Cloud, source: Mapping[str, Any], target: Path, folder: Path) -> None:
+def _fetch(cloud: Surroundings, source: Mapping[str, Any], target: Path, folder: Path) -> None:
     uri = source["S3Uri"]
     if source.get("CompressionType") == "Gzip":
         with tempfile.TemporaryDirectory(dir=folder) as scratch:
@@ -138,7 +138,7 @@ def _program(container: Mapping[str, Any], environment: Mapping[str, str], model
     )
 
 
-def _python(cloud: Cloud, code: Path, folder: Path, log: Log, stopped: Callable[[], bool]) -> Path:
+def _python(cloud: Surroundings, code: Path, folder: Path, log: Log, stopped: Callable[[], bool]) -> Path:
     requirements = code / "requirements.txt"
     below = None
     if requirements.is_file():

@@ -16,7 +16,7 @@ from mojo_toolbox.local_cloud.running import SERVING_HOST
 from mojo_toolbox.local_cloud.running.processes import Child
 from mojo_toolbox.local_cloud.services.sagemaker.hosting.model_folder import LaidOut, LayoutError, lay_out_model
 from mojo_toolbox.local_cloud.services.sagemaker.resources.short_paths import socket_dir
-from mojo_toolbox.local_cloud.services.sagemaker.resources.surroundings import Cloud
+from mojo_toolbox.local_cloud.services.sagemaker.resources.surroundings import Surroundings
 
 LOG_GROUP_PREFIX = "/aws/sagemaker/Endpoints/"
 # An endpoint's FailureReason holds as many characters.
@@ -35,7 +35,7 @@ class ServerFailedError(Exception):
 
 
 @dataclass(frozen=True)
-class Reply:
+class ContainerReply:
     """A container's answer."""
 
     status: int
@@ -46,7 +46,7 @@ class Reply:
 class ModelServer:
     """The server of one variant, from its first start until `stop`."""
 
-    def __init__(self, cloud: Cloud, endpoint: str, variant: Mapping[str, Any], folder: Path) -> None:
+    def __init__(self, cloud: Surroundings, endpoint: str, variant: Mapping[str, Any], folder: Path) -> None:
         self._cloud = cloud
         self._variant = variant
         self._folder = folder
@@ -96,7 +96,7 @@ class ModelServer:
                     f"ping health check within {timeout:.0f} seconds. Please check CloudWatch logs for this endpoint."
                 )
 
-    def ask(self, body: bytes, headers: Mapping[str, str], *, timeout: float) -> Reply:
+    def ask(self, body: bytes, headers: Mapping[str, str], *, timeout: float) -> ContainerReply:
         """Send one invocation and wait for the answer.
 
         A server that is loading for the first time since the local cloud's start is waited for.
@@ -238,11 +238,13 @@ class _UnixConnection(http.client.HTTPConnection):
 
 def _exchange(
     path: Path, target: str, *, body: bytes | None = None, headers: Mapping[str, str] | None = None, timeout: float
-) -> Reply:
+) -> ContainerReply:
     connection = _UnixConnection(path, timeout)
     try:
         connection.request("GET" if body is None else "POST", target, body=body, headers=dict(headers or {}))
         answer = connection.getresponse()
-        return Reply(answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read())
+        return ContainerReply(
+            answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read()
+        )
     finally:
         connection.close()

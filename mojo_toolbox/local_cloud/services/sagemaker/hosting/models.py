@@ -8,13 +8,17 @@ from typing import Any
 from mojo_toolbox.local_cloud.services.sagemaker.hosting.model_rules import containers_of
 from mojo_toolbox.local_cloud.services.sagemaker.resources.list_operations import list_page
 from mojo_toolbox.local_cloud.services.sagemaker.resources.refusing import refused
-from mojo_toolbox.local_cloud.services.sagemaker.resources.register import NameTakenError, Record, Records
+from mojo_toolbox.local_cloud.services.sagemaker.resources.register import (
+    NameTakenError,
+    ResourceRecord,
+    ResourceRegister,
+)
 from mojo_toolbox.local_cloud.services.sagemaker.resources.s3_transfer import (
     TransferError,
     object_exists,
     prefix_exists,
 )
-from mojo_toolbox.local_cloud.services.sagemaker.resources.surroundings import Cloud
+from mojo_toolbox.local_cloud.services.sagemaker.resources.surroundings import Surroundings
 from mojo_toolbox.local_cloud.services.sagemaker.resources.tags import Tags
 
 
@@ -26,10 +30,10 @@ class _Kept:
     key: str
     list_key: str
 
-    def __init__(self, cloud: Cloud, tags: Tags) -> None:
+    def __init__(self, cloud: Surroundings, tags: Tags) -> None:
         self._cloud = cloud
         self._tags = tags
-        self.records = Records(cloud.database, self.kind)
+        self.records = ResourceRegister(cloud.database, self.kind)
 
     def create(self, request: dict[str, Any]) -> dict[str, Any]:
         """Keep the document, or refuse it."""
@@ -62,7 +66,7 @@ class _Kept:
         self._tags.forget(self._cloud.arn(self.kind, record.name))
         return {}
 
-    def required(self, name: str) -> Record:
+    def required(self, name: str) -> ResourceRecord:
         """Return a record.
 
         Raises:
@@ -77,7 +81,7 @@ class _Kept:
     def check(self, request: Mapping[str, Any]) -> None:
         """Refuse a document that could never be used."""
 
-    def _head(self, record: Record) -> dict[str, Any]:
+    def _head(self, record: ResourceRecord) -> dict[str, Any]:
         return {
             f"{self.key}Name": record.name,
             f"{self.key}Arn": self._cloud.arn(self.kind, record.name),
@@ -122,7 +126,7 @@ class EndpointConfigs(_Kept):
 
     kind, noun, key, list_key = "endpoint-config", "endpoint configuration", "EndpointConfig", "EndpointConfigs"
 
-    def __init__(self, cloud: Cloud, tags: Tags, models: Models) -> None:
+    def __init__(self, cloud: Surroundings, tags: Tags, models: Models) -> None:
         super().__init__(cloud, tags)
         self._models = models
 

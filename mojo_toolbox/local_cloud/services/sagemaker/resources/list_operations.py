@@ -11,14 +11,18 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from mojo_toolbox.local_cloud.services.sagemaker.resources.register import Record
+from mojo_toolbox.local_cloud.services.sagemaker.resources.register import ResourceRecord
 from mojo_toolbox.local_cloud.wire.protocol import ServiceError
 
 DEFAULT_PAGE = 10
 
 
 def list_page(
-    records: Sequence[Record], request: Mapping[str, Any], *, key: str, summary: Callable[[Record], dict[str, Any]]
+    records: Sequence[ResourceRecord],
+    request: Mapping[str, Any],
+    *,
+    key: str,
+    summary: Callable[[ResourceRecord], dict[str, Any]],
 ) -> dict[str, Any]:
     """Answer a List request: newest first unless it says otherwise.
 
@@ -44,7 +48,7 @@ def list_page(
     return answer
 
 
-def _matches(record: Record, request: Mapping[str, Any], times: Mapping[str, float]) -> bool:
+def _matches(record: ResourceRecord, request: Mapping[str, Any], times: Mapping[str, float]) -> bool:
     if request.get("NameContains", "").lower() not in record.name.lower():
         return False
     if request.get("StatusEquals", record.status) != record.status:
@@ -55,7 +59,7 @@ def _matches(record: Record, request: Mapping[str, Any], times: Mapping[str, flo
     return True
 
 
-_SORT_KEYS: dict[str, Callable[[Record], tuple[Any, str]]] = {
+_SORT_KEYS: dict[str, Callable[[ResourceRecord], tuple[Any, str]]] = {
     "CreationTime": lambda record: (record.created, record.name),
     "LastModifiedTime": lambda record: (record.modified, record.name),
     "Name": lambda record: (record.name, record.name),

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from mojo_toolbox.local_cloud.state.database import Database
+from mojo_toolbox.local_cloud.state.database import CloudDatabase
 
 _TABLE = """CREATE TABLE IF NOT EXISTS sagemaker_records (
     kind TEXT NOT NULL, name TEXT NOT NULL, created REAL NOT NULL, modified REAL NOT NULL, status TEXT NOT NULL,
@@ -16,7 +16,7 @@ _TABLE = """CREATE TABLE IF NOT EXISTS sagemaker_records (
 
 
 @dataclass
-class Record:
+class ResourceRecord:
     """One resource: `document` is what Describe answers, `private` what only the local cloud knows."""
 
     name: str
@@ -35,24 +35,24 @@ class NameTakenError(Exception):
         self.name = name
 
 
-class Records:
+class ResourceRegister:
     """All records of one kind. A change is on disk when the call returns."""
 
-    def __init__(self, database: Database, kind: str) -> None:
+    def __init__(self, database: CloudDatabase, kind: str) -> None:
         self._database = database
         self._kind = kind
         database.execute(_TABLE)
 
     def insert(
         self, name: str, document: dict[str, Any], *, status: str = "", private: dict[str, Any] | None = None
-    ) -> Record:
+    ) -> ResourceRecord:
         """Add a record.
 
         Raises:
             NameTakenError: there is one of that name, in any case.
         """
         now = time.time()
-        record = Record(name, now, now, status, document, private or {})
+        record = ResourceRecord(name, now, now, status, document, private or {})
         with self._database.transaction():
             # SageMaker's names are kept as they are spelled, and compared without their case where they are made.
             taken = self._database.execute(
@@ -66,19 +66,19 @@ class Records:
             )
         return record
 
-    def get(self, name: str) -> Record | None:
+    def get(self, name: str) -> ResourceRecord | None:
         """Return a record, None where there is none."""
         rows = self._database.execute("SELECT * FROM sagemaker_records WHERE kind = ? AND name = ?", (self._kind, name))
         return _record(rows[0]) if rows else None
 
-    def all(self) -> list[Record]:
+    def all(self) -> list[ResourceRecord]:
         """Return every record, oldest first."""
         rows = self._database.execute(
             "SELECT * FROM sagemaker_records WHERE kind = ? ORDER BY created, name", (self._kind,)
         )
         return [_record(row) for row in rows]
 
-    def change(self, name: str, edit: Callable[[Record], None]) -> Record | None:
+    def change(self, name: str, edit: Callable[[ResourceRecord], None]) -> ResourceRecord | None:
         """Let `edit` change a record as one transaction; None where it is gone (a job was deleted meanwhile)."""
         with self._database.transaction():
             record = self.get(name)
@@ -108,8 +108,8 @@ class Records:
         return there
 
 
-def _record(row: Any) -> Record:
-    return Record(
+def _record(row: Any) -> ResourceRecord:
+    return ResourceRecord(
         name=row["name"],
         created=row["created"],
         modified=row["modified"],

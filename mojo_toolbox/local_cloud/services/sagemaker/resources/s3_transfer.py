@@ -7,8 +7,8 @@ import json
 import shutil
 from pathlib import Path, PurePosixPath
 
-from mojo_toolbox.local_cloud.services.sagemaker.resources.surroundings import ObjectStore, split_s3_uri
-from mojo_toolbox.local_cloud.untrusted.plain_files import Entry, LeftOut, NotPlainError, entries
+from mojo_toolbox.local_cloud.services.sagemaker.resources.surroundings import ObjectAccess, split_s3_uri
+from mojo_toolbox.local_cloud.untrusted.plain_files import FolderEntry, LeftOut, NotPlainError, entries
 
 # The longest key that S3 takes, in UTF-8.
 _MOST_KEY_BYTES = 1024
@@ -20,7 +20,7 @@ class TransferError(Exception):
     """Objects that are not there, or that have no place in a folder."""
 
 
-def download_prefix(store: ObjectStore, uri: str, folder: Path) -> int:
+def download_prefix(store: ObjectAccess, uri: str, folder: Path) -> int:
     """Download every object below a prefix; returns how many there were.
 
     As SageMaker does: below `s3://b/data` the object `data/a/x` becomes `a/x`, the object `data` itself its last part.
@@ -40,7 +40,7 @@ def download_prefix(store: ObjectStore, uri: str, folder: Path) -> int:
     return len(keys)
 
 
-def download_manifest(store: ObjectStore, uri: str, folder: Path) -> int:
+def download_manifest(store: ObjectAccess, uri: str, folder: Path) -> int:
     """Download what a manifest file lists: `[{"prefix": "s3://…/"}, "key", …]`.
 
     Raises:
@@ -62,7 +62,7 @@ def download_manifest(store: ObjectStore, uri: str, folder: Path) -> int:
     return len(names)
 
 
-def download_object(store: ObjectStore, uri: str, target: Path) -> None:
+def download_object(store: ObjectAccess, uri: str, target: Path) -> None:
     """Download one object.
 
     Raises:
@@ -71,7 +71,7 @@ def download_object(store: ObjectStore, uri: str, target: Path) -> None:
     download_key(store, *_split(uri), target)
 
 
-def download_key(store: ObjectStore, bucket: str, key: str, target: Path) -> None:
+def download_key(store: ObjectAccess, bucket: str, key: str, target: Path) -> None:
     """Download one object to a path, making its folders."""
     if not _has(store, bucket) or not store.exists(bucket, key):
         raise TransferError(f"The object s3://{bucket}/{key} does not exist.")
@@ -84,19 +84,19 @@ def download_key(store: ObjectStore, bucket: str, key: str, target: Path) -> Non
         raise TransferError(f"The key {key!r} has no place inside a folder: {error.strerror}.") from error
 
 
-def object_exists(store: ObjectStore, uri: str) -> bool:
+def object_exists(store: ObjectAccess, uri: str) -> bool:
     """Whether an S3 URI names an object."""
     bucket, key = _split(uri)
     return _has(store, bucket) and store.exists(bucket, key)
 
 
-def prefix_exists(store: ObjectStore, uri: str) -> bool:
+def prefix_exists(store: ObjectAccess, uri: str) -> bool:
     """Whether an object's key begins as an S3 URI says."""
     bucket, prefix = _split(uri)
     return _has(store, bucket) and bool(store.list_keys(bucket, prefix))
 
 
-def upload_file(store: ObjectStore, path: Path, uri: str) -> None:
+def upload_file(store: ObjectAccess, path: Path, uri: str) -> None:
     """Upload one file to an S3 URI.
 
     Raises:
@@ -114,7 +114,7 @@ class FolderUpload:
     `left_out` takes the name of anything that cannot be an object, once, and why.
     """
 
-    def __init__(self, store: ObjectStore, folder: Path, uri: str, *, left_out: LeftOut) -> None:
+    def __init__(self, store: ObjectAccess, folder: Path, uri: str, *, left_out: LeftOut) -> None:
         self._store = store
         self.folder = folder
         self._uri = uri.rstrip("/")
@@ -136,7 +136,7 @@ class FolderUpload:
             if self._seen.get(entry.name) != _state(entry):
                 self._upload(entry)
 
-    def _upload(self, entry: Entry) -> None:
+    def _upload(self, entry: FolderEntry) -> None:
         uri = f"{self._uri}/{entry.name}"
         trouble = _trouble_with_key(uri)
         if trouble:
@@ -156,7 +156,7 @@ class FolderUpload:
             return
         self._seen[entry.name] = _state(entry)
 
-    def _files(self) -> list[Entry]:
+    def _files(self) -> list[FolderEntry]:
         """Return what can be uploaded: a link to a file counts as a file, one to a folder as nothing."""
         return [
             entry
@@ -170,7 +170,7 @@ class FolderUpload:
             self._tell(name, why)
 
 
-def _state(entry: Entry) -> tuple[int, int]:
+def _state(entry: FolderEntry) -> tuple[int, int]:
     return entry.status.st_mtime_ns, entry.status.st_size
 
 
@@ -182,7 +182,7 @@ def _trouble_with_key(uri: str) -> str:
     return f"has a key of more than {_MOST_KEY_BYTES} bytes" if len(key) > _MOST_KEY_BYTES else ""
 
 
-def _has(store: ObjectStore, bucket: str) -> bool:
+def _has(store: ObjectAccess, bucket: str) -> bool:
     return store.bucket_exists(bucket)
 
 

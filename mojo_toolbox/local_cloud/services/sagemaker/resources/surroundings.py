@@ -10,12 +10,13 @@ from typing import BinaryIO, Protocol
 
 from mojo_toolbox.local_cloud.running.environments import Environments
 from mojo_toolbox.local_cloud.services.logs.service import LogsService
-from mojo_toolbox.local_cloud.state.database import Database
+from mojo_toolbox.local_cloud.state.database import CloudDatabase
+from mojo_toolbox.local_cloud.state.home import AccessKey
 
 _BUCKET_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 
 
-class ObjectStore(Protocol):
+class ObjectAccess(Protocol):
     """The part of S3 that jobs and endpoints use."""
 
     def bucket_exists(self, bucket: str) -> bool: ...  # noqa: D102
@@ -38,26 +39,17 @@ class Folders(Protocol):
     def environments_dir(self) -> Path: ...  # noqa: D102
 
 
-class Credentials(Protocol):
-    """The secret of the local cloud, which its jobs use too."""
-
-    @property
-    def access_key_id(self) -> str: ...  # noqa: D102
-    @property
-    def secret_access_key(self) -> str: ...  # noqa: D102
-
-
 @dataclass(frozen=True)
-class Cloud:
+class Surroundings:
     """The local cloud as its SageMaker sees it."""
 
-    database: Database
+    database: CloudDatabase
     logs: LogsService
-    object_store: ObjectStore
+    object_store: ObjectAccess
     folders: Folders
     environments: Environments
     endpoint_url: str
-    credentials: Credentials
+    credentials: AccessKey
     region: str
     account_id: str
     stop_grace_seconds: float

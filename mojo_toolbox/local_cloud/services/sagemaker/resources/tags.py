@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from mojo_toolbox.local_cloud.state.database import Database
+from mojo_toolbox.local_cloud.state.database import CloudDatabase
 from mojo_toolbox.local_cloud.wire.protocol import ServiceError
 
 MAX_TAGS = 50
@@ -17,7 +17,7 @@ _TABLE = """CREATE TABLE IF NOT EXISTS sagemaker_tags (
 class Tags:
     """Tags by ARN; `exists` says whether an ARN names something of ours."""
 
-    def __init__(self, database: Database, exists: Callable[[str], bool]) -> None:
+    def __init__(self, database: CloudDatabase, exists: Callable[[str], bool]) -> None:
         self._database = database
         self._exists = exists
         database.execute(_TABLE)

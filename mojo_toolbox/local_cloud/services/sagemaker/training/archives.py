@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from mojo_toolbox.local_cloud.untrusted.closed_folder import MAX_DEPTH
-from mojo_toolbox.local_cloud.untrusted.plain_files import Entry, LeftOut, NotPlainError, entries, open_plain
+from mojo_toolbox.local_cloud.untrusted.plain_files import FolderEntry, LeftOut, NotPlainError, entries, open_plain
 
 
 class PackingError(Exception):
@@ -39,7 +39,7 @@ def pack(folder: Path, target: Path, *, left_out: LeftOut, go_on: Callable[[], b
 
 
 def _add_file(
-    archive: tarfile.TarFile, entry: Entry, target: Path, left_out: LeftOut, go_on: Callable[[], bool]
+    archive: tarfile.TarFile, entry: FolderEntry, target: Path, left_out: LeftOut, go_on: Callable[[], bool]
 ) -> None:
     try:
         file = open_plain(entry.path)
@@ -58,7 +58,7 @@ def _add_file(
         archive.addfile(member, _Interruptible(file, go_on))  # type: ignore[arg-type]
 
 
-def _member(entry: Entry) -> tarfile.TarInfo:
+def _member(entry: FolderEntry) -> tarfile.TarInfo:
     """Describe an entry without the name of the user: in a container everything belongs to root."""
     member = tarfile.TarInfo(entry.name)
     member.mtime = int(entry.status.st_mtime)

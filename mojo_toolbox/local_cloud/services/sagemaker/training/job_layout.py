@@ -14,7 +14,7 @@ from mojo_toolbox.local_cloud.services.sagemaker.resources.s3_transfer import (
     download_manifest,
     download_prefix,
 )
-from mojo_toolbox.local_cloud.services.sagemaker.resources.surroundings import ObjectStore
+from mojo_toolbox.local_cloud.services.sagemaker.resources.surroundings import ObjectAccess
 
 # The one host of a job. The training toolkit waits until its hosts resolve, and `algo-1` never would.
 HOST = "localhost"
@@ -66,7 +66,7 @@ class JobFolder:
         return Path(self.inside(config.get("LocalPath") or "/opt/ml/checkpoints")) if config else None
 
 
-def lay_out(folder: JobFolder, request: Mapping[str, Any], store: ObjectStore) -> None:
+def lay_out(folder: JobFolder, request: Mapping[str, Any], store: ObjectAccess) -> None:
     """Make the folders, download the channels and checkpoints, and write the configuration files.
 
     Raises:
@@ -94,7 +94,7 @@ def lay_out(folder: JobFolder, request: Mapping[str, Any], store: ObjectStore) -
     _write_config(folder, request)
 
 
-def _download_channel(folder: JobFolder, channel: Mapping[str, Any], store: ObjectStore) -> None:
+def _download_channel(folder: JobFolder, channel: Mapping[str, Any], store: ObjectAccess) -> None:
     target = folder.channel(channel["ChannelName"])
     target.mkdir(parents=True, exist_ok=True)
     source = channel["DataSource"]["S3DataSource"]

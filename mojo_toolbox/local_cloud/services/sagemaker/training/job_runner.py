@@ -22,7 +22,7 @@ from mojo_toolbox.local_cloud.services.sagemaker.resources.s3_transfer import (
     upload_file,
 )
 from mojo_toolbox.local_cloud.services.sagemaker.resources.short_paths import plain_path
-from mojo_toolbox.local_cloud.services.sagemaker.resources.surroundings import Cloud
+from mojo_toolbox.local_cloud.services.sagemaker.resources.surroundings import Surroundings
 from mojo_toolbox.local_cloud.services.sagemaker.training.archives import PackingError, pack
 from mojo_toolbox.local_cloud.services.sagemaker.training.job_layout import JobFolder, lay_out
 from mojo_toolbox.local_cloud.services.sagemaker.training.metrics import Metrics
@@ -39,7 +39,7 @@ _FAILURE_FILE_BYTES = 4096
 
 
 @dataclass(frozen=True)
-class Outcome:
+class JobOutcome:
     """How a job ended."""
 
     status: str
@@ -100,7 +100,9 @@ class Control:
 class JobRun:
     """One run of one job, in the thread that calls `run`."""
 
-    def __init__(self, cloud: Cloud, name: str, request: Mapping[str, Any], control: Control, reports: Reports) -> None:
+    def __init__(
+        self, cloud: Surroundings, name: str, request: Mapping[str, Any], control: Control, reports: Reports
+    ) -> None:
         self._cloud = cloud
         self._name = name
         self._request = request
@@ -113,32 +115,32 @@ class JobRun:
         self._deadline = time.monotonic() + self._limit()
         self._metrics = Metrics(request["AlgorithmSpecification"].get("MetricDefinitions", []))
 
-    def run(self) -> Outcome:
+    def run(self) -> JobOutcome:
         """Run the job to its end; never raises."""
         remove_folder(self._folder.root)
         try:
             return self._run()
         except (JobFailedError, EnvironmentFailedError, PackingError, TransferError, UnsafeArchiveError) as error:
             if self._control.requested.is_set():
-                return Outcome("Stopped", self._control.stop_reason)
+                return JobOutcome("Stopped", self._control.stop_reason)
             return self._failed(str(error) if isinstance(error, JobFailedError) else f"ClientError: {error}")
         except Exception as error:  # noqa: BLE001 - a job must end in a state, whatever happened (a full disk, say)
             return self._failed(f"InternalServerError: {type(error).__name__}: {error}")
         finally:
             remove_folder(self._folder.root)
 
-    def _failed(self, reason: str) -> Outcome:
+    def _failed(self, reason: str) -> JobOutcome:
         self._keep(_now(reason))
-        return Outcome("Failed", "Failed", reason[:FAILURE_REASON_LENGTH])
+        return JobOutcome("Failed", "Failed", reason[:FAILURE_REASON_LENGTH])
 
-    def _run(self) -> Outcome:
+    def _run(self) -> JobOutcome:
         self._reports.phase("Downloading")
         # There from the start, empty or not: who follows a job asks for its log at once.
         self._cloud.logs.append(LOG_GROUP, self._stream, [])
         lay_out(self._folder, self._request, self._cloud.object_store)
         python, command = self._prepare()
         if self._control.requested.is_set():
-            return Outcome("Stopped", self._control.stop_reason)
+            return JobOutcome("Stopped", self._control.stop_reason)
         self._reports.phase("Training")
         status = self._execute(python, command)
         stopped = self._control.requested.is_set()
@@ -149,8 +151,8 @@ class JobRun:
             raise JobFailedError(self._failure_reason(status))
         artifacts = self._upload_model()
         if stopped:
-            return Outcome("Stopped", self._control.stop_reason, model_artifacts=artifacts)
-        return Outcome("Completed", "Completed", model_artifacts=artifacts)
+            return JobOutcome("Stopped", self._control.stop_reason, model_artifacts=artifacts)
+        return JobOutcome("Completed", "Completed", model_artifacts=artifacts)
 
     def _prepare(self) -> tuple[Path, Sequence[str]]:
         """Make the job's environment and say what runs in it."""

@@ -11,10 +11,14 @@ from typing import Any
 
 from mojo_toolbox.clouds.aws.names import key_from_tags
 from mojo_toolbox.local_cloud.services.sagemaker.resources.list_operations import list_page
-from mojo_toolbox.local_cloud.services.sagemaker.resources.register import NameTakenError, Record, Records
-from mojo_toolbox.local_cloud.services.sagemaker.resources.surroundings import Cloud
+from mojo_toolbox.local_cloud.services.sagemaker.resources.register import (
+    NameTakenError,
+    ResourceRecord,
+    ResourceRegister,
+)
+from mojo_toolbox.local_cloud.services.sagemaker.resources.surroundings import Surroundings
 from mojo_toolbox.local_cloud.services.sagemaker.resources.tags import Tags
-from mojo_toolbox.local_cloud.services.sagemaker.training.job_runner import Control, JobRun, Outcome, Reports
+from mojo_toolbox.local_cloud.services.sagemaker.training.job_runner import Control, JobOutcome, JobRun, Reports
 from mojo_toolbox.local_cloud.services.sagemaker.training.training_request import refuse_what_cannot_run
 from mojo_toolbox.local_cloud.services.sagemaker.training.waiting_limits import WaitingLimits
 from mojo_toolbox.local_cloud.wire.protocol import ServiceError
@@ -41,10 +45,10 @@ _MESSAGES = {
 class TrainingJobs:
     """CreateTrainingJob and its siblings; jobs run in this process's threads, each as a child process."""
 
-    def __init__(self, cloud: Cloud, tags: Tags) -> None:
+    def __init__(self, cloud: Surroundings, tags: Tags) -> None:
         self._cloud = cloud
         self._tags = tags
-        self.records = Records(cloud.database, "training-job")
+        self.records = ResourceRegister(cloud.database, "training-job")
         self._pool = ThreadPoolExecutor(JOBS_AT_ONCE, thread_name_prefix="training-job")
         self._controls: dict[str, Control] = {}
         self._waiting = WaitingLimits(self._stop)
@@ -125,9 +129,11 @@ class TrainingJobs:
         """Fail what an earlier local cloud left running."""
         for record in self.records.all():
             if record.status in _RUNNING:
-                self._finish(record.name, Outcome("Failed", "Failed", f"{LOCAL_CLOUD_STOPPED} {self._remedy(record)}"))
+                self._finish(
+                    record.name, JobOutcome("Failed", "Failed", f"{LOCAL_CLOUD_STOPPED} {self._remedy(record)}")
+                )
 
-    def _remedy(self, record: Record) -> str:
+    def _remedy(self, record: ResourceRecord) -> str:
         """Say how a job goes on that was cut off; those of `mojo` have a command for it."""
         if "CheckpointConfig" not in record.document:
             return "Start the job again."
@@ -150,7 +156,7 @@ class TrainingJobs:
     def _stop(self, name: str, secondary: str) -> None:
         """Ask a job to end; `secondary` is the status in which it will have ended."""
 
-        def edit(record: Record) -> None:
+        def edit(record: ResourceRecord) -> None:
             if record.status == "InProgress":
                 record.status = "Stopping"
                 _enter(record.document, "Stopping", time.time())
@@ -161,13 +167,13 @@ class TrainingJobs:
         if control is not None:
             control.stop(secondary)
 
-    def _required(self, request: Mapping[str, Any]) -> Record:
+    def _required(self, request: Mapping[str, Any]) -> ResourceRecord:
         record = self.records.get(request["TrainingJobName"])
         if record is None:
             raise ServiceError("ValidationException", "Requested resource not found.")
         return record
 
-    def _summary(self, record: Record) -> dict[str, Any]:
+    def _summary(self, record: ResourceRecord) -> dict[str, Any]:
         summary = {
             "TrainingJobName": record.name,
             "TrainingJobArn": self._cloud.arn("training-job", record.name),
@@ -184,7 +190,7 @@ class TrainingJobs:
         self._waiting.started(name)
         try:
             if control.requested.is_set():
-                outcome = Outcome("Stopped", control.stop_reason)
+                outcome = JobOutcome("Stopped", control.stop_reason)
             else:
                 reports = Reports(
                     phase=lambda phase: self._phase(name, phase), metrics=lambda m: self._metrics(name, m)
@@ -196,7 +202,7 @@ class TrainingJobs:
             with self._lock:
                 self._controls.pop(name, None)
 
-    def _finish_surely(self, name: str, outcome: Outcome) -> None:
+    def _finish_surely(self, name: str, outcome: JobOutcome) -> None:
         """Note the end, again and again while the disk is full: a job must not stay InProgress for ever."""
         while not self._closing.is_set():
             try:
@@ -207,7 +213,7 @@ class TrainingJobs:
                 return
 
     def _phase(self, name: str, phase: str) -> None:
-        def edit(record: Record) -> None:
+        def edit(record: ResourceRecord) -> None:
             now = time.time()
             # A stop that came first keeps the status of a job that stops.
             if record.document["SecondaryStatus"] != "Stopping":
@@ -220,14 +226,14 @@ class TrainingJobs:
         self.records.change(name, edit)
 
     def _metrics(self, name: str, metrics: Sequence[Mapping[str, Any]]) -> None:
-        def edit(record: Record) -> None:
+        def edit(record: ResourceRecord) -> None:
             record.document["FinalMetricDataList"] = [*metrics]
 
         if metrics:
             self.records.change(name, edit)
 
-    def _finish(self, name: str, outcome: Outcome) -> None:
-        def edit(record: Record) -> None:
+    def _finish(self, name: str, outcome: JobOutcome) -> None:
+        def edit(record: ResourceRecord) -> None:
             now = time.time()
             document = record.document
             record.status = outcome.status
