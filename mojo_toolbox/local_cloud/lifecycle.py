@@ -20,7 +20,8 @@ from mojo_toolbox.errors import LocalCloudError, PortInUseError
 from mojo_toolbox.errors.extras import require_local_cloud
 from mojo_toolbox.local_cloud.identity import sigv4
 from mojo_toolbox.local_cloud.running.passed_on import server_environment
-from mojo_toolbox.local_cloud.state.home import REGION, AccessKey, Home, hold_serve_lock
+from mojo_toolbox.local_cloud.state.account import REGION
+from mojo_toolbox.local_cloud.state.home import AccessKey, Home, hold_serve_lock
 from mojo_toolbox.local_cloud.wire.protocol import STATUS_SERVICE
 
 # The exit status by which `serve` says that the port it was told to use is taken.

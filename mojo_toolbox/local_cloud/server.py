@@ -19,7 +19,8 @@ import uvicorn
 from mojo_toolbox.errors import LocalCloudError, PortInUseError
 from mojo_toolbox.local_cloud.app import Application
 from mojo_toolbox.local_cloud.cloud import LocalCloud
-from mojo_toolbox.local_cloud.state.home import REGION, Home, hold_serve_lock, write_atomically
+from mojo_toolbox.local_cloud.state.account import REGION
+from mojo_toolbox.local_cloud.state.home import Home, hold_serve_lock, write_atomically
 
 _ADDRESS = "127.0.0.1"
 # Below the range from which systems pick ports for outgoing connections, so that the port is free at the next start.

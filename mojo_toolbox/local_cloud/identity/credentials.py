@@ -7,8 +7,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from mojo_toolbox.local_cloud.state.account import ACCOUNT_ID
 from mojo_toolbox.local_cloud.state.database import CloudDatabase
-from mojo_toolbox.local_cloud.state.home import ACCOUNT_ID, AccessKey, new_access_key_id, new_secret
+from mojo_toolbox.local_cloud.state.home import AccessKey, new_access_key_id, new_secret
 
 _TABLE = """CREATE TABLE IF NOT EXISTS sts_sessions (
     access_key_id TEXT PRIMARY KEY, secret_access_key TEXT NOT NULL, session_token TEXT NOT NULL,

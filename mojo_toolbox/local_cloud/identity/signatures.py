@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from mojo_toolbox.local_cloud.identity import sigv2, sigv4
 from mojo_toolbox.local_cloud.identity.credentials import Key, KeyRing
+from mojo_toolbox.local_cloud.state.account import REGION
 from mojo_toolbox.local_cloud.wire.http import HttpRequest
 from mojo_toolbox.local_cloud.wire.protocol import ServiceError
 from mojo_toolbox.local_cloud.wire.refusals import Dialect, dialect_of, refusal
@@ -119,7 +120,7 @@ def verify(
     # Version 2 does not cover the body; a client may state its hash all the same.
     stated = request.headers.get("x-amz-content-sha256")
     rule = PayloadRule(sha256=stated if stated and re.fullmatch("[0-9a-f]{64}", stated) else None)
-    return Verified(key, "s3", "us-east-1", rule)
+    return Verified(key, "s3", REGION, rule)
 
 
 def _verify_v4(request: HttpRequest, claim: _Claim, keys: KeyRing, body_sha256: str, now: float) -> Verified:

@@ -9,7 +9,8 @@ from xml.sax.saxutils import escape
 
 from mojo_toolbox.local_cloud.identity.credentials import Key, KeyRing
 from mojo_toolbox.local_cloud.identity.incoming import Incoming
-from mojo_toolbox.local_cloud.state.home import ACCOUNT_ID, new_access_key_id
+from mojo_toolbox.local_cloud.state.account import ACCOUNT_ID
+from mojo_toolbox.local_cloud.state.home import new_access_key_id
 from mojo_toolbox.local_cloud.wire.http import HttpAnswer, HttpRequest
 from mojo_toolbox.local_cloud.wire.protocol import ServiceError, bounded_number
 from mojo_toolbox.local_cloud.wire.threads import in_thread

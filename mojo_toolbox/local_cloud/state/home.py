@@ -15,10 +15,6 @@ from typing import TextIO
 
 from mojo_toolbox.errors import LocalCloudError
 
-# The account number that AWS's own examples use; every name (ARN) the local cloud makes carries it.
-ACCOUNT_ID = "123456789012"
-REGION = "us-east-1"
-
 _KEY_ALPHABET = string.ascii_uppercase + "234567"
 
 

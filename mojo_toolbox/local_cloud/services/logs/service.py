@@ -13,6 +13,7 @@ from typing import Any
 from mojo_toolbox.local_cloud.identity.incoming import Incoming
 from mojo_toolbox.local_cloud.services.logs.filters import filter_pattern
 from mojo_toolbox.local_cloud.services.logs.request_rules import check_logs_request
+from mojo_toolbox.local_cloud.state.account import ACCOUNT_ID, REGION
 from mojo_toolbox.local_cloud.state.database import CloudDatabase
 from mojo_toolbox.local_cloud.wire.http import HttpAnswer
 from mojo_toolbox.local_cloud.wire.json_protocol import json_answer
@@ -47,7 +48,7 @@ _TABLES = (
 class LogsService:
     """Groups, streams and events; `append` is for the local cloud's own jobs and endpoints."""
 
-    def __init__(self, database: CloudDatabase, *, region: str = "us-east-1", account_id: str = "123456789012") -> None:
+    def __init__(self, database: CloudDatabase, *, region: str = REGION, account_id: str = ACCOUNT_ID) -> None:
         self._database = database
         self._arn = f"arn:aws:logs:{region}:{account_id}:log-group:"
         self._operations: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {

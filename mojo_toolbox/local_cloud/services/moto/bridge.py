@@ -20,9 +20,9 @@ from urllib.parse import unquote
 from mojo_toolbox.local_cloud.identity.incoming import Incoming
 from mojo_toolbox.local_cloud.services.moto.model_checks import check_for_moto
 from mojo_toolbox.local_cloud.services.moto.record_rules import check_against_records
+from mojo_toolbox.local_cloud.state.account import ACCOUNT_ID, REGION
 from mojo_toolbox.local_cloud.state.acknowledged import AcknowledgedChange, AcknowledgedChanges
 from mojo_toolbox.local_cloud.state.database import CloudDatabase
-from mojo_toolbox.local_cloud.state.home import ACCOUNT_ID, REGION
 from mojo_toolbox.local_cloud.wire.http import HttpAnswer
 from mojo_toolbox.local_cloud.wire.protocol import ServiceError
 from mojo_toolbox.local_cloud.wire.threads import in_thread

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from mojo_toolbox.local_cloud.services.sagemaker.resources.refusing import refused
-from mojo_toolbox.local_cloud.state.home import ACCOUNT_ID, REGION
+from mojo_toolbox.local_cloud.state.account import ACCOUNT_ID, REGION
 from mojo_toolbox.local_cloud.wire.protocol import ServiceError
 
 # For each operation that names something new in IAM: the field, the noun, and the field of the name so far.

@@ -14,7 +14,7 @@ from mojo_toolbox.local_cloud.services.s3.key_pages import Page, list_objects
 from mojo_toolbox.local_cloud.services.s3.s3_errors import ObjectStoreError
 from mojo_toolbox.local_cloud.services.s3.store import Condition, ObjectStore
 from mojo_toolbox.local_cloud.services.s3.tables import ObjectRecord
-from mojo_toolbox.local_cloud.state.home import REGION
+from mojo_toolbox.local_cloud.state.account import REGION
 from mojo_toolbox.local_cloud.wire.http import HttpAnswer
 
 _MAX_DELETES = 1000

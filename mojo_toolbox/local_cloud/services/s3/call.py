@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, quote
 from mojo_toolbox.local_cloud.services.s3 import xml
 from mojo_toolbox.local_cloud.services.s3.s3_errors import ObjectStoreError
 from mojo_toolbox.local_cloud.services.s3.tables import ObjectRecord
-from mojo_toolbox.local_cloud.state.home import ACCOUNT_ID
+from mojo_toolbox.local_cloud.state.account import ACCOUNT_ID
 from mojo_toolbox.local_cloud.wire import checksums
 from mojo_toolbox.local_cloud.wire.http import HttpAnswer, HttpRequest
 from mojo_toolbox.local_cloud.wire.protocol import bounded_number

@@ -23,8 +23,8 @@ from mojo_toolbox.local_cloud.services.s3.tables import (
     object_from_row,
     parts_json,
 )
+from mojo_toolbox.local_cloud.state.account import REGION
 from mojo_toolbox.local_cloud.state.database import CloudDatabase
-from mojo_toolbox.local_cloud.state.home import REGION
 from mojo_toolbox.local_cloud.untrusted.plain_files import pieces
 
 _MAX_KEY_BYTES = 1024

@@ -25,6 +25,7 @@ from mojo_toolbox.local_cloud.services.sagemaker.resources.surroundings import (
 from mojo_toolbox.local_cloud.services.sagemaker.resources.tags import Tags
 from mojo_toolbox.local_cloud.services.sagemaker.search import answered_by_moto, refuse_search
 from mojo_toolbox.local_cloud.services.sagemaker.training.training_jobs import TrainingJobs
+from mojo_toolbox.local_cloud.state.account import ACCOUNT_ID, REGION
 from mojo_toolbox.local_cloud.state.database import CloudDatabase
 from mojo_toolbox.local_cloud.state.home import AccessKey
 from mojo_toolbox.local_cloud.wire.http import HttpAnswer
@@ -57,8 +58,8 @@ class SageMakerService:
         endpoint_url: str,
         credentials: AccessKey,
         *,
-        region: str = "us-east-1",
-        account_id: str = "123456789012",
+        region: str = REGION,
+        account_id: str = ACCOUNT_ID,
         stop_grace_seconds: float = STOP_GRACE_SECONDS,
         invocation_seconds: float = INVOCATION_SECONDS,
     ) -> None:
