@@ -208,28 +208,30 @@ def test_it_does_not_start_for_a_process_that_is_gone(own_home, monkeypatch):
         lifecycle.up(own_home)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
-def test_a_test_run_that_is_ended_leaves_no_local_cloud(tmp_path, number):
-    test = """
-        import time
-        def test_sleeps(local_home):
-            print("home", local_home, flush=True)
-            time.sleep(1000)
-    """
-    (tmp_path / "test_it.py").write_text("\n".join(line[8:] for line in test.splitlines()))
+# As one process, and as `make test` runs it, with a local cloud of its own for each of xdist's processes.
+ENDINGS = [(0, signal.SIGTERM), (0, signal.SIGINT), (0, signal.SIGKILL), (2, signal.SIGTERM), (2, signal.SIGKILL)]
+
+
+@pytest.mark.parametrize(("processes", "number"), ENDINGS)
+def test_a_test_run_that_is_ended_leaves_no_local_cloud(tmp_path, processes, number):
+    test = "import time\ndef test_sleeps(local_home):\n    (local_home / 'begun').touch()\n    time.sleep(1000)\n"
+    for name in range(processes or 1):
+        (tmp_path / f"test_{name}.py").write_text(test)
     tests = Path(__file__).parents[1]
     run = subprocess.Popen(
         [
             *(sys.executable, "-c", _HEARING + "import sys, pytest; sys.exit(pytest.main(sys.argv[1:]))"),
-            *("-q", "-s", "-p", "no:cacheprovider", "-p", "conftest", f"--basetemp={tmp_path / 'base'}", str(tmp_path)),
+            *("-q", "-n", str(processes), "--dist", "loadfile", "-p", "no:cacheprovider", "-p", "conftest"),
+            *(f"--basetemp={tmp_path / 'base'}", str(tmp_path)),
         ],
         env={**os.environ, "PYTHONPATH": f"{tests}:{tests.parent}"},
         cwd=tmp_path,
-        stdout=subprocess.PIPE,
-        text=True,
+        stdout=subprocess.DEVNULL,
     )
-    home = next(Path(line.split()[1]) for line in run.stdout if line.startswith("home"))
-    assert servers_of(home)
+    wait_for(lambda: len(list(tmp_path.glob("base/**/begun"))) == (processes or 1), 120)
+    homes = [path.parent for path in tmp_path.glob("base/**/begun")]
+    assert all(servers_of(home) for home in homes)
     run.send_signal(number)
     run.communicate(timeout=60)
-    wait_for(lambda: servers_of(home) == [])
+    for home in homes:
+        wait_for(lambda home=home: servers_of(home) == [])

@@ -20,7 +20,7 @@ from mojo_toolbox.local_cloud.wire.protocol import ServiceError
 from mojo_toolbox.local_cloud.wire.validation import service_shapes
 
 FIELDS = {**SAGEMAKER_FIELDS, **LOGS_FIELDS, **S3_FIELDS}
-DOCS = Path(__file__).parents[4] / "docs" / "local-cloud.md"
+DOCS = Path(__file__).parents[3] / "docs" / "local-cloud.md"
 IN_EVERY_S3_TABLE = {*ALWAYS_HONOURED, *ALWAYS_WITHOUT_EFFECT, *ALWAYS_REFUSED}
 RUNTIME = ("InvokeEndpoint", "InvokeEndpointWithResponseStream")
 
