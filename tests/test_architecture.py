@@ -1,16 +1,20 @@
 """The drawing of docs/architecture.md, held against what the code imports."""
 
 import ast
+import re
 import subprocess
 import sys
+from dataclasses import dataclass
 from functools import cache
-from graphlib import TopologicalSorter
+from graphlib import CycleError, TopologicalSorter
 
 import pytest
-from pages import ROOT, table_rows
+from pages import ROOT
 
 PACKAGE = ROOT / "mojo_toolbox"
-FLOORS = {row[1].strip("`"): int(row[0]) for row in table_rows(ROOT / "docs/architecture.md") if row[0].isdecimal()}
+PAGE = ROOT / "docs/architecture.md"
+# A room with more lines than this says in a table of its own what is inside.
+LARGE = 5000
 MODULES = {
     ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
     for path in sorted(PACKAGE.rglob("*.py"))
@@ -46,45 +50,35 @@ def room(module):
     return module.split(".")[1]
 
 
-def test_every_room_stands_in_the_drawing():
-    assert {room(module) for module in MODULES if "." in module} == set(FLOORS)
+# ------------------------------------------------------------------------------------------------ the tables
 
 
-def test_rooms_import_from_lower_floors_only():
-    wrong = []
-    for module, path in MODULES.items():
-        if "." not in module:
-            continue  # the package itself opens both doors, when they are first asked for
-        for imported in imports(path):
-            if not imported.startswith("mojo_toolbox."):
-                continue
-            own, other = room(module), room(imported)
-            if other != own and FLOORS[other] >= FLOORS[own]:
-                wrong.append(f"{module} imports {imported}")
-    assert len(MODULES) > 50
-    assert wrong == []
+@dataclass(frozen=True)
+class Place:
+    """Where a table puts a package or module; a row may name several, which may import one another."""
+
+    floor: int
+    row: int
 
 
-def test_no_module_imports_itself_on_a_detour():
-    graph = {module: imports(path) & set(MODULES) - {"mojo_toolbox"} for module, path in MODULES.items()}
-    assert sum(map(len, graph.values())) > 100
-    # Raises CycleError, which names the circle.
-    assert list(TopologicalSorter(graph).static_order())
+def tables(page):
+    """Return {package: {its part: place}}; a table's heading is "Inside `room/inner`", the first one is everybody's."""
+    found = {}
+    package = ""
+    for number, line in enumerate(page.read_text(encoding="utf-8").splitlines()):
+        if line.startswith("#"):
+            inside = re.fullmatch(r"### Inside `([\w/]+)`", line)
+            whole = line == "## Rooms and floors"
+            package = f"mojo_toolbox.{inside[1].replace('/', '.')}" if inside else "mojo_toolbox" if whole else ""
+        row = re.match(r"\| (\d+) \| ([^|]+) \|", line)
+        if row and package:
+            for name in re.findall(r"`(\w+)`", row[2]):
+                found.setdefault(package, {})[f"{package}.{name}"] = Place(int(row[1]), number)
+    return found
 
 
-@pytest.mark.parametrize("package", PACKAGES)
-def test_no_circle_between_the_parts_of_a_package(package):
-    parts = {module: part_of(module, package) for module in MODULES}
-    graph = {part: set() for part in parts.values() if part}
-    for module, path in MODULES.items():
-        for imported in imports(path) & set(MODULES):
-            # A package's own names may come from its parts.
-            if None not in (parts[module], parts[imported]) and imported != package:
-                graph[parts[module]].add(parts[imported])
-    for part, needed in graph.items():
-        needed.discard(part)
-    # Raises CycleError, which names the circle.
-    assert len(list(TopologicalSorter(graph).static_order())) == len(graph)
+TABLES = tables(PAGE)
+ARROWS = {module: imports(path) & set(MODULES) - {module} for module, path in MODULES.items()}
 
 
 def part_of(module, package):
@@ -93,6 +87,135 @@ def part_of(module, package):
         return package
     below = module.removeprefix(f"{package}.")
     return None if below == module else f"{package}.{below.split('.')[0]}"
+
+
+def arrows_inside(package, arrows):
+    """Return (module, imported, part, other part) for all that crosses from one part of a package to another one."""
+    for module, needed in arrows.items():
+        part = part_of(module, package)
+        for imported in sorted(needed):
+            other = part_of(imported, package)
+            # A package may open its parts; its own names may come from any of them.
+            if package not in (part, other) and None not in (part, other) and part != other:
+                yield module, imported, part, other
+
+
+def wrong_arrows(package, arrows, places):
+    """Return the imports that do not lead to a lower floor, or to another module of the same row."""
+    return [
+        f"{module} imports {imported}"
+        for module, imported, part, other in arrows_inside(package, arrows)
+        if places[other].row != places[part].row and places[other].floor >= places[part].floor
+    ]
+
+
+def missing_row(part, package, arrows, places):
+    """Return the row that a table lacks, with the lowest floor that the imports allow."""
+    below = [
+        places[other].floor for *_, own, other in arrows_inside(package, arrows) if own == part and other in places
+    ]
+    text = ast.get_docstring(ast.parse(MODULES[part].read_text(encoding="utf-8"))) if part in MODULES else None
+    return f"| {max(below, default=-1) + 1} | `{part.rpartition('.')[2]}` | {(text or '…').splitlines()[0]} |"
+
+
+def test_every_large_room_has_a_table():
+    lines = dict.fromkeys(PACKAGES, 0)
+    for module, path in MODULES.items():
+        for package in PACKAGES:
+            if part_of(module, package):
+                lines[package] += len(path.read_text(encoding="utf-8").splitlines())
+    large = {package for package, count in lines.items() if count > LARGE}
+    assert {"mojo_toolbox.local_cloud", "mojo_toolbox.evaluation"} <= large
+    assert large - set(TABLES) == set(), f'{PAGE.name} lacks tables with the heading "### Inside `…`"'
+
+
+@pytest.mark.parametrize("package", TABLES)
+def test_every_part_of_a_room_stands_in_its_table(package):
+    parts = {part_of(module, package) for module in MODULES} - {None, package}
+    rows = [missing_row(part, package, ARROWS, TABLES[package]) for part in sorted(parts - set(TABLES[package]))]
+    assert not rows, "\n".join([f"add to the table of {package} in {PAGE.name}:", *rows])
+    assert set(TABLES[package]) - parts == set(), f"rows of {package} without a module"
+
+
+@pytest.mark.parametrize("package", TABLES)
+def test_rooms_import_from_lower_floors_only(package):
+    assert len(MODULES) > 50
+    assert list(arrows_inside(package, ARROWS))
+    assert wrong_arrows(package, ARROWS, TABLES[package]) == []
+
+
+# ----------------------------------------------------------------------------------------------- the circles
+
+
+def parts_graph(package, arrows):
+    graph = {part_of(module, package): set() for module in arrows}
+    graph.pop(None, None)
+    for *_, part, other in arrows_inside(package, arrows):
+        graph[part].add(other)
+    return graph
+
+
+def assert_no_circle(graph):
+    # Raises CycleError, which names the circle.
+    assert set(TopologicalSorter(graph).static_order()) >= set(graph)
+
+
+def test_no_module_imports_itself_on_a_detour():
+    graph = {module: needed - {"mojo_toolbox"} for module, needed in ARROWS.items()}
+    assert sum(map(len, graph.values())) > 100
+    assert_no_circle(graph)
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_no_circle_between_the_parts_of_a_package(package):
+    assert_no_circle(parts_graph(package, ARROWS))
+
+
+# ------------------------------------------------------------------------------------- that the tests can fail
+
+
+HOUSE = {"h.low": Place(0, 1), "h.high": Place(1, 2), "h.pair": Place(1, 3), "h.other": Place(1, 3)}
+
+
+@pytest.mark.parametrize(
+    ("arrows", "wrong"),
+    [
+        ({"h.high.a": {"h.low.b"}, "h.low.b": set(), "h.pair": {"h.other"}, "h.other": {"h.low"}}, []),
+        ({"h.low.b": {"h.high.a"}}, ["h.low.b imports h.high.a"]),
+        ({"h.high.a": {"h.pair"}}, ["h.high.a imports h.pair"]),
+        ({"h": {"h.high"}, "h.high.a": {"h.high.b", "h", "elsewhere.x"}}, []),
+    ],
+)
+def test_an_arrow_that_does_not_lead_down_is_found(arrows, wrong):
+    assert wrong_arrows("h", arrows, HOUSE) == wrong
+
+
+@pytest.mark.parametrize(
+    ("package", "arrows"),
+    [
+        ("h", {"h.low": {"h.high.a"}, "h.high.a": set(), "h.high.b": {"h.low"}}),
+        ("h.high", {"h.high.a": {"h.high.c"}, "h.high.c": {"h.high.b"}, "h.high.b": {"h.high.a"}}),
+    ],
+)
+def test_a_circle_of_rooms_or_modules_is_found(package, arrows):
+    with pytest.raises(CycleError):
+        assert_no_circle(parts_graph(package, arrows))
+
+
+def test_a_row_that_is_missing_is_spelt_out(tmp_path):
+    arrows = {"h.new.a": {"h.low"}, "h.low": set()}
+    assert missing_row("h.new", "h", arrows, HOUSE) == "| 1 | `new` | … |"
+    (tmp_path / "page.md").write_text(
+        "## Rooms and floors\n| 2 | `a`, `b` | c |\n### Inside `a/d`\n| 0 | `e` | f |\n## G\n| 1 | `h` |\n"
+    )
+    places = tables(tmp_path / "page.md")
+    assert {package: sorted(rows) for package, rows in places.items()} == {
+        "mojo_toolbox": ["mojo_toolbox.a", "mojo_toolbox.b"],
+        "mojo_toolbox.a.d": ["mojo_toolbox.a.d.e"],
+    }
+
+
+# ------------------------------------------------------------------------------------------- who imports what
 
 
 def test_only_the_room_that_speaks_to_aws_imports_boto3():
