@@ -34,8 +34,9 @@ from served_turns import bodies, server
 
 # After served_turns, which puts the folder of the serving code on the path.
 # isort: split
-from inference import Server, answer
+from inference import answer
 from mojo_toolbox.data import Conversation, Task
+from servers.server import Server
 
 COLUMNS = {
     "server": "server",

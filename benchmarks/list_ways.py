@@ -14,17 +14,19 @@ from served_turns import server
 
 # After loading_models, which puts the folder of the serving code on the path.
 # isort: split
-from artifact.language_model import LoadedEncoder
+from artifact.encoder import LoadedEncoder
 from chat.request import InvalidRequestError
 from encoders.decider import EncoderDecider
 from encoders.mixture import EncoderMixture
-from inference import DEFAULT_ENCODER_WEIGHT, DEFAULT_SHORTLIST, Server, answer
+from inference import answer
 from mojo_toolbox.data import NONE_ANSWER
 from mojo_toolbox.errors import MojoError
 from mojo_toolbox.evaluation import baseline
 from mojo_toolbox.evaluation.routers.baselines import described, shared_encoder
 from servers.encoder_server import EncoderServer
+from servers.loading import DEFAULT_ENCODER_WEIGHT, DEFAULT_SHORTLIST
 from servers.paired_server import PairedServer
+from servers.server import Server
 
 UNTRAINED = "sentence encoder, untrained"
 ENCODER = "encoder router"

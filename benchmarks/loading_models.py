@@ -22,11 +22,16 @@ from mojo_toolbox.shipped import inference_code_dir, training_scripts_dir
 sys.path.insert(0, str(training_scripts_dir()))
 sys.path.insert(0, str(inference_code_dir()))
 
-from artifact.language_model import ENCODER, Loaded, LoadedEncoder, artifact_kind, load_artifact, serving_device
-from inference import Server, load_encoders, model_fn
+from artifact.encoder import LoadedEncoder
+from artifact.language_model import LoadedLanguageModel, load_artifact
+from artifact.manifest import ENCODER, artifact_kind
+from artifact.number_format import serving_device
+from inference import model_fn
+from servers.loading import load_encoders
+from servers.server import Server
 
 
-def load_model(name: str | None) -> tuple[Loaded, str]:
+def load_model(name: str | None) -> tuple[LoadedLanguageModel, str]:
     """Load an artifact's folder, or a base model by folder or name; return it and where its base weights are."""
     disable_progress_bar()
     if name and artifact_kind(Path(name)) == ENCODER:
@@ -57,7 +62,7 @@ def load_choice_encoder(folder: Path) -> LoadedEncoder:
         return load_encoders(folder)
 
 
-def peer_network(loaded: Loaded, source: str) -> Any:
+def peer_network(loaded: LoadedLanguageModel, source: str) -> Any:
     """Load the base network once more, as transformers does it, in the server's dtype."""
     network: Any = AutoModelForCausalLM.from_pretrained(source, dtype=loaded.model.dtype)
     return network.to(loaded.model.device).eval()

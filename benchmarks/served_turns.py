@@ -13,12 +13,13 @@ from measuring import forget_peak, in_turns, memory_mb, peak_mb, ratio, say, sec
 
 # After decision_methods, which puts the folder of the serving code on the path.
 # isort: split
-from artifact.language_model import Loaded
-from inference import Server, answer
+from artifact.language_model import LoadedLanguageModel
+from inference import answer
 from mojo_toolbox.contract import chat_request
 from mojo_toolbox.data import Conversation, measuring_points
 from mojo_toolbox.purposes.routing import routing_prompt
 from servers.chat_server import ChatServer
+from servers.server import Server
 
 CACHE_BYTES = 512 * 2**20  # the server's default
 # The first decision of a conversation reads the task list; from the second on it is cached.
@@ -33,7 +34,7 @@ class Served(NamedTuple):
     cached_tokens: int
 
 
-def server(loaded: Loaded, *, cache_bytes: int = CACHE_BYTES) -> ChatServer:
+def server(loaded: LoadedLanguageModel, *, cache_bytes: int = CACHE_BYTES) -> ChatServer:
     return ChatServer(loaded, prefix_cache_bytes=cache_bytes)
 
 
@@ -54,7 +55,9 @@ def ask(served_by: Server, body: bytes) -> Served:
     return Served(took, usage["prompt_tokens"] - cached, cached)
 
 
-def by_turn(loaded: Loaded, conversations: Sequence[Conversation], *, uncached_turns: Iterable[int]) -> dict[str, Any]:
+def by_turn(
+    loaded: LoadedLanguageModel, conversations: Sequence[Conversation], *, uncached_turns: Iterable[int]
+) -> dict[str, Any]:
     """Ask each conversation from its first turn to its last; some turns also of a server that keeps nothing."""
     first_requests = bodies(conversations[0])
     for body in first_requests[:2]:  # threads start, memory is fetched
@@ -88,7 +91,9 @@ def by_turn(loaded: Loaded, conversations: Sequence[Conversation], *, uncached_t
     }
 
 
-def by_list_length(loaded: Loaded, length: int, *, rounds: int, others: Mapping[str, Server]) -> dict[str, Any]:
+def by_list_length(
+    loaded: LoadedLanguageModel, length: int, *, rounds: int, others: Mapping[str, Server]
+) -> dict[str, Any]:
     """Ask with a whole list of this length: cold, with the list cached by another conversation, and in mid-conversation.
 
     `others` are asked the same in mid-conversation.

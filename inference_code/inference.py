@@ -12,72 +12,28 @@ import logging
 import os
 import sys
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 # Before torch: on CPUs oneDNN keeps compiled code for the last 1,024 shapes of operands. Prompts come in all lengths, so that
 # grows to gigabytes, and was no faster (docs/lab-notebook.md).
 os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "64")
 
-from artifact.language_model import (
-    ENCODER,
-    LoadedEncoder,
-    artifact_kind,
-    load_artifact,
-    load_encoder,
-    load_encoder_beside,
-    mixed,
-    serving_device,
-)
-from chat.request import ChatRequest, InvalidRequestError, ModelFailureError, parse_chat_request
-from encoders.decider import EncoderDecider
-from servers.chat_server import ChatServer
-from servers.encoder_server import EncoderServer
-from servers.paired_server import PairedServer
+from chat.request import InvalidRequestError, ModelFailureError, parse_chat_request
+from servers.loading import load_server
+from servers.server import Server
 
 # SageMaker's adapter components set it; a plain InvokeEndpoint cannot, so the body's `model` means the same.
 ADAPTER_HEADER = "X-Amzn-SageMaker-Adapter-Identifier"
 BAD_REQUEST = 400
-DEFAULT_PREFIX_CACHE_BYTES = 512 * 2**20
-# Choices that a language model reads at most, where an encoder is there to choose them.
-DEFAULT_SHORTLIST = 20
-# What the probabilities of an encoder count for beside a language model, and beside another encoder; docs/lab-notebook.md has
-# what they gain.
-DEFAULT_ENCODER_WEIGHT = 0.7
-DEFAULT_SECOND_ENCODER_WEIGHT = 0.4
 
 
 _log = logging.getLogger(__name__)
 
 
-class Server(Protocol):
-    """What `model_fn` returns."""
-
-    def answer(self, request: ChatRequest) -> dict[str, Any]:
-        """Return a chat completion."""
-
-
 def model_fn(model_dir: str, context: Any = None) -> Server:
     """Load the artifact in `model_dir`, a language model on the GPU that the server chose for this process."""
     use_all_cores()
-    folder = Path(model_dir)
-    if artifact_kind(folder) == ENCODER:
-        return EncoderServer(load_encoders(folder))
-    cache_bytes = _whole_number("MOJO_PREFIX_CACHE_BYTES", DEFAULT_PREFIX_CACHE_BYTES, "bytes; 0 keeps nothing")
-    most = _whole_number("MOJO_SHORTLIST", DEFAULT_SHORTLIST, "choices; 0 asks with the whole list")
-    weight = _encoder_weight(DEFAULT_ENCODER_WEIGHT)
-    server = ChatServer(load_artifact(folder, serving_device(_gpu_id(context))), prefix_cache_bytes=cache_bytes)
-    loaded = load_encoder_beside(folder)
-    if loaded is None:
-        return server
-    return PairedServer(server, EncoderDecider(loaded.encoder), most=most, encoder_weight=weight)
-
-
-def load_encoders(folder: Path) -> LoadedEncoder:
-    """Load the encoder in `folder`, together with the one beside it if there is one that has a say."""
-    weight = _encoder_weight(DEFAULT_SECOND_ENCODER_WEIGHT)
-    loaded = load_encoder(folder)
-    beside = load_encoder_beside(folder) if weight else None
-    return mixed(loaded, beside, weight=weight) if beside else loaded
+    return load_server(Path(model_dir), gpu_id=_gpu_id(context))
 
 
 def transform_fn(
@@ -141,26 +97,6 @@ def _gpu_id(context: Any) -> int | None:
     """Read which GPU this worker process is for; None without one."""
     given = getattr(context, "system_properties", {}).get("gpu_id")
     return None if given is None else int(given)
-
-
-def _whole_number(variable: str, default: int, what: str) -> int:
-    given = os.environ.get(variable, "")
-    if not given:
-        return default
-    if not given.isdecimal():
-        raise ValueError(f"{variable} is {given!r}. Set it to a number of {what}.")
-    return int(given)
-
-
-def _encoder_weight(default: float) -> float:
-    given = os.environ.get("MOJO_ENCODER_WEIGHT", "") or str(default)
-    try:
-        weight = float(given)
-    except ValueError:
-        weight = -1.0
-    if not 0 <= weight <= 1:
-        raise ValueError(f"MOJO_ENCODER_WEIGHT is {given!r}. Set it to a number from 0 to 1.")
-    return weight
 
 
 def _adapter_header(context: Any) -> str | None:

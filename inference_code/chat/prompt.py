@@ -40,7 +40,7 @@ _LEAST = "The system message and the last turn"
 
 
 @dataclass(frozen=True)
-class Prompt:
+class FittedPrompt:
     """Token ids up to where the answer begins; `dropped_messages` of the conversation are not among them."""
 
     ids: list[int]
@@ -57,7 +57,7 @@ class ChatPrompts:
         self._lock = FairLock()
         self._texts = _EncodedTexts(_KEPT_BYTES)
 
-    def prompt(self, messages: Messages, *, answer_tokens: int = 1, fold: bool = False) -> Prompt:
+    def prompt(self, messages: Messages, *, answer_tokens: int = 1, fold: bool = False) -> FittedPrompt:
         """Encode a chat up to its answer, for which `answer_tokens` are left free.
 
         Raises:
@@ -84,7 +84,7 @@ class ChatPrompts:
             raise InvalidRequestError(
                 _too_long(what + " with the choices" * chosen, str(tokens), len(chat.ids) - limit, self._limit)
             )
-        return Prompt(chat.ids, folded_turns + len(messages) - len(kept))
+        return FittedPrompt(chat.ids, folded_turns + len(messages) - len(kept))
 
     def name(self, text: str) -> list[int]:
         """Encode a choice as the content of an answer."""

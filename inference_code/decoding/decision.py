@@ -21,7 +21,7 @@ from language_model.prefix_cache import PrefixCache
 
 
 @dataclass(frozen=True)
-class Decision:
+class LanguageModelDecision:
     """`log_probabilities` of all choices; of `best`, also that of each of its tokens, the end of turn included."""
 
     best: int
@@ -32,7 +32,7 @@ class Decision:
 
 def decide(
     model: LanguageModel, prompt: list[int], trie: ChoiceTrie, *, prefixes: PrefixCache, adapter: str = BASE_MODEL
-) -> Decision:
+) -> LanguageModelDecision:
     """Weigh the choices in `trie` as answers to `prompt`.
 
     Raises:
@@ -50,7 +50,7 @@ def decide(
     totals = [sum(local.get(place, 0.0) for place in path) for path in trie.paths]
     best = max(range(len(totals)), key=totals.__getitem__)
     tokens = [(trie.nodes[place].token, local.get(place, 0.0)) for place in trie.paths[best][1:]]
-    return Decision(best=best, log_probabilities=totals, best_tokens=tokens, cached_tokens=cached)
+    return LanguageModelDecision(best=best, log_probabilities=totals, best_tokens=tokens, cached_tokens=cached)
 
 
 def tree_log_probabilities(

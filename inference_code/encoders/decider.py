@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import math
-import threading
-from collections import OrderedDict
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 import torch
 
@@ -16,6 +14,7 @@ from chat.request import InvalidRequestError, ModelFailureError
 from encoders.mixture import Chooser
 from model_code.encoder_questions import ChoiceList, ChoiceQuestion, bare_turns, choice_list, question
 from threads.fair_lock import FairLock
+from threads.recently_used import RecentlyUsed
 
 # Lists of choices with their system messages: 8 MB of ASCII, at most 32 MB.
 _KEPT_CHARACTERS = 8 * 2**20
@@ -29,8 +28,6 @@ _TEXTS_A_PASS = 64
 # Choices whose texts read the same, such as names that differ by case alone, differ by less; how much depends on what else was
 # computed with them.
 _TIE = 1e-4
-_Key = TypeVar("_Key", bound=Hashable)
-_Value = TypeVar("_Value")
 
 
 @dataclass(frozen=True)
@@ -71,9 +68,9 @@ class EncoderDecider:
     def __init__(self, encoder: Chooser) -> None:
         self._encoder = encoder
         self._lock = FairLock()
-        self._lists: _Recent[tuple[str, tuple[str, ...]], _Listed] = _Recent(_KEPT_CHARACTERS)
-        self._seen: _Recent[str, bool] = _Recent(_KEPT_TEXTS)
-        self._decided: _Recent[bytes, int] = _Recent(_KEPT_TURNS)
+        self._lists: RecentlyUsed[tuple[str, tuple[str, ...]], _Listed] = RecentlyUsed(_KEPT_CHARACTERS)
+        self._seen: RecentlyUsed[str, bool] = RecentlyUsed(_KEPT_TEXTS)
+        self._decided: RecentlyUsed[bytes, int] = RecentlyUsed(_KEPT_TURNS)
         self._tokens = 0
         encoder.encoder.register_forward_pre_hook(self._count, with_kwargs=True)
 
@@ -164,35 +161,6 @@ class EncoderDecider:
         mask = kwargs.get("attention_mask")
         if isinstance(mask, torch.Tensor):
             self._tokens += int(mask.sum())
-
-
-class _Recent(Generic[_Key, _Value]):
-    """What was used last, for any number of threads; `most` limits the sum of sizes."""
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._kept: OrderedDict[_Key, tuple[_Value, int]] = OrderedDict()
-        self._size = 0
-        self._guard = threading.Lock()
-
-    def __len__(self) -> int:
-        return len(self._kept)
-
-    def get(self, key: _Key) -> _Value | None:
-        with self._guard:
-            if key not in self._kept:
-                return None
-            self._kept.move_to_end(key)
-            return self._kept[key][0]
-
-    def put(self, key: _Key, value: _Value, *, size: int = 1) -> None:
-        with self._guard:
-            if key in self._kept:
-                self._size -= self._kept.pop(key)[1]
-            self._kept[key] = (value, size)
-            self._size += size
-            while self._size > self._most:
-                self._size -= self._kept.popitem(last=False)[1][1]
 
 
 def _digest(parts: Sequence[bytes]) -> bytes:

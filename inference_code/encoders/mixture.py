@@ -39,7 +39,12 @@ class EncoderMixture:
         However small, each counts: where the fallback is sure but cannot be answered, one of the smallest is the answer.
         """
         of_both = (self._first.log_probabilities(questions), self._second.log_probabilities(questions))
-        return [torch.log_softmax(torch.lerp(p, q, self._weight), dim=0) for p, q in zip(*of_both, strict=True)]
+        return [mixed_geometrically(p, q, weight=self._weight) for p, q in zip(*of_both, strict=True)]
+
+
+def mixed_geometrically(first: torch.Tensor, second: torch.Tensor, *, weight: float) -> torch.Tensor:
+    """Return the logarithms of p^(1 - w) q^w, normalised; `first` and `second` are those of p and q, `weight` is w."""
+    return torch.log_softmax(torch.lerp(first, second, weight), dim=0)
 
 
 Chooser: TypeAlias = ChoiceEncoder | EncoderMixture

@@ -34,7 +34,7 @@ class _Reading:
 
 
 @dataclass(frozen=True)
-class _Entry:
+class _KeptPrefix:
     ids: np.ndarray
     layers: LayerStates
     size: int
@@ -45,7 +45,7 @@ class PrefixCache:
 
     def __init__(self, max_bytes: int) -> None:
         self.max_bytes = max_bytes
-        self._entries: OrderedDict[tuple[str, bytes], _Entry] = OrderedDict()
+        self._entries: OrderedDict[tuple[str, bytes], _KeptPrefix] = OrderedDict()
         self._size = 0
         self._lock = threading.Lock()
         self._readings: list[_Reading] = []  # in the order of their coming
@@ -126,7 +126,7 @@ class PrefixCache:
                 # An earlier turn of this conversation.
                 if key[0] == model and _common_prefix(entry.ids, stored) == len(entry.ids):
                     self._drop(key)
-            self._entries[model, stored.tobytes()] = _Entry(stored, kept, size)
+            self._entries[model, stored.tobytes()] = _KeptPrefix(stored, kept, size)
             self._size += size
             while self._size > self.max_bytes:
                 self._drop(next(iter(self._entries)))

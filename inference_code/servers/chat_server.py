@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import functools
 import math
-import time
-import uuid
 from typing import Any
 
-from artifact.language_model import Loaded
+from artifact.language_model import LoadedLanguageModel
 from chat.prompt import ChatPrompts
+from chat.reply import Usage, answered, completion, logprobs
 from chat.request import ChatRequest, InvalidRequestError
 from decoding.choice_trie import AmbiguousChoicesError, ChoiceTrie
 from decoding.decision import decide
@@ -37,7 +36,7 @@ class ChatServer:
     answers are that those write.
     """
 
-    def __init__(self, loaded: Loaded, *, prefix_cache_bytes: int) -> None:
+    def __init__(self, loaded: LoadedLanguageModel, *, prefix_cache_bytes: int) -> None:
         self._loaded = loaded
         self._model = loaded.model
         self._tokenizer = loaded.tokenizer
@@ -68,20 +67,12 @@ class ChatServer:
             prompt = self._prompts.prompt(request.messages, answer_tokens=max(1, trie.depth), fold=True)
             choice, tokens, cached = self._chosen(request.choices, trie, prompt.ids, adapter)
         if request.logprobs:
-            choice["logprobs"] = {"content": [self._token_entry(token, value) for token, value in tokens]}
-        return {
-            "id": f"chatcmpl-{uuid.uuid4().hex}",
-            "object": "chat.completion",
-            "created": int(time.time()),
-            "model": adapter or request.adapter or self._loaded.base_model,
-            "choices": [choice],
-            "usage": {
-                "prompt_tokens": len(prompt.ids),
-                "completion_tokens": len(tokens),
-                "total_tokens": len(prompt.ids) + len(tokens),
-                "prompt_tokens_details": {"cached_tokens": cached, "dropped_messages": prompt.dropped_messages},
-            },
-        }
+            choice["logprobs"] = logprobs((self._tokenizer.decode([token]), value) for token, value in tokens)
+        return completion(
+            choice,
+            model=adapter or request.adapter or self._loaded.base_model,
+            usage=Usage(len(prompt.ids), len(tokens), cached, prompt.dropped_messages),
+        )
 
     def _adapter(self, name: str | None) -> str:
         adapters = self._model.adapters
@@ -130,9 +121,8 @@ class ChatServer:
 
     def _chosen(self, choices: list[str], trie: ChoiceTrie, prompt: list[int], adapter: str) -> _Answer:
         decision = decide(self._model, prompt, trie, prefixes=self.prefixes, adapter=adapter)
-        probabilities = [math.exp(value) for value in decision.log_probabilities]
-        choice = _choice(choices[decision.best], "stop")
-        choice["choice_probabilities"] = dict(zip(choices, probabilities, strict=True))
+        probabilities = dict(zip(choices, map(math.exp, decision.log_probabilities), strict=True))
+        choice = answered(choices[decision.best], probabilities=probabilities)
         return choice, decision.best_tokens, decision.cached_tokens
 
     def _generated(self, request: ChatRequest, prompt: list[int], adapter: str) -> _Answer:
@@ -145,13 +135,4 @@ class ChatServer:
             prefixes=self.prefixes,
             adapter=adapter,
         )
-        return _choice(found.text, found.finish_reason), found.tokens, found.cached_tokens
-
-    def _token_entry(self, token: int, log_probability: float) -> dict[str, Any]:
-        text = self._tokenizer.decode([token])
-        return {"token": text, "logprob": log_probability, "bytes": list(text.encode()), "top_logprobs": []}
-
-
-def _choice(content: str, finish_reason: str) -> dict[str, Any]:
-    message = {"role": "assistant", "content": content}
-    return {"index": 0, "message": message, "finish_reason": finish_reason, "logprobs": None}
+        return answered(found.text, finish_reason=found.finish_reason), found.tokens, found.cached_tokens

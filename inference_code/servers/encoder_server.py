@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import math
-import time
-import uuid
 from typing import Any
 
-from artifact.language_model import LoadedEncoder
+from artifact.encoder import LoadedEncoder
+from chat.reply import Usage, answered, completion, logprobs
 from chat.request import ChatRequest, InvalidRequestError
 from encoders.decider import EncoderDecider
 
@@ -36,37 +35,16 @@ class EncoderServer:
             )
         decision = self._decider.decide(request.messages, request.choices)
         content, value = request.choices[decision.best], decision.log_probabilities[decision.best]
-        choice: dict[str, Any] = {
-            "index": 0,
-            "message": {"role": "assistant", "content": content},
-            "finish_reason": "stop",
-            "logprobs": None,
-            "choice_probabilities": dict(zip(request.choices, map(math.exp, decision.log_probabilities), strict=True)),
-        }
+        probabilities = dict(zip(request.choices, map(math.exp, decision.log_probabilities), strict=True))
+        choice = answered(content, probabilities=probabilities)
         if request.logprobs:
-            choice["logprobs"] = whole_answer_logprobs(content, value)
-        return {
-            "id": f"chatcmpl-{uuid.uuid4().hex}",
-            "object": "chat.completion",
-            "created": int(time.time()),
-            "model": request.adapter or self._loaded.base_model,
-            "choices": [choice],
-            "usage": {
-                "prompt_tokens": decision.tokens,
-                "completion_tokens": 1,
-                "total_tokens": decision.tokens + 1,
-                "prompt_tokens_details": {"cached_tokens": 0, "dropped_messages": 0},
-            },
-        }
+            choice["logprobs"] = logprobs([(content, value)])
+        return completion(
+            choice, model=request.adapter or self._loaded.base_model, usage=Usage(decision.tokens, completion_tokens=1)
+        )
 
     def _check_name(self, name: str | None) -> None:
         if name is None or name in self._loaded.names:
             return
         known = ", ".join(map(repr, sorted(self._loaded.names)))
         raise InvalidRequestError(f"There is no adapter {name[:80]!r} on this endpoint. Known: {known}.")
-
-
-def whole_answer_logprobs(content: str, value: float) -> dict[str, Any]:
-    """Return OpenAI's `logprobs` of an answer that is made in one step: one entry, with the answer's log-probability."""
-    entry = {"token": content, "logprob": value, "bytes": list(content.encode()), "top_logprobs": []}
-    return {"content": [entry]}

@@ -1,48 +1,40 @@
 """A language model and an encoder that answer together: what each does better than the other counts.
 
-The language model knows when a task goes on, changes and ends; the encoder knows what the words mean. Their probabilities p
-and q of each choice are mixed geometrically, p^(1 - w) q^w, normalised over the choices (a logarithmic opinion pool; Genest
-and Zidek 1986, "Combining Probability Distributions"). Long lists are shortened by the encoder first.
+The language model knows when a task goes on, changes and ends; the encoder knows what the words mean. Their probabilities of
+each choice are mixed geometrically, as those of two encoders are (encoders/mixture.py). Long lists are shortened by the
+encoder first.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Mapping
+from typing import Any
 
+import torch
+
+from chat.reply import logprobs
 from chat.request import ChatRequest
-from encoders.decider import EncoderDecision, likeliest
-from servers.encoder_server import whole_answer_logprobs
+from encoders.decider import EncoderDecider, likeliest
+from encoders.mixture import mixed_geometrically
+from servers.server import Server
 from servers.shortlist import Shortlist
 
 # Below it a probability says no more than "never"; its logarithm must not outweigh all that the other model says.
 _LEAST = 1e-9
 
 
-class _Decider(Protocol):
-    """What weighs choices quickly: an `EncoderDecider`."""
-
-    @property
-    def fallback(self) -> str: ...
-    def decide(self, messages: Sequence[dict[str, str]], choices: Sequence[str]) -> EncoderDecision: ...
-
-
-class _Server(Protocol):
-    def answer(self, request: ChatRequest) -> dict[str, Any]: ...
-
-
 class PairedServer:
     """Answers requests for a choice with both models, and all others with the language model alone."""
 
-    def __init__(self, server: _Server, decider: _Decider, *, most: int, encoder_weight: float) -> None:
+    def __init__(self, server: Server, decider: EncoderDecider, *, most: int, encoder_weight: float) -> None:
         """Pair a chat server with an encoder.
 
         Args:
             server: the language model's.
             decider: the encoder's.
             most: how many choices the language model is shown at most; 0 shows it all.
-            encoder_weight: w above, from 0 (the encoder only shortens lists) to 1.
+            encoder_weight: the encoder's share in the mixture, from 0 (it only shortens lists) to 1.
         """
         self._server = server
         self._decider = decider
@@ -73,11 +65,10 @@ class PairedServer:
 
     def _mixed(self, models: Mapping[str, float], encoders: Mapping[str, float]) -> dict[str, float]:
         """Return the log-probabilities of the choices that the language model weighed."""
-        w = self._weight
-        logs = {name: (1 - w) * _logarithm(p) + w * _logarithm(encoders[name]) for name, p in models.items()}
-        highest = max(logs.values())
-        total = highest + math.log(math.fsum(math.exp(value - highest) for value in logs.values()))
-        return {name: value - total for name, value in logs.items()}
+        first = torch.tensor([_logarithm(p) for p in models.values()], dtype=torch.float64)
+        second = torch.tensor([_logarithm(encoders[name]) for name in models], dtype=torch.float64)
+        values = mixed_geometrically(first, second, weight=self._weight).tolist()
+        return dict(zip(models, values, strict=True))
 
 
 def _answer_with(choice: dict[str, Any], name: str) -> None:
@@ -85,7 +76,7 @@ def _answer_with(choice: dict[str, Any], name: str) -> None:
     choice["message"]["content"] = name
     if choice.get("logprobs"):
         value = _logarithm(choice["choice_probabilities"][name])
-        choice["logprobs"] = whole_answer_logprobs(name, value)
+        choice["logprobs"] = logprobs([(name, value)])
 
 
 def _logarithm(probability: float) -> float:

@@ -6,17 +6,10 @@ A language model reads every line of the list; an encoder reads none twice. What
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 from chat.request import ChatRequest
+from encoders.decider import EncoderDecision
 from model_code.encoder_questions import choice_lines
-
-
-class _Decision(Protocol):
-    @property
-    def log_probabilities(self) -> list[float]: ...
-    @property
-    def running(self) -> str | None: ...
 
 
 @dataclass(frozen=True)
@@ -29,7 +22,7 @@ class Shortlist:
     most: int
     fallback: str
 
-    def kept(self, request: ChatRequest, decision: _Decision) -> list[str] | None:
+    def kept(self, request: ChatRequest, decision: EncoderDecision) -> list[str] | None:
         """Return which choices stay, None where all do; `decision` is the encoder's of the same request."""
         choices = request.choices or []
         if not self.most or len(choices) - (self.fallback in choices) <= self.most:

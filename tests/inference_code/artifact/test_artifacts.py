@@ -8,7 +8,8 @@ import torch
 from tiny_base import save_tiny_base
 from tiny_model import save_adapter, write_manifest
 
-from artifact.language_model import ArtifactError, serving_dtype
+from artifact.manifest import UnservableArtifactError
+from artifact.number_format import serving_dtype
 from chat.request import InvalidRequestError
 
 # peft 0.21.2 still reads an attribute that transformers 5.23 deprecates; nothing of ours does.
@@ -161,7 +162,7 @@ def test_the_artifacts_tokenizer_comes_before_the_base_models(tmp_path, adapters
 )
 def test_an_artifact_that_cannot_be_served_says_why(tmp_path, manifest, words):
     (tmp_path / "manifest.json").write_text(manifest, encoding="utf-8")
-    with pytest.raises(ArtifactError) as caught:
+    with pytest.raises(UnservableArtifactError) as caught:
         load(tmp_path)
     assert words in str(caught.value)
 

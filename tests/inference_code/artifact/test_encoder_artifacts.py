@@ -6,7 +6,8 @@ import pytest
 from tiny_choice_encoder import save_bert, save_choice_encoder, tasks_message
 from tiny_model import write_manifest
 
-from artifact.language_model import ArtifactError, artifact_kind, load_encoder_beside
+from artifact.encoder import load_encoder_beside
+from artifact.manifest import UnservableArtifactError, artifact_kind
 
 TASKS = {"weather": "rain", "book_table": "dinner"}
 
@@ -45,7 +46,9 @@ def test_an_artifact_is_a_language_models_unless_it_says_otherwise(tmp_path, fol
 
 def test_another_kind_is_refused_with_the_known_ones(tmp_path):
     write_manifest(tmp_path, kind="diffusion")
-    with pytest.raises(ArtifactError, match="of the kind 'diffusion'; this server knows language_model and encoder"):
+    with pytest.raises(
+        UnservableArtifactError, match="of the kind 'diffusion'; this server knows language_model and encoder"
+    ):
         weigh(tmp_path)
 
 
@@ -84,7 +87,7 @@ def write(name, content):
 )
 def test_an_artifact_that_cannot_be_served_says_why_in_a_line(folder, spoil, words):
     spoil(folder)
-    with pytest.raises(ArtifactError) as caught:
+    with pytest.raises(UnservableArtifactError) as caught:
         weigh(folder)
     assert words in str(caught.value)
     assert len(str(caught.value).splitlines()) == 1
@@ -92,7 +95,7 @@ def test_an_artifact_that_cannot_be_served_says_why_in_a_line(folder, spoil, wor
 
 def test_a_wrong_dtype_is_refused(folder, monkeypatch):
     monkeypatch.setenv("MOJO_DTYPE", "int4")
-    with pytest.raises(ArtifactError, match="MOJO_DTYPE is 'int4'"):
+    with pytest.raises(UnservableArtifactError, match="MOJO_DTYPE is 'int4'"):
         weigh(folder)
 
 
@@ -104,7 +107,7 @@ def test_an_encoder_beside_a_language_model_is_an_artifact_of_its_own(tmp_path, 
     monkeypatch.setenv("MOJO_BASE_MODEL", "nowhere/at-all")
     assert load_encoder_beside(tmp_path).base_model == str(bert)
     (tmp_path / "encoder" / "manifest.json").unlink()
-    with pytest.raises(ArtifactError, match="Set MOJO_ENCODER_BASE_MODEL"):
+    with pytest.raises(UnservableArtifactError, match="Set MOJO_ENCODER_BASE_MODEL"):
         load_encoder_beside(tmp_path)
     monkeypatch.setenv("MOJO_ENCODER_BASE_MODEL", str(bert))
     assert load_encoder_beside(tmp_path).base_model == str(bert)

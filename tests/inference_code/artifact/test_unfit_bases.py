@@ -17,8 +17,9 @@ from tiny_base import make_tokenizer, save_tiny_base
 from tiny_choice_encoder import save_bert, save_choice_encoder
 from tiny_model import save_adapter, write_manifest
 
-from artifact.language_model import ArtifactError, load_encoder
+from artifact.encoder import load_encoder
 from artifact.language_model import load_artifact as load_on_device
+from artifact.manifest import UnservableArtifactError
 from model_code.base_network import load_encoder_network
 
 # peft 0.21.2 still reads an attribute that transformers 5.23 deprecates; nothing of ours does.
@@ -35,7 +36,7 @@ def load_artifact(folder):
 
 
 def refused(folder, words, load=load_artifact):
-    with pytest.raises(ArtifactError, match=words) as caught:
+    with pytest.raises(UnservableArtifactError, match=words) as caught:
         load(folder)
     assert len(str(caught.value).splitlines()) == 1
 

@@ -7,7 +7,7 @@ import shutil
 import pytest
 from tiny_choice_encoder import save_bert, save_choice_encoder, tasks_message
 
-from artifact.language_model import ArtifactError
+from artifact.manifest import UnservableArtifactError
 
 TASKS = {"book_table": "books a table for dinner", "weather": "forecast of rain", "会議": "meeting recap"}
 CHOICES = [*TASKS, "none"]
@@ -118,7 +118,7 @@ def test_each_reads_its_own_base_model_whatever_the_others_variable_says(alone, 
 def test_a_second_one_without_weights_is_missed(both, tmp_path):
     folder = shutil.copytree(both, tmp_path / "artifact")
     (folder / "encoder" / "choice_encoder.safetensors").unlink()
-    with pytest.raises(ArtifactError, match=r"has no choice_encoder\.safetensors in .*encoder"):
+    with pytest.raises(UnservableArtifactError, match=r"has no choice_encoder\.safetensors in .*encoder"):
         served(folder)
 
 
@@ -135,7 +135,7 @@ def test_encoders_of_other_fallbacks_do_not_go_together(alone, tmp_path):
     folder = put_together(tmp_path / "artifact", alone["first"], alone["second"])
     config = folder / "encoder" / "choice_encoder.json"
     config.write_text(config.read_text().replace('"none"', '"other"'))
-    with pytest.raises(ArtifactError, match="'none' for the fallback, the other 'other'"):
+    with pytest.raises(UnservableArtifactError, match="'none' for the fallback, the other 'other'"):
         served(folder)
 
 

@@ -331,9 +331,9 @@ def test_threads_get_the_answers_they_get_alone(fresh):
 
 
 def test_memories_are_bounded(fresh):
-    from encoders.decider import _Recent
+    from threads.recently_used import RecentlyUsed
 
-    kept = _Recent(10)
+    kept = RecentlyUsed(10)
     for number in range(100):
         kept.put(number, str(number), size=3)
         kept.get(0)
