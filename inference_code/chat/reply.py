@@ -10,7 +10,7 @@ from typing import Any
 
 
 @dataclass(frozen=True)
-class Usage:
+class TokenCounts:
     """Tokens of a request and its answer; of the prompt's, some were cached, and some messages were left out of it."""
 
     prompt_tokens: int
@@ -19,7 +19,7 @@ class Usage:
     dropped_messages: int = 0
 
 
-def completion(choice: Mapping[str, Any], *, model: str, usage: Usage) -> dict[str, Any]:
+def completion(choice: Mapping[str, Any], *, model: str, usage: TokenCounts) -> dict[str, Any]:
     """Put one choice into a chat completion; `model` is the name of the one that answered."""
     return {
         "id": f"chatcmpl-{uuid.uuid4().hex}",

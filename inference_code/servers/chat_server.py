@@ -8,7 +8,7 @@ from typing import Any
 
 from artifact.language_model import LoadedLanguageModel
 from chat.prompt import ChatPrompts
-from chat.reply import Usage, answered, completion, logprobs
+from chat.reply import TokenCounts, answered, completion, logprobs
 from chat.request import ChatRequest, InvalidRequestError
 from decoding.choice_trie import AmbiguousChoicesError, ChoiceTrie
 from decoding.decision import decide
@@ -71,7 +71,7 @@ class ChatServer:
         return completion(
             choice,
             model=adapter or request.adapter or self._loaded.base_model,
-            usage=Usage(len(prompt.ids), len(tokens), cached, prompt.dropped_messages),
+            usage=TokenCounts(len(prompt.ids), len(tokens), cached, prompt.dropped_messages),
         )
 
     def _adapter(self, name: str | None) -> str:

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from artifact.encoder import LoadedEncoder
-from chat.reply import Usage, answered, completion, logprobs
+from chat.reply import TokenCounts, answered, completion, logprobs
 from chat.request import ChatRequest, InvalidRequestError
 from encoders.decider import EncoderDecider
 
@@ -40,7 +40,9 @@ class EncoderServer:
         if request.logprobs:
             choice["logprobs"] = logprobs([(content, value)])
         return completion(
-            choice, model=request.adapter or self._loaded.base_model, usage=Usage(decision.tokens, completion_tokens=1)
+            choice,
+            model=request.adapter or self._loaded.base_model,
+            usage=TokenCounts(decision.tokens, completion_tokens=1),
         )
 
     def _check_name(self, name: str | None) -> None:
