@@ -22,9 +22,7 @@ def test_names_are_in_the_files_that_recipes_name():
     found = NAMED.findall(TEXT)
     assert len(found) >= 8
     wrong = [
-        (name, path)
-        for name, path in found
-        if not re.search(rf"\b{name}\b", (ROOT / path).read_text(encoding="utf-8"))
+        (name, path) for name, path in found if not re.search(rf"\b{name}\b", (ROOT / path).read_text(encoding="utf-8"))
     ]
     assert wrong == []
 
@@ -34,4 +32,4 @@ def test_every_recipe_names_code_and_tests():
     for recipe in RECIPES:
         paths = PATH.findall(recipe)
         assert any(path.startswith(("mojo_toolbox/", "training_scripts/")) for path in paths), recipe[:40]
-        assert any(path.startswith("tests/") for path in paths.copy()), recipe[:40]
+        assert any(path.startswith("tests/") for path in paths), recipe[:40]
