@@ -55,7 +55,13 @@ def main() -> None:
         resume_from = checkpoints.newest() if checkpoints else None
 
         model = load_encoder(source, settings)
-        best = BestEpoch(work / "best", save=model.save, restore=model.load_trained, forget=resume_from is None)
+        best = BestEpoch(
+            work / "best",
+            save=model.save,
+            restore=model.load_trained,
+            forget=resume_from is None,
+            metric=settings.metric_for_best_model,
+        )
         run = EncoderRun(model, schedule, settings)
         if resume_from is not None:
             run.load(resume_from)

@@ -69,7 +69,8 @@ def main() -> None:
         resume_from = checkpoints.newest()
 
         model = add_adapter(load_base_model(source, settings, arguments.device), settings)
-        best = best_adapter(model, work / "best", forget=resume_from is None)
+        metric = settings.metric_for_best_model
+        best = best_adapter(model, work / "best", forget=resume_from is None, metric=metric)
         epochs = Epochs(best, validation, settings.per_device_eval_batch_size, progress, stop)
 
         trainer = DecisionTrainer(

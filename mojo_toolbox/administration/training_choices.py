@@ -84,6 +84,7 @@ class TrainingChoices:
         return {
             **self.hyperparameters.model_dump(),
             "prompt_version": purpose.prompt_version or "",
+            "metric_for_best_model": purpose.best_metric,
             **_answers(purpose, self.recipe.kind),
             "data_versions": self.data_versions if train.augmented else 1,
             "dataset_sha256": train.sha256,

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from mojo_toolbox.data import NONE_ANSWER, Conversation
 from mojo_toolbox.data.augmentation import Augmentation
@@ -14,6 +14,8 @@ from mojo_toolbox.data.task_pool import TaskPool
 
 # A path, or records: a list of conversations or of dictionaries, or a datasets.Dataset.
 DataSource = str | Path | Iterable[Conversation | Mapping[str, Any]]
+# What the training scripts measure after each epoch: the share of answers right (more is better), or the loss (less is).
+BestMetric = Literal["eval_decision_accuracy", "eval_loss"]
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,7 @@ class PreparedData:
     path: Path
     rows: int
     sha256: str
-    """Content hash of the given conversations, not of the file. `mojo data check` and evaluation reports show the same."""
+    """Content hash of what was given, not of the file: what `mojo data check` and evaluation reports say of it too."""
     augmented: bool
     """Whether the rows are varied copies, so that each epoch reads copies of its own."""
 
@@ -56,6 +58,8 @@ class Purpose(ABC):
     prompt_version: str | None = None
     """Version of the prompt that callers ask with. Artifacts keep it, and deploying refuses another; None: any prompt."""
     answers: AllowedAnswers = AllowedAnswers()
+    best_metric: BestMetric = "eval_decision_accuracy"
+    """By which measure of the validation data the best epoch is kept."""
 
     @abstractmethod
     def require_readable(self, source: DataSource) -> None:

@@ -11,7 +11,7 @@ from mojo_toolbox.errors import HyperparameterError
 
 # What the library itself gives the scripts, beside the user's hyperparameters: one of the last two.
 OURS = {"base_model", "base_model_id", "base_model_revision", "prompt_version"}
-OURS |= {"data_versions", "dataset_sha256", "validation_sha256", "answers", "fallback"}
+OURS |= {"metric_for_best_model", "data_versions", "dataset_sha256", "validation_sha256", "answers", "fallback"}
 
 SCRIPTS = [("train_qlora", TrainingHyperparameters), ("train_encoder", EncoderHyperparameters)]
 

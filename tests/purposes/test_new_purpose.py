@@ -22,6 +22,7 @@ class Mood(Purpose):
 
     prompt_version = "mood-1"
     answers = AllowedAnswers(form="moods", fallback="other")
+    best_metric = "eval_loss"
 
     def require_readable(self, source):
         if "mood" not in source[0]:
@@ -52,18 +53,22 @@ def _registered(monkeypatch):
 
 
 @pytest.mark.slow
-def test_a_new_purpose_is_trained_with_its_own_data_and_prompt(local_home, tiny_base, tmp_path, monkeypatch):
+def test_a_new_purpose_is_trained_with_its_own_data_prompt_and_metric(local_home, tiny_base, tmp_path, monkeypatch):
     hub = Hub(cloud_service="local", home=local_home)
     job = hub.train(
         base_model=tiny_base,
         train_data=RECORDS,
         validation_data=RECORDS,
-        hyperparameters={**QUICK, "num_train_epochs": 1},
+        hyperparameters={**QUICK, "num_train_epochs": 4},
         **KEY,
     ).wait(progress=False)
     manifest = manifest_of(hub, job, tmp_path / "model.tar.gz")
     assert (manifest["prompt_version"], manifest["answers"]) == ("mood-1", "moods")
     assert manifest["training"]["dataset_sha256"] == "m" * 64
+    assert manifest["training"]["metric_for_best_model"] == "eval_loss"
+    epochs = [json.loads(line) for line in job.logs() if '"eval_loss"' in line and line.startswith('{"step"')]
+    assert len(epochs) == 4
+    assert manifest["metrics"]["eval_loss"] == min(epoch["eval_loss"] for epoch in epochs)
 
     assert hub.deploy(**KEY, dry_run=True)[0].operation == "CreateModel"
     monkeypatch.setattr(Mood, "prompt_version", "mood-2")
@@ -87,6 +92,7 @@ def test_a_job_is_told_what_its_purpose_says(tmp_path):
     language_model = told(tmp_path, base_model="a/b", train_data=RECORDS)
     assert language_model["prompt_version"] == "mood-1"
     assert language_model["answers"] == "moods"
+    assert language_model["metric_for_best_model"] == "eval_loss"
     encoder = told(tmp_path, recipe="encoder-router-small", train_data=RECORDS)
     assert encoder["fallback"] == "other"
 
@@ -100,3 +106,4 @@ def test_a_task_without_a_purpose_is_trained_on_chats_with_any_prompt(tmp_path):
     chat = {"messages": [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "hello"}]}
     plain = told(tmp_path, base_model="a/b", train_data=[chat], task="chat")
     assert plain["prompt_version"] == ""
+    assert plain["metric_for_best_model"] == "eval_decision_accuracy"

@@ -11,6 +11,7 @@ from typing import Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from job.errors import TrainingInputError
 
+BestMetric = Literal["eval_decision_accuracy", "eval_loss"]
 AnySettings = TypeVar("AnySettings", bound="TrainingSettings")
 # The least and the most that a number may be, where a script knows it.
 _RANGES: dict[str, tuple[float, float]] = {
@@ -57,6 +58,8 @@ class TrainingSettings:
     seed: int = 42
     save_total_limit: int = 2
     load_best_model_at_end: bool = True
+    metric_for_best_model: BestMetric = "eval_decision_accuracy"
+    """By which measure of the validation channel the best epoch is kept: decisions right, or the loss."""
     prompt_version: str = ""
     data_versions: int = 1
     """How many versions of the data the train channel holds, line by line in turn: an epoch reads the next one."""

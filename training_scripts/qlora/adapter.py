@@ -11,6 +11,7 @@ import transformers
 from peft import LoraConfig, get_peft_model, load_peft_weights, set_peft_model_state_dict
 
 from job.errors import TrainingInputError
+from job.settings import BestMetric
 from qlora.settings import QloraSettings, layer_numbers
 from saving.best_epoch import BestEpoch
 
@@ -68,7 +69,7 @@ def check_targets(model: Any, targets: list[str]) -> None:
             raise TrainingInputError(f"target_modules: {target!r} matches no module. Linear ones: {linear}.")
 
 
-def best_adapter(model: Any, folder: Path, *, forget: bool) -> BestEpoch:
+def best_adapter(model: Any, folder: Path, *, forget: bool, metric: BestMetric = "eval_decision_accuracy") -> BestEpoch:
     """Keep the best epoch's adapter in `folder`."""
 
     def save(target: Path) -> None:
@@ -77,4 +78,4 @@ def best_adapter(model: Any, folder: Path, *, forget: bool) -> BestEpoch:
     def restore(kept: Path) -> None:
         set_peft_model_state_dict(model, load_peft_weights(str(kept), device="cpu"))
 
-    return BestEpoch(folder, save=save, restore=restore, forget=forget)
+    return BestEpoch(folder, save=save, restore=restore, forget=forget, metric=metric)

@@ -26,9 +26,9 @@ def training_arguments(settings: QloraSettings, work: Path, *, saves: bool) -> t
     same_names = {f.name for f in dataclasses.fields(QloraSettings)} & {
         f.name for f in dataclasses.fields(transformers.TrainingArguments)
     }
-    # BestEpoch and Checkpoints do the first two, as Trainer's own would need evaluation and saving in step; add_adapter
-    # does the third, since its name changes between transformers' versions.
-    ours = {"load_best_model_at_end", "save_total_limit", "gradient_checkpointing"}
+    # BestEpoch and Checkpoints do the first three, as Trainer's own would need evaluation and saving in step; add_adapter
+    # does the last, since its name changes between transformers' versions.
+    ours = {"load_best_model_at_end", "metric_for_best_model", "save_total_limit", "gradient_checkpointing"}
     given = {name: getattr(settings, name) for name in same_names - ours}
     try:
         return transformers.TrainingArguments(

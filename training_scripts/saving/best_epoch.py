@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from job.output import say
+from job.settings import BestMetric
 from saving.sealed_folders import by_step, seal, sealed_facts
 
 
 class BestEpoch:
-    """Keeps the weights of the epoch that got most validation decisions right, and its figures, over a resume too."""
+    """Keeps the weights of the epoch that did best on the validation data, and its figures, over a resume too."""
 
     def __init__(
         self,
@@ -21,13 +22,15 @@ class BestEpoch:
         save: Callable[[Path], None],
         restore: Callable[[Path], None],
         forget: bool,
+        metric: BestMetric = "eval_decision_accuracy",
     ) -> None:
-        """Keep below `folder`; `save` writes the weights into a folder, `restore` takes them from it."""
+        """Keep below `folder` the best by `metric`; `save` writes the weights into a folder, `restore` takes them from it."""
         if forget:
             shutil.rmtree(folder, ignore_errors=True)
         self._folder = folder
         self._save = save
         self._restore = restore
+        self._metric = metric
 
     def offer(self, step: int, *, epoch: float, loss: float, accuracy: float) -> None:
         """Keep the weights as they are now when they are better than the best."""
@@ -68,5 +71,12 @@ class BestEpoch:
         if found is None:
             return True
         facts = found[1]
+        best = self._rank(facts["eval_loss"], facts["eval_decision_accuracy"])
+        return self._rank(loss, accuracy) > best
+
+    def _rank(self, loss: float, accuracy: float) -> tuple[float, float]:
+        """Return what is higher for a better epoch."""
+        if self._metric == "eval_loss":
+            return -loss, accuracy
         # Of equally many right decisions the surer ones.
-        return (accuracy, -loss) > (facts["eval_decision_accuracy"], -facts["eval_loss"])
+        return accuracy, -loss

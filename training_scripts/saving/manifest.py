@@ -24,14 +24,15 @@ SERVER_MANIFEST_CONTENT = {
     "model": {"modelName": "model", "handler": "sagemaker_huggingface_inference_toolkit.handler_service"},
     "runtime": "python",
 }
-# Settings that say what was trained, not how: they stand elsewhere in the manifest than among the hyperparameters.
-_ABOUT_THE_MODEL = {
+# Settings that the library decides: they stand elsewhere in the manifest than among the hyperparameters.
+_SET_BY_LIBRARY = {
     "base_model",
     "base_model_id",
     "base_model_revision",
     "prompt_version",
     "answers",
     "fallback",
+    "metric_for_best_model",
     "data_versions",
     "dataset_sha256",
     "validation_sha256",
@@ -67,7 +68,7 @@ def write_manifest(
         packages: whose versions may matter to who trains it again.
         metrics: how well it went.
     """
-    hyperparameters = {k: v for k, v in dataclasses.asdict(settings).items() if k not in _ABOUT_THE_MODEL}
+    hyperparameters = {k: v for k, v in dataclasses.asdict(settings).items() if k not in _SET_BY_LIBRARY}
     manifest = {
         "contract_version": CONTRACT_VERSION,
         "prompt_version": settings.prompt_version,
@@ -82,6 +83,7 @@ def write_manifest(
             "dataset_sha256": settings.dataset_sha256 or channel_sha256(job.train),
             "validation_sha256": settings.validation_sha256 or (job.validation and channel_sha256(job.validation)),
             "data_versions": settings.data_versions,
+            "metric_for_best_model": settings.metric_for_best_model,
             "data_recipe": json.loads(os.environ.get("MOJO_DATA_RECIPE") or "null"),
             "library_versions": {name: _version(name) for name in packages},
             "git_commit": os.environ.get("MOJO_GIT_COMMIT") or None,
