@@ -214,16 +214,12 @@ class Endpoint:
             time.sleep(0.5 if self._session.is_local else 5.0)
 
     def _log_events(self, *, since: int) -> Iterator[dict[str, Any]]:
-        page: dict[str, Any] = {"logGroupName": f"/aws/sagemaker/Endpoints/{self.name}", "startTime": since}
-        while True:
-            try:
-                answer = self._session.call("logs", "filter_log_events", **page)
-            except NotFoundError:
-                return  # the group is there from the first line on
-            yield from answer["events"]
-            if "nextToken" not in answer:
-                return
-            page["nextToken"] = answer["nextToken"]
+        group = f"/aws/sagemaker/Endpoints/{self.name}"
+        try:
+            for page in self._session.pages("logs", "filter_log_events", logGroupName=group, startTime=since):
+                yield from page["events"]
+        except NotFoundError:
+            return  # the group is there from the first line on
 
     def delete(self) -> Deletion:
         """Remove the endpoint, its configurations and its models; the artifacts in S3 stay.
@@ -277,16 +273,10 @@ class Endpoint:
 
     def _versions(self, operation: str, rows: str, name: str) -> list[str]:
         begin = f"{self._version_base}--"
-        found: list[str] = []
-        token: dict[str, str] = {}
-        while True:
-            answer = self._session.call("sagemaker", operation, NameContains=begin, **token)
-            # NameContains matches anywhere; only a name that begins so and goes on with one version is ours.
-            taken = [row[name] for row in answer[rows]]
-            found += [n for n in taken if n.startswith(begin) and "--" not in n.removeprefix(begin)]
-            if "NextToken" not in answer:
-                return found
-            token = {"NextToken": answer["NextToken"]}
+        pages = self._session.pages("sagemaker", operation, NameContains=begin)
+        taken = [str(row[name]) for page in pages for row in page[rows]]
+        # NameContains matches anywhere; only a name that begins so and goes on with one version is ours.
+        return [n for n in taken if n.startswith(begin) and "--" not in n.removeprefix(begin)]
 
     def _require_served(self, description: Mapping[str, Any]) -> None:
         status, config = description["EndpointStatus"], description.get("EndpointConfigName")
