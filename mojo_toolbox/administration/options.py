@@ -12,6 +12,7 @@ from mojo_toolbox.clouds.aws.requests import Overrides
 from mojo_toolbox.data.augmentation import Augmentation
 from mojo_toolbox.data.task_pool import TaskPool
 from mojo_toolbox.purposes.purpose import DataSource
+from mojo_toolbox.serving.containers import DEFAULT_CONTAINER
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,6 +93,8 @@ class DeploymentOptions:
         encoder: the training job of an encoder router, or its name, that answers together with this model, a language
             model or another encoder router (MOJO_ENCODER_WEIGHT in `environment`), and shortens lists of more than 20
             tasks for a language model (MOJO_SHORTLIST).
+        container: the serving container by its name. "own_handler", the only one so far, is AWS's container for Hugging Face's
+            models with this library's code in it.
         image_uri: another serving image than the pinned one.
         environment: variables for the container.
         request_overrides: fields to merge into a request by operation, as in `train()`.
@@ -108,6 +111,7 @@ class DeploymentOptions:
     model_data: str | None = None
     base_model: str | Path | None = None
     encoder: TrainingJob | str | None = None
+    container: str = DEFAULT_CONTAINER
     image_uri: str | None = None
     environment: dict[str, str] | None = None
     request_overrides: Overrides | None = None

@@ -1,4 +1,4 @@
-"""What an endpoint runs: a trained artifact, or a base model that nobody trained, with the code that serves it."""
+"""What an endpoint runs: a trained artifact, or a base model that nobody trained, packed for a serving container."""
 
 from __future__ import annotations
 
@@ -7,26 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mojo_toolbox.base_models import require_kind
-from mojo_toolbox.clouds.aws.container_paths import (
-    ADDITIONAL_DATA_DIR,
-    BASE_MODEL_CHANNEL,
-    ENCODER_BASE_MODEL_CHANNEL,
-)
+from mojo_toolbox.clouds.aws.container_paths import BASE_MODEL_CHANNEL, ENCODER_BASE_MODEL_CHANNEL
 from mojo_toolbox.clouds.aws.staging import BaseModel
-from mojo_toolbox.clouds.aws.storage import Storage
 from mojo_toolbox.contract import Manifest, ModelKind
 from mojo_toolbox.errors import ArtifactError, ConfigurationError
-from mojo_toolbox.serving.artifacts import Trained, base_only_artifact, deployable_artifact
-from mojo_toolbox.shipped import served_code
-
-# Where the container is told that the base model of each channel lies.
-_VARIABLES = {
-    BASE_MODEL_CHANNEL: "MOJO_BASE_MODEL",
-    ENCODER_BASE_MODEL_CHANNEL: "MOJO_ENCODER_BASE_MODEL",
-}
-# multi-model-server would start a process with a model of its own for each vCPU: several times the memory, threads that
-# get in each other's way, and as many prefix caches, of which a conversation's next turn would find another one.
-_ONE_WORKER = {"SAGEMAKER_MODEL_SERVER_WORKERS": "1"}
+from mojo_toolbox.serving.artifacts import Trained
+from mojo_toolbox.serving.serving_container import ServingContainer
 
 
 @dataclass(frozen=True)
@@ -39,9 +25,10 @@ class TrainedArtifact:
 
 @dataclass(frozen=True)
 class Packed:
-    """The base models, by channel, that a packed artifact stands on, and the kind of what answers."""
+    """The base models, by channel, that a packed artifact stands on, what the container is told, and the model's kind."""
 
     bases: Mapping[str, BaseModel]
+    environment: Mapping[str, str]
     kind: ModelKind = "language_model"
 
     @property
@@ -49,27 +36,13 @@ class Packed:
         """The `s3://` folders to mount, by channel."""
         return {channel: base.uri for channel, base in self.bases.items() if base.uri}
 
-    @property
-    def environment(self) -> dict[str, str]:
-        """Variables for the container: how many models to load, and where each base model lies (mounted, or on the hub)."""
-        told = dict(_ONE_WORKER)
-        for channel, base in self.bases.items():
-            variable = _VARIABLES[channel]
-            told[variable] = f"{ADDITIONAL_DATA_DIR}/{channel}" if base.uri else base.reference.id
-            told[f"{variable}_REVISION"] = base.reference.revision or ""
-        return told
-
-    def stage(self, storage: Storage) -> None:
-        """Upload the base models that come from folders of this machine."""
-        for base in self.bases.values():
-            base.stage(storage)
-
 
 def pack(
     trained: TrainedArtifact | None,
     target: Path,
-    storage: Storage,
     *,
+    container: ServingContainer,
+    fetch: Callable[[str, Path], None],
     find_base: Callable[[str], BaseModel],
     base_model: str | Path | None = None,
     encoder: TrainedArtifact | None = None,
@@ -80,7 +53,8 @@ def pack(
     Args:
         trained: what to serve; None for `base_model` as it is.
         target: the model.tar.gz to write; its folder is used as scratch.
-        storage: where trained artifacts lie.
+        container: what will serve it, which knows the archive's layout.
+        fetch: brings the trained artifact at a URI to a file.
         find_base: looks a base model up by its name.
         base_model: what to serve, or another place of the trained one's base model.
         encoder: of an encoder router that answers together with what is served.
@@ -93,29 +67,21 @@ def pack(
     if trained is None:
         require_untrained(str(base_model), encoder_given=encoder is not None)
         base = find_base(str(base_model))
-        base_only_artifact(base.reference, served_code(), target)
-        return Packed({BASE_MODEL_CHANNEL: base})
-    manifest, encoder_manifest = deployable_artifact(
-        _downloaded(trained, target.with_name("trained.tar.gz"), storage),
-        served_code(),
+        container.pack_base(base.reference, target)
+        bases = {BASE_MODEL_CHANNEL: base}
+        return Packed(bases, container.environment(bases))
+    manifest, encoder_manifest = container.pack_trained(
+        _downloaded(trained, target.with_name("trained.tar.gz"), fetch),
         target,
-        encoder=None if encoder is None else _downloaded(encoder, target.with_name("encoder.tar.gz"), storage),
+        encoder=None if encoder is None else _downloaded(encoder, target.with_name("encoder.tar.gz"), fetch),
     )
     _require_prompt(manifest, trained.uri, prompt_version)
     bases = {BASE_MODEL_CHANNEL: _base_of(trained, manifest, base_model, find_base)}
     if encoder is not None and encoder_manifest is not None:
-        if encoder_manifest.kind != "encoder":
-            raise ConfigurationError(
-                f"encoder takes the training job of an encoder router; {encoder.uri} is a language model's."
-            )
-        if manifest.kind == encoder_manifest.kind and manifest.fallback != encoder_manifest.fallback:
-            raise ConfigurationError(
-                f"The two encoders do not go together: {trained.uri} takes {manifest.fallback!r} for none of the choices, "
-                f"{encoder.uri} {encoder_manifest.fallback!r}."
-            )
+        _require_partner(encoder_manifest, encoder.uri, manifest, trained.uri)
         _require_prompt(encoder_manifest, encoder.uri, prompt_version)
         bases[ENCODER_BASE_MODEL_CHANNEL] = _base_of(encoder, encoder_manifest, None, find_base)
-    return Packed(bases, kind=manifest.kind)
+    return Packed(bases, container.environment(bases), kind=manifest.kind)
 
 
 def require_untrained(base_model: str | Path, *, encoder_given: bool) -> None:
@@ -140,8 +106,8 @@ def staged_bases(
     return [str(base) for base in (first, encoder and encoder.staged_base_uri) if base is not None]
 
 
-def _downloaded(trained: TrainedArtifact, path: Path, storage: Storage) -> Trained:
-    storage.download(trained.uri, path)
+def _downloaded(trained: TrainedArtifact, path: Path, fetch: Callable[[str, Path], None]) -> Trained:
+    fetch(trained.uri, path)
     return Trained(path, source=trained.uri)
 
 
@@ -150,6 +116,19 @@ def _require_prompt(manifest: Manifest, uri: str, prompt_version: str | None) ->
         raise ArtifactError(
             f"{uri} was trained on the prompt {manifest.prompt_version!r}; this library asks with {prompt_version!r}. "
             "Install the library version that trained it, or train again."
+        )
+
+
+def _require_partner(encoder: Manifest, encoder_uri: str, model: Manifest, model_uri: str) -> None:
+    """Refuse an encoder that cannot answer together with the model."""
+    if encoder.kind != "encoder":
+        raise ConfigurationError(
+            f"encoder takes the training job of an encoder router; {encoder_uri} is a language model's."
+        )
+    if model.kind == encoder.kind and model.fallback != encoder.fallback:
+        raise ConfigurationError(
+            f"The two encoders do not go together: {model_uri} takes {model.fallback!r} for none of the choices, "
+            f"{encoder_uri} {encoder.fallback!r}."
         )
 
 

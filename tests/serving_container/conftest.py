@@ -80,6 +80,7 @@ def packed(tmp_path_factory, tiny_base, tiny_encoder):
     from mojo_toolbox.clouds.aws.session import Session
     from mojo_toolbox.clouds.aws.staging import find_base_model
     from mojo_toolbox.clouds.aws.storage import Storage
+    from mojo_toolbox.serving.own_handler import OwnHandler
     from mojo_toolbox.serving.packing import TrainedArtifact, pack
     from mojo_toolbox.settings import Settings
 
@@ -99,7 +100,8 @@ def packed(tmp_path_factory, tiny_base, tiny_encoder):
             found = pack(
                 None if model is None else put(storage, model, "model"),
                 target,
-                storage,
+                container=OwnHandler(),
+                fetch=storage.download,
                 base_model=tiny_base if model is None else None,
                 encoder=None if encoder is None else put(storage, encoder, "encoder"),
                 find_base=lambda name: find_base_model(

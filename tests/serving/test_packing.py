@@ -2,6 +2,7 @@
 
 import io
 import json
+import shutil
 import tarfile
 
 import pytest
@@ -9,14 +10,15 @@ import pytest
 from mojo_toolbox.clouds.aws.staging import BaseModel
 from mojo_toolbox.contract import BaseModelReference
 from mojo_toolbox.errors import ArtifactError, ConfigurationError
+from mojo_toolbox.serving.own_handler import OwnHandler
 from mojo_toolbox.serving.packing import TrainedArtifact, pack
 
 WEIGHTS = {"language_model": "adapter_model.safetensors", "encoder": "choice_encoder.safetensors"}
 
 
 @pytest.fixture
-def trained(storage, tmp_path):
-    """Puts an artifact of a kind into S3."""
+def trained(tmp_path):
+    """Leaves an artifact of a kind behind, as a training job does."""
 
     def put(name, kind, *, prompt="routing-2", **more):
         manifest = {
@@ -31,19 +33,29 @@ def trained(storage, tmp_path):
                 member = tarfile.TarInfo(file)
                 member.size = len(content)
                 archive.addfile(member, io.BytesIO(content.encode()))
-        storage.upload(tmp_path / f"{name}.tar.gz", f"{name}.tar.gz")
-        return TrainedArtifact(storage.uri(f"{name}.tar.gz"), staged_base_uri=f"s3://bucket/{name}")
+        return TrainedArtifact(f"s3://jobs/{name}.tar.gz", staged_base_uri=f"s3://bucket/{name}")
 
     return put
 
 
 @pytest.fixture
-def packed(storage, tmp_path):
+def packed(tmp_path):
+    def fetch(uri, path):
+        shutil.copy(tmp_path / uri.removeprefix("s3://jobs/"), path)
+
     def put_together(model, encoder=None, **options):
         def on_the_hub(name):
             return BaseModel(BaseModelReference(id=name))
 
-        found = pack(model, tmp_path / "model.tar.gz", storage, find_base=on_the_hub, encoder=encoder, **options)
+        found = pack(
+            model,
+            tmp_path / "model.tar.gz",
+            container=OwnHandler(),
+            fetch=fetch,
+            find_base=on_the_hub,
+            encoder=encoder,
+            **options,
+        )
         with tarfile.open(tmp_path / "model.tar.gz") as archive:
             return found, {name for name in archive.getnames() if not name.startswith("code/")}
 
