@@ -16,17 +16,17 @@ from mojo_toolbox.administration.existing_jobs import (
 )
 from mojo_toolbox.administration.options import DeploymentOptions
 from mojo_toolbox.clouds.aws import names
+from mojo_toolbox.clouds.aws.base_model_places import require_base_model_name, require_in_s3
 from mojo_toolbox.clouds.aws.deployments import DeploymentPlan, deployment_requests, send_deployment
 from mojo_toolbox.clouds.aws.endpoints import Endpoint
 from mojo_toolbox.clouds.aws.jobs import TrainingJob
 from mojo_toolbox.clouds.aws.requests import Request, require_instance_type
-from mojo_toolbox.clouds.aws.staging import require_base_model_name, require_staged
 from mojo_toolbox.clouds.aws.storage import Storage, split_file_uri, split_uri
 from mojo_toolbox.errors import AlreadyExistsError, AWSError, ConfigurationError, NotFoundError
 from mojo_toolbox.names import ModelKey, new_version, require_name
 from mojo_toolbox.purposes.registry import purpose_of
 from mojo_toolbox.serving.containers import find_container
-from mojo_toolbox.serving.packing import Packed, TrainedArtifact, pack, require_untrained, staged_bases
+from mojo_toolbox.serving.packing import Packed, TrainedArtifact, named_bases, pack, require_untrained
 from mojo_toolbox.serving.serving_container import ServingContainer
 
 
@@ -43,8 +43,8 @@ def deploy(account: Account, options: DeploymentOptions, *, dry_run: bool) -> En
     if not dry_run:
         storage = account.usable_storage()
     model = _find_model(account, options, intent)
-    for name in staged_bases(model.trained, base_model=options.base_model, encoder=model.encoder):
-        require_staged(name, storage)
+    for name in named_bases(model.trained, base_model=options.base_model, encoder=model.encoder):
+        require_in_s3(name, storage)
     if options.confirm is not None and not dry_run:
         options.confirm()
     with tempfile.TemporaryDirectory() as scratch:
@@ -56,7 +56,7 @@ def deploy(account: Account, options: DeploymentOptions, *, dry_run: bool) -> En
             return requests
         storage.ensure_bucket()
         for base in packed.bases.values():
-            base.stage(storage)
+            base.upload(storage)
         storage.upload(artifact, intent.artifact_key)
     endpoint = intent.endpoint(account)
     if not update:
@@ -146,7 +146,7 @@ def _plan(account: Account, options: DeploymentOptions, intent: _Intent, storage
         image_uri=_image(account, options, intent, instance_type),
         role_arn=account.role_arn(dry_run=True),
         model_data_uri=storage.uri(intent.artifact_key),
-        staged={},
+        mounted={},
         environment=options.environment or {},
         instance_type=instance_type,
         instance_count=options.instance_count,
@@ -171,7 +171,7 @@ def _completed(
         image_uri=_image(account, options, intent, instance_type),
         role_arn=account.role_arn(dry_run=dry_run),
         model_data_uri=storage.uri(intent.artifact_key),
-        staged=packed.staged,
+        mounted=packed.mounted,
         environment={**packed.environment, **account.token_environment(), **(options.environment or {})},
         instance_type=instance_type,
     )

@@ -23,7 +23,7 @@ class TrainingOptions:
         recipe: "plain" is QLoRA on your data alone; "router", "encoder-router" and "encoder-router-small" bring
             hyperparameters, augmentation and conversations to train on beside yours (docs/choosing-a-router.md). What is
             given here wins.
-        base_model: a Hugging Face model id, a folder (staged in S3) or the `s3://` URI of one; left out, the recipe's.
+        base_model: a Hugging Face model id, a folder (uploaded to S3) or the `s3://` URI of one; left out, the recipe's.
         train_data: routing conversations or chat examples: a path, an `s3://` URI, a list or a `datasets.Dataset`.
         validation_data: the same, held out; the best epoch on it is kept.
         product: the application; with `task` and `model_id` it names the model everywhere. Left out, MOJO_PRODUCT or

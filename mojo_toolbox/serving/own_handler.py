@@ -8,13 +8,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from mojo_toolbox.clouds.aws.base_model_places import BaseModelPlace
 from mojo_toolbox.clouds.aws.container_paths import (
     ADDITIONAL_DATA_DIR,
     BASE_MODEL_CHANNEL,
     ENCODER_BASE_MODEL_CHANNEL,
 )
 from mojo_toolbox.clouds.aws.images import serving_image
-from mojo_toolbox.clouds.aws.staging import BaseModel
 from mojo_toolbox.contract import CONTRACT_VERSION, BaseModelReference, Manifest, ModelKind
 from mojo_toolbox.serving.artifacts import MANIFEST, Trained, add_file, add_folder, copy_trained, writing_archive
 from mojo_toolbox.shipped import served_code
@@ -68,7 +68,7 @@ class OwnHandler:
         """Write a manifest that names the base model, and our code."""
         base_only_artifact(base, served_code(), target)
 
-    def environment(self, bases: Mapping[str, BaseModel]) -> dict[str, str]:
+    def environment(self, bases: Mapping[str, BaseModelPlace]) -> dict[str, str]:
         """Say how many models to load, and where each base model is: mounted, or on Hugging Face's hub."""
         variables = dict(_ONE_WORKER)
         for channel, base in bases.items():

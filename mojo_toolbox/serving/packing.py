@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mojo_toolbox.base_models import require_kind
+from mojo_toolbox.clouds.aws.base_model_places import BaseModelPlace
 from mojo_toolbox.clouds.aws.container_paths import BASE_MODEL_CHANNEL, ENCODER_BASE_MODEL_CHANNEL
-from mojo_toolbox.clouds.aws.staging import BaseModel
 from mojo_toolbox.contract import Manifest, ModelKind
 from mojo_toolbox.errors import ArtifactError, ConfigurationError
 from mojo_toolbox.serving.artifacts import Trained
@@ -17,22 +17,22 @@ from mojo_toolbox.serving.serving_container import ServingContainer
 
 @dataclass(frozen=True)
 class TrainedArtifact:
-    """What a training job left in S3, and where its base model was staged, when it was."""
+    """What a training job left in S3, and where in S3 its base model is, if it is there."""
 
     uri: str
-    staged_base_uri: str | None = None
+    base_uri: str | None = None
 
 
 @dataclass(frozen=True)
 class Packed:
     """The base models, by channel, that a packed artifact stands on, what the container is told, and the model's kind."""
 
-    bases: Mapping[str, BaseModel]
+    bases: Mapping[str, BaseModelPlace]
     environment: Mapping[str, str]
     kind: ModelKind = "language_model"
 
     @property
-    def staged(self) -> dict[str, str]:
+    def mounted(self) -> dict[str, str]:
         """The `s3://` folders to mount, by channel."""
         return {channel: base.uri for channel, base in self.bases.items() if base.uri}
 
@@ -43,7 +43,7 @@ def pack(
     *,
     container: ServingContainer,
     fetch: Callable[[str, Path], None],
-    find_base: Callable[[str], BaseModel],
+    find_base: Callable[[str], BaseModelPlace],
     base_model: str | Path | None = None,
     encoder: TrainedArtifact | None = None,
     prompt_version: str | None = None,
@@ -98,12 +98,12 @@ def require_untrained(base_model: str | Path, *, encoder_given: bool) -> None:
     require_kind(str(base_model), "language_model")
 
 
-def staged_bases(
+def named_bases(
     trained: TrainedArtifact | None, *, base_model: str | Path | None, encoder: TrainedArtifact | None
 ) -> list[str]:
-    """Return the base models that the arguments of `pack()` name where they were staged, as far as no artifact is read."""
-    first = base_model if base_model is not None else trained and trained.staged_base_uri
-    return [str(base) for base in (first, encoder and encoder.staged_base_uri) if base is not None]
+    """Return the base models that the arguments of `pack()` name by themselves, before an artifact is read."""
+    first = base_model if base_model is not None else trained and trained.base_uri
+    return [str(base) for base in (first, encoder and encoder.base_uri) if base is not None]
 
 
 def _downloaded(trained: TrainedArtifact, path: Path, fetch: Callable[[str, Path], None]) -> Trained:
@@ -136,12 +136,12 @@ def _base_of(
     trained: TrainedArtifact,
     manifest: Manifest,
     base_model: str | Path | None,
-    find_base: Callable[[str], BaseModel],
-) -> BaseModel:
-    """Find the base model of a trained one: staged where its job read it, where the caller says, or on the hub."""
-    if base_model is None and trained.staged_base_uri is not None:
-        return BaseModel(reference=manifest.base_model, uri=trained.staged_base_uri)
+    find_base: Callable[[str], BaseModelPlace],
+) -> BaseModelPlace:
+    """Find the base model of a trained one: where its job read it, where the caller says, or on Hugging Face's hub."""
+    if base_model is None and trained.base_uri is not None:
+        return BaseModelPlace(reference=manifest.base_model, uri=trained.base_uri)
     if base_model is not None:
         require_kind(str(base_model), manifest.kind)
     found = find_base(str(base_model or manifest.base_model.id))
-    return BaseModel(reference=manifest.base_model, uri=found.uri, folder=found.folder)
+    return BaseModelPlace(reference=manifest.base_model, uri=found.uri, folder=found.folder)

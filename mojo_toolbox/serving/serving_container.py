@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
-from mojo_toolbox.clouds.aws.staging import BaseModel
+from mojo_toolbox.clouds.aws.base_model_places import BaseModelPlace
 from mojo_toolbox.contract import BaseModelReference, Manifest, ModelKind
 from mojo_toolbox.serving.artifacts import Trained
 
@@ -37,5 +37,5 @@ class ServingContainer(Protocol):
     def pack_base(self, base: BaseModelReference, target: Path) -> None:
         """Write the archive of a base model that answers as it is."""
 
-    def environment(self, bases: Mapping[str, BaseModel]) -> dict[str, str]:
+    def environment(self, bases: Mapping[str, BaseModelPlace]) -> dict[str, str]:
         """Return the variables that tell the container where the base model of each channel is."""

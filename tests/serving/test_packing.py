@@ -7,7 +7,7 @@ import tarfile
 
 import pytest
 
-from mojo_toolbox.clouds.aws.staging import BaseModel
+from mojo_toolbox.clouds.aws.base_model_places import BaseModelPlace
 from mojo_toolbox.contract import BaseModelReference
 from mojo_toolbox.errors import ArtifactError, ConfigurationError
 from mojo_toolbox.serving.own_handler import OwnHandler
@@ -33,7 +33,7 @@ def trained(tmp_path):
                 member = tarfile.TarInfo(file)
                 member.size = len(content)
                 archive.addfile(member, io.BytesIO(content.encode()))
-        return TrainedArtifact(f"s3://jobs/{name}.tar.gz", staged_base_uri=f"s3://bucket/{name}")
+        return TrainedArtifact(f"s3://jobs/{name}.tar.gz", base_uri=f"s3://bucket/{name}")
 
     return put
 
@@ -45,7 +45,7 @@ def packed(tmp_path):
 
     def put_together(model, encoder=None, **options):
         def on_the_hub(name):
-            return BaseModel(BaseModelReference(id=name))
+            return BaseModelPlace(BaseModelReference(id=name))
 
         found = pack(
             model,
@@ -72,7 +72,7 @@ def test_an_encoder_stands_beside_either_kind_with_a_base_model_of_its_own(train
         "encoder/choice_encoder.safetensors",
         "MAR-INF/MANIFEST.json",
     }
-    assert found.staged == {"base_model": "s3://bucket/router", "encoder_base_model": "s3://bucket/second"}
+    assert found.mounted == {"base_model": "s3://bucket/router", "encoder_base_model": "s3://bucket/second"}
     assert found.environment["MOJO_BASE_MODEL"].endswith("/base_model")
     assert found.environment["MOJO_ENCODER_BASE_MODEL"].endswith("/encoder_base_model")
 

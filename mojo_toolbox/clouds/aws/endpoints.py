@@ -15,7 +15,7 @@ from mojo_toolbox.clouds.aws.existing_endpoints import look_around, place
 from mojo_toolbox.clouds.aws.invocation import invoke_endpoint
 from mojo_toolbox.clouds.aws.requests import Request
 from mojo_toolbox.clouds.aws.session import Session
-from mojo_toolbox.clouds.aws.waiting import Patience
+from mojo_toolbox.clouds.aws.waiting import Deadline
 from mojo_toolbox.errors import (
     AccessDeniedError,
     AWSError,
@@ -145,7 +145,7 @@ class Endpoint:
             EndpointFailedError: it failed, its model did not load, or AWS rolled back to the version before.
             WaitTimeoutError: it is still on its way after `timeout` seconds; it goes on.
         """
-        patience = Patience(timeout)
+        deadline = Deadline(timeout)
         with progress_bar(f"Endpoint {self.name}", show=progress) as report:
 
             def look() -> dict[str, Any]:
@@ -153,7 +153,7 @@ class Endpoint:
                 report(text=found["EndpointStatus"])
                 return found
 
-            description = patience.until_settled(
+            description = deadline.until_settled(
                 look,
                 status="EndpointStatus",
                 settled=_SETTLED,
@@ -163,12 +163,12 @@ class Endpoint:
             self._require_served(description)
             status = description["EndpointStatus"]
             report(text=f"{status}, loading the model")
-            self._await_answer(patience)
+            self._await_answer(deadline)
             report(done=1, total=1, text=status)
         self.remove_versions(before=description["EndpointConfigName"])
         return self
 
-    def _await_answer(self, patience: Patience) -> None:
+    def _await_answer(self, deadline: Deadline) -> None:
         """Ask a first question until the model answers it, or refuses it in words of its own."""
         body = json.dumps(contract.first_question()).encode()
         last_try = time.monotonic() + _LOADING_SECONDS
@@ -194,7 +194,7 @@ class Endpoint:
                         reason=str(error),
                     ) from error
                 loading = f"Endpoint {self.name!r} is InService, but its model is still loading."
-                patience.pause(0.3 if self._session.is_local else 5.0, still=loading)
+                deadline.pause(0.3 if self._session.is_local else 5.0, still=loading)
             else:
                 return
 

@@ -71,7 +71,7 @@ class Session:
         self._lock = threading.Lock()
         self._boto_session: boto3.Session | None = None
         self._clients: dict[str, BaseClient] = {}
-        self._local: local.Connection | None = None
+        self._local: local.LocalConnection | None = None
         self._account_id: str | None = None
 
     @property
