@@ -10,7 +10,8 @@ import tarfile
 import pytest
 
 from mojo_toolbox.errors import ArtifactError
-from mojo_toolbox.serving.artifacts import Trained, deployable_artifact
+from mojo_toolbox.serving.artifacts import Trained
+from mojo_toolbox.serving.own_handler import deployable_artifact
 
 MANIFEST = json.dumps({"contract_version": 1, "base_model": {"id": "org/base"}}).encode()
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 
 from mojo_toolbox.clouds.aws import names
+from mojo_toolbox.clouds.aws.base_model_places import BaseModelPlace, find_base_model
 from mojo_toolbox.clouds.aws.request_rules import UNASKED_ACCOUNT
 from mojo_toolbox.clouds.aws.session import Session
-from mojo_toolbox.clouds.aws.staging import BaseModel, find_base_model
 from mojo_toolbox.clouds.aws.storage import Storage, require_bucket_name
 from mojo_toolbox.errors import ConfigurationError
 from mojo_toolbox.names import ModelKey
@@ -84,7 +84,7 @@ class Account:
         arn = self.settings.hf_token_secret_arn
         return {} if arn is None or self.session.is_local else {"MOJO_HF_TOKEN_SECRET_ARN": arn}
 
-    def find_base(self, name: str, storage: Storage) -> BaseModel:
+    def find_base(self, name: str, storage: Storage) -> BaseModelPlace:
         """Find a base model by its name, on this machine or on Hugging Face's hub.
 
         Raises:

@@ -16,18 +16,18 @@ from mojo_toolbox.administration.existing_jobs import (
 )
 from mojo_toolbox.administration.options import DeploymentOptions
 from mojo_toolbox.clouds.aws import names
+from mojo_toolbox.clouds.aws.base_model_places import require_base_model_name, require_in_s3
 from mojo_toolbox.clouds.aws.deployments import DeploymentPlan, deployment_requests, send_deployment
 from mojo_toolbox.clouds.aws.endpoints import Endpoint
-from mojo_toolbox.clouds.aws.images import serving_image
 from mojo_toolbox.clouds.aws.jobs import TrainingJob
 from mojo_toolbox.clouds.aws.requests import Request, require_instance_type
-from mojo_toolbox.clouds.aws.staging import require_base_model_name, require_staged
 from mojo_toolbox.clouds.aws.storage import Storage, split_file_uri, split_uri
 from mojo_toolbox.errors import AlreadyExistsError, AWSError, ConfigurationError, NotFoundError
 from mojo_toolbox.names import ModelKey, new_version, require_name
 from mojo_toolbox.purposes.registry import purpose_of
-from mojo_toolbox.purposes.routing.recipes import SERVING_INSTANCE_TYPES
-from mojo_toolbox.serving.packing import Packed, TrainedArtifact, pack, require_untrained, staged_bases
+from mojo_toolbox.serving.containers import find_container
+from mojo_toolbox.serving.packing import Packed, TrainedArtifact, named_bases, pack, require_untrained
+from mojo_toolbox.serving.serving_container import ServingContainer
 
 
 def deploy(account: Account, options: DeploymentOptions, *, dry_run: bool) -> Endpoint | list[Request]:
@@ -43,8 +43,8 @@ def deploy(account: Account, options: DeploymentOptions, *, dry_run: bool) -> En
     if not dry_run:
         storage = account.usable_storage()
     model = _find_model(account, options, intent)
-    for base in staged_bases(model.trained, base_model=options.base_model, encoder=model.encoder):
-        require_staged(base, storage)
+    for name in named_bases(model.trained, base_model=options.base_model, encoder=model.encoder):
+        require_in_s3(name, storage)
     if options.confirm is not None and not dry_run:
         options.confirm()
     with tempfile.TemporaryDirectory() as scratch:
@@ -55,7 +55,8 @@ def deploy(account: Account, options: DeploymentOptions, *, dry_run: bool) -> En
         if dry_run:
             return requests
         storage.ensure_bucket()
-        packed.stage(storage)
+        for base in packed.bases.values():
+            base.upload(storage)
         storage.upload(artifact, intent.artifact_key)
     endpoint = intent.endpoint(account)
     if not update:
@@ -71,6 +72,7 @@ class _Intent:
     key: ModelKey
     stage: str
     version: str
+    container: ServingContainer
 
     @property
     def endpoint_name(self) -> str:
@@ -117,7 +119,8 @@ def _decide(account: Account, options: DeploymentOptions) -> _Intent:
     if options.environment is not None and not isinstance(options.environment, Mapping):
         raise ConfigurationError('environment must be a dictionary such as {"NAME": "value"}.')
     _require_one_model(options)
-    return _Intent(key=key, stage=require_name("stage", stage), version=new_version())
+    container = find_container(options.container)
+    return _Intent(key=key, stage=require_name("stage", stage), version=new_version(), container=container)
 
 
 def _require_one_model(options: DeploymentOptions) -> None:
@@ -136,14 +139,14 @@ def _require_one_model(options: DeploymentOptions) -> None:
 
 def _plan(account: Account, options: DeploymentOptions, intent: _Intent, storage: Storage) -> DeploymentPlan:
     """Plan the requests, all but what only the packed artifact tells."""
-    instance_type = options.instance_type or SERVING_INSTANCE_TYPES["language_model"]
+    instance_type = options.instance_type or intent.container.instance_type("language_model")
     return DeploymentPlan(
         endpoint_name=intent.endpoint_name,
         version_name=intent.version_name,
-        image_uri=_image(account, options, instance_type),
+        image_uri=_image(account, options, intent, instance_type),
         role_arn=account.role_arn(dry_run=True),
         model_data_uri=storage.uri(intent.artifact_key),
-        staged={},
+        mounted={},
         environment=options.environment or {},
         instance_type=instance_type,
         instance_count=options.instance_count,
@@ -162,21 +165,22 @@ def _completed(
     dry_run: bool,
 ) -> DeploymentPlan:
     """Complete a plan by what the packed artifact says of itself."""
-    instance_type = options.instance_type or SERVING_INSTANCE_TYPES[packed.kind]
+    instance_type = options.instance_type or intent.container.instance_type(packed.kind)
     return replace(
         plan,
-        image_uri=_image(account, options, instance_type),
+        image_uri=_image(account, options, intent, instance_type),
         role_arn=account.role_arn(dry_run=dry_run),
         model_data_uri=storage.uri(intent.artifact_key),
-        staged=packed.staged,
+        mounted=packed.mounted,
         environment={**packed.environment, **account.token_environment(), **(options.environment or {})},
         instance_type=instance_type,
     )
 
 
-def _image(account: Account, options: DeploymentOptions, instance_type: str) -> str:
-    given = options.image_uri
-    return serving_image(account.session.region_name, instance_type) if given is None else given
+def _image(account: Account, options: DeploymentOptions, intent: _Intent, instance_type: str) -> str:
+    if options.image_uri is not None:
+        return options.image_uri
+    return intent.container.image(region_name=account.session.region_name, instance_type=instance_type)
 
 
 def _is_update(account: Account, intent: _Intent, *, dry_run: bool) -> bool:
@@ -235,7 +239,8 @@ def _pack(
     return pack(
         model.trained,
         artifact,
-        storage,
+        container=intent.container,
+        fetch=storage.download,
         encoder=model.encoder,
         base_model=options.base_model,
         find_base=lambda name: account.find_base(name, storage),

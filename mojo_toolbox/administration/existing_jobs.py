@@ -72,7 +72,7 @@ def artifact_of(session: Session, job: TrainingJob) -> TrainedArtifact:
     uri = description.get("ModelArtifacts", {}).get("S3ModelArtifacts")
     if description["TrainingJobStatus"] != "Completed" or not uri:
         raise NotFoundError(why_no_model(session, description))
-    return TrainedArtifact(uri=uri, staged_base_uri=channel_uri(description, BASE_MODEL_CHANNEL))
+    return TrainedArtifact(uri=uri, base_uri=channel_uri(description, BASE_MODEL_CHANNEL))
 
 
 def checkpoints_of(session: Session, job: TrainingJob | str) -> str:

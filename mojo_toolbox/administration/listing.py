@@ -121,22 +121,13 @@ def _is_wanted(found: _Found, wanted: Mapping[str, str]) -> bool:
 
 def _ours(session: Session, operation: str, rows: str, arn: str, **query: Any) -> Iterator[_Found]:
     """Yield the rows of a list whose tags are this library's."""
-    for row in _rows(session, operation, rows, **query):
+    pages = session.pages("sagemaker", operation, **_NEWEST_FIRST, **query)
+    for row in (row for page in pages for row in page[rows]):
         tags = _resource_tags(session, row[arn])
         ours = key_from_tags(tags)
         if ours is not None:
             key, stage, version = ours
             yield _Found(row, tags, key, stage or "", version)
-
-
-def _rows(session: Session, operation: str, rows: str, **query: Any) -> Iterator[Mapping[str, Any]]:
-    token: dict[str, str] = {}
-    while True:
-        answer = session.call("sagemaker", operation, **_NEWEST_FIRST, **query, **token)
-        yield from answer[rows]
-        if "NextToken" not in answer:
-            return
-        token = {"NextToken": answer["NextToken"]}
 
 
 def _resource_tags(session: Session, arn: str) -> list[dict[str, str]]:

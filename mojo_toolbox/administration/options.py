@@ -12,6 +12,7 @@ from mojo_toolbox.clouds.aws.requests import Overrides
 from mojo_toolbox.data.augmentation import Augmentation
 from mojo_toolbox.data.task_pool import TaskPool
 from mojo_toolbox.purposes.purpose import DataSource
+from mojo_toolbox.serving.containers import DEFAULT_CONTAINER
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,7 +23,7 @@ class TrainingOptions:
         recipe: "plain" is QLoRA on your data alone; "router", "encoder-router" and "encoder-router-small" bring
             hyperparameters, augmentation and conversations to train on beside yours (docs/choosing-a-router.md). What is
             given here wins.
-        base_model: a Hugging Face model id, a folder (staged in S3) or the `s3://` URI of one; left out, the recipe's.
+        base_model: a Hugging Face model id, a folder (uploaded to S3) or the `s3://` URI of one; left out, the recipe's.
         train_data: routing conversations or chat examples: a path, an `s3://` URI, a list or a `datasets.Dataset`.
         validation_data: the same, held out; the best epoch on it is kept.
         product: the application; with `task` and `model_id` it names the model everywhere. Left out, MOJO_PRODUCT or
@@ -92,6 +93,8 @@ class DeploymentOptions:
         encoder: the training job of an encoder router, or its name, that answers together with this model, a language
             model or another encoder router (MOJO_ENCODER_WEIGHT in `environment`), and shortens lists of more than 20
             tasks for a language model (MOJO_SHORTLIST).
+        container: the serving container by its name. "own_handler", the only one so far, is AWS's container for Hugging Face's
+            models with this library's code in it.
         image_uri: another serving image than the pinned one.
         environment: variables for the container.
         request_overrides: fields to merge into a request by operation, as in `train()`.
@@ -108,6 +111,7 @@ class DeploymentOptions:
     model_data: str | None = None
     base_model: str | Path | None = None
     encoder: TrainingJob | str | None = None
+    container: str = DEFAULT_CONTAINER
     image_uri: str | None = None
     environment: dict[str, str] | None = None
     request_overrides: Overrides | None = None

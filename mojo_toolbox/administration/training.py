@@ -13,11 +13,11 @@ from mojo_toolbox.administration.options import TrainingOptions
 from mojo_toolbox.administration.training_choices import TrainingChoices
 from mojo_toolbox.administration.training_data import TrainingData
 from mojo_toolbox.clouds.aws import names
+from mojo_toolbox.clouds.aws.base_model_places import BaseModelPlace, require_base_model_name, require_in_s3
 from mojo_toolbox.clouds.aws.container_paths import BASE_MODEL_CHANNEL
 from mojo_toolbox.clouds.aws.images import training_image
 from mojo_toolbox.clouds.aws.jobs import TrainingJob, TrainingPlan, training_job_request
 from mojo_toolbox.clouds.aws.requests import Request, require_instance_type
-from mojo_toolbox.clouds.aws.staging import BaseModel, require_base_model_name, require_staged
 from mojo_toolbox.clouds.aws.storage import Storage, file_sha256
 from mojo_toolbox.errors import ConfigurationError
 from mojo_toolbox.names import ModelKey, new_version
@@ -39,7 +39,7 @@ def train(account: Account, options: TrainingOptions, *, dry_run: bool) -> Train
         storage = account.usable_storage()
         require_no_job(session, intent.job_name)
     intent.data.require_in_s3(session)
-    require_staged(intent.choices.base_model, storage)
+    require_in_s3(intent.choices.base_model, storage)
     plan = _plan(account, options, intent, storage, dry_run=dry_run)
     if options.resume is not None:
         plan = replace(plan, checkpoint_uri=checkpoints_of(session, options.resume))
@@ -133,7 +133,7 @@ class _Cargo:
 
     train: PreparedData
     held_out: PreparedData | None
-    base: BaseModel
+    base: BaseModelPlace
     code: Path
 
     @property
@@ -158,7 +158,7 @@ class _Cargo:
 
     def upload(self, intent: _Intent, storage: Storage) -> None:
         storage.ensure_bucket()
-        self.base.stage(storage)
+        self.base.upload(storage)
         if not storage.exists(self.code_key):
             storage.upload(self.code, self.code_key)
         for prepared in (self.train, self.held_out):

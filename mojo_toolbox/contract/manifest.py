@@ -15,7 +15,7 @@ ModelKind = Literal["language_model", "encoder"]
 
 
 class BaseModelReference(BaseModel):
-    """The base model as the hub names it, whether or not it was staged in S3."""
+    """The base model by its name on Hugging Face's hub, wherever its files are read from."""
 
     model_config = ConfigDict(frozen=True)
 

@@ -1,37 +1,20 @@
-"""Archives for containers: the training code, and model.tar.gz with its manifest and its `code/`."""
+"""Archives: what training jobs leave behind is read, and new archives for containers are written."""
 
 from __future__ import annotations
 
 import gzip
 import io
-import json
 import tarfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from mojo_toolbox.contract import CONTRACT_VERSION, BaseModelReference, Manifest, parse_manifest
+from mojo_toolbox.contract import Manifest, parse_manifest
 from mojo_toolbox.errors import ArtifactError
 
 MANIFEST = "manifest.json"
-CODE_DIR = "code"
-# An encoder's artifact beside another one.
-ENCODER_DIR = "encoder"
-# multi-model-server, which the Hugging Face serving container runs, looks for a MANIFEST.json, at the root and one folder
-# deep and in any case. Without this file it takes our manifest.json for its own and does not start.
-SERVER_MANIFEST_DIR = "MAR-INF"
-SERVER_MANIFEST = f"{SERVER_MANIFEST_DIR}/MANIFEST.json"
-SERVER_MANIFEST_CONTENT = {
-    "specificationVersion": "1.0",
-    "implementationVersion": "1.0",
-    "modelServerVersion": "1.0",
-    "model": {"modelName": "model", "handler": "sagemaker_huggingface_inference_toolkit.handler_service"},
-    "runtime": "python",
-}
-# What is added at each deployment anew.
-_OURS = (CODE_DIR, ENCODER_DIR, SERVER_MANIFEST_DIR)
 _LEFT_OUT = {"__pycache__", ".DS_Store"}
 _CHUNK = 1 << 20
 # A manifest has some kilobytes; more is no manifest, and would be read into memory.
@@ -40,8 +23,8 @@ _MOST_MANIFEST_BYTES = 16 << 20
 
 def pack_folder(folder: Path, target: Path) -> Path:
     """Pack a folder's files into a tar.gz whose bytes depend on their names and contents only; return `target`."""
-    with _writing(target) as archive:
-        _add_folder(archive, folder, prefix="")
+    with writing_archive(target) as archive:
+        add_folder(archive, folder, prefix="")
     return target
 
 
@@ -53,26 +36,14 @@ class Trained:
     source: str
 
 
-def deployable_artifact(
-    trained: Trained, code: Mapping[str, Path], target: Path, *, encoder: Trained | None = None
-) -> tuple[Manifest, Manifest | None]:
-    """Write `trained` to `target` with `code` as its `code/`, and `encoder`, if given, as its `encoder/`.
-
-    `code` maps places below `code/` to the folders whose files go there.
-    Returns both manifests. Nothing is unpacked to disk.
+def copy_trained(
+    trained: Trained, new: tarfile.TarFile, *, prefix: str = "", leave_out: Collection[str] = ()
+) -> Manifest:
+    """Copy an artifact's members below `prefix`, all but the top-level folders in `leave_out`; return its manifest.
 
     Raises:
         ArtifactError: not a tar.gz, paths that climb out, no manifest, or one of an unknown contract version.
     """
-    with _writing(target) as archive:
-        manifest = _copy(trained, archive, prefix="")
-        of_encoder = None if encoder is None else _copy(encoder, archive, prefix=f"{ENCODER_DIR}/")
-        _add_what_serves(archive, code)
-    return manifest, of_encoder
-
-
-def _copy(trained: Trained, new: tarfile.TarFile, *, prefix: str) -> Manifest:
-    """Copy an artifact's members, all but its code, below `prefix`; return its manifest."""
     manifest: Manifest | None = None
     source = trained.source
     try:
@@ -81,7 +52,7 @@ def _copy(trained: Trained, new: tarfile.TarFile, *, prefix: str) -> Manifest:
                 name = _safe_name(member, source)
                 if name == MANIFEST:
                     manifest = parse_manifest(_content(old, member, source), source=source)
-                if name and name.split("/")[0] not in _OURS:
+                if name and name.split("/")[0] not in leave_out:
                     member.name = prefix + name
                     # In a container everything belongs to root, and nothing is run as somebody else.
                     member.mode = 0o755 if member.isdir() or member.mode & 0o100 else 0o644
@@ -99,17 +70,9 @@ def _copy(trained: Trained, new: tarfile.TarFile, *, prefix: str) -> Manifest:
     return manifest
 
 
-def base_only_artifact(base: BaseModelReference, code: Mapping[str, Path], target: Path) -> Manifest:
-    """Write an artifact without an adapter: the base model answers as it is. Return its manifest."""
-    manifest = Manifest(contract_version=CONTRACT_VERSION, base_model=base)
-    with _writing(target) as archive:
-        _add_file(archive, MANIFEST, manifest.model_dump_json(indent=2).encode())
-        _add_what_serves(archive, code)
-    return manifest
-
-
 @contextmanager
-def _writing(target: Path) -> Iterator[tarfile.TarFile]:
+def writing_archive(target: Path) -> Iterator[tarfile.TarFile]:
+    """Open a new tar.gz whose bytes depend on the names and contents of its files only."""
     # mtime=0 and anonymous members: the same files give the same bytes, so an upload can be recognised and skipped.
     with (
         target.open("wb") as raw,
@@ -119,19 +82,15 @@ def _writing(target: Path) -> Iterator[tarfile.TarFile]:
         yield archive
 
 
-def _add_what_serves(archive: tarfile.TarFile, code: Mapping[str, Path]) -> None:
-    for place, folder in code.items():
-        _add_folder(archive, folder, prefix=f"{CODE_DIR}/{place}")
-    _add_file(archive, SERVER_MANIFEST, json.dumps(SERVER_MANIFEST_CONTENT, indent=1).encode())
-
-
-def _add_folder(archive: tarfile.TarFile, folder: Path, *, prefix: str) -> None:
+def add_folder(archive: tarfile.TarFile, folder: Path, *, prefix: str) -> None:
+    """Add the files of a folder below `prefix`, but no compiled Python."""
     for path in sorted(folder.rglob("*")):
         if path.is_file() and not _LEFT_OUT.intersection(path.parts):
-            _add_file(archive, prefix + path.relative_to(folder).as_posix(), path.read_bytes())
+            add_file(archive, prefix + path.relative_to(folder).as_posix(), path.read_bytes())
 
 
-def _add_file(archive: tarfile.TarFile, name: str, content: bytes) -> None:
+def add_file(archive: tarfile.TarFile, name: str, content: bytes) -> None:
+    """Add a file that everybody may read."""
     member = tarfile.TarInfo(name)
     member.size, member.mode = len(content), 0o644
     archive.addfile(member, io.BytesIO(content))

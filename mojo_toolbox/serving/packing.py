@@ -1,4 +1,4 @@
-"""What an endpoint runs: a trained artifact, or a base model that nobody trained, with the code that serves it."""
+"""What an endpoint runs: a trained artifact, or a base model that nobody trained, packed for a serving container."""
 
 from __future__ import annotations
 
@@ -7,70 +7,43 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mojo_toolbox.base_models import require_kind
-from mojo_toolbox.clouds.aws.container_paths import (
-    ADDITIONAL_DATA_DIR,
-    BASE_MODEL_CHANNEL,
-    ENCODER_BASE_MODEL_CHANNEL,
-)
-from mojo_toolbox.clouds.aws.staging import BaseModel
-from mojo_toolbox.clouds.aws.storage import Storage
+from mojo_toolbox.clouds.aws.base_model_places import BaseModelPlace
+from mojo_toolbox.clouds.aws.container_paths import BASE_MODEL_CHANNEL, ENCODER_BASE_MODEL_CHANNEL
 from mojo_toolbox.contract import Manifest, ModelKind
 from mojo_toolbox.errors import ArtifactError, ConfigurationError
-from mojo_toolbox.serving.artifacts import Trained, base_only_artifact, deployable_artifact
-from mojo_toolbox.shipped import served_code
-
-# Where the container is told that the base model of each channel lies.
-_VARIABLES = {
-    BASE_MODEL_CHANNEL: "MOJO_BASE_MODEL",
-    ENCODER_BASE_MODEL_CHANNEL: "MOJO_ENCODER_BASE_MODEL",
-}
-# multi-model-server would start a process with a model of its own for each vCPU: several times the memory, threads that
-# get in each other's way, and as many prefix caches, of which a conversation's next turn would find another one.
-_ONE_WORKER = {"SAGEMAKER_MODEL_SERVER_WORKERS": "1"}
+from mojo_toolbox.serving.artifacts import Trained
+from mojo_toolbox.serving.serving_container import ServingContainer
 
 
 @dataclass(frozen=True)
 class TrainedArtifact:
-    """What a training job left in S3, and where its base model was staged, when it was."""
+    """What a training job left in S3, and where in S3 its base model is, if it is there."""
 
     uri: str
-    staged_base_uri: str | None = None
+    base_uri: str | None = None
 
 
 @dataclass(frozen=True)
 class Packed:
-    """The base models, by channel, that a packed artifact stands on, and the kind of what answers."""
+    """The base models, by channel, that a packed artifact stands on, what the container is told, and the model's kind."""
 
-    bases: Mapping[str, BaseModel]
+    bases: Mapping[str, BaseModelPlace]
+    environment: Mapping[str, str]
     kind: ModelKind = "language_model"
 
     @property
-    def staged(self) -> dict[str, str]:
+    def mounted(self) -> dict[str, str]:
         """The `s3://` folders to mount, by channel."""
         return {channel: base.uri for channel, base in self.bases.items() if base.uri}
-
-    @property
-    def environment(self) -> dict[str, str]:
-        """Variables for the container: how many models to load, and where each base model lies (mounted, or on the hub)."""
-        told = dict(_ONE_WORKER)
-        for channel, base in self.bases.items():
-            variable = _VARIABLES[channel]
-            told[variable] = f"{ADDITIONAL_DATA_DIR}/{channel}" if base.uri else base.reference.id
-            told[f"{variable}_REVISION"] = base.reference.revision or ""
-        return told
-
-    def stage(self, storage: Storage) -> None:
-        """Upload the base models that come from folders of this machine."""
-        for base in self.bases.values():
-            base.stage(storage)
 
 
 def pack(
     trained: TrainedArtifact | None,
     target: Path,
-    storage: Storage,
     *,
-    find_base: Callable[[str], BaseModel],
+    container: ServingContainer,
+    fetch: Callable[[str, Path], None],
+    find_base: Callable[[str], BaseModelPlace],
     base_model: str | Path | None = None,
     encoder: TrainedArtifact | None = None,
     prompt_version: str | None = None,
@@ -80,7 +53,8 @@ def pack(
     Args:
         trained: what to serve; None for `base_model` as it is.
         target: the model.tar.gz to write; its folder is used as scratch.
-        storage: where trained artifacts lie.
+        container: what will serve it, which knows the archive's layout.
+        fetch: brings the trained artifact at a URI to a file.
         find_base: looks a base model up by its name.
         base_model: what to serve, or another place of the trained one's base model.
         encoder: of an encoder router that answers together with what is served.
@@ -93,29 +67,21 @@ def pack(
     if trained is None:
         require_untrained(str(base_model), encoder_given=encoder is not None)
         base = find_base(str(base_model))
-        base_only_artifact(base.reference, served_code(), target)
-        return Packed({BASE_MODEL_CHANNEL: base})
-    manifest, encoder_manifest = deployable_artifact(
-        _downloaded(trained, target.with_name("trained.tar.gz"), storage),
-        served_code(),
+        container.pack_base(base.reference, target)
+        bases = {BASE_MODEL_CHANNEL: base}
+        return Packed(bases, container.environment(bases))
+    manifest, encoder_manifest = container.pack_trained(
+        _downloaded(trained, target.with_name("trained.tar.gz"), fetch),
         target,
-        encoder=None if encoder is None else _downloaded(encoder, target.with_name("encoder.tar.gz"), storage),
+        encoder=None if encoder is None else _downloaded(encoder, target.with_name("encoder.tar.gz"), fetch),
     )
     _require_prompt(manifest, trained.uri, prompt_version)
     bases = {BASE_MODEL_CHANNEL: _base_of(trained, manifest, base_model, find_base)}
     if encoder is not None and encoder_manifest is not None:
-        if encoder_manifest.kind != "encoder":
-            raise ConfigurationError(
-                f"encoder takes the training job of an encoder router; {encoder.uri} is a language model's."
-            )
-        if manifest.kind == encoder_manifest.kind and manifest.fallback != encoder_manifest.fallback:
-            raise ConfigurationError(
-                f"The two encoders do not go together: {trained.uri} takes {manifest.fallback!r} for none of the choices, "
-                f"{encoder.uri} {encoder_manifest.fallback!r}."
-            )
+        _require_partner(encoder_manifest, encoder.uri, manifest, trained.uri)
         _require_prompt(encoder_manifest, encoder.uri, prompt_version)
         bases[ENCODER_BASE_MODEL_CHANNEL] = _base_of(encoder, encoder_manifest, None, find_base)
-    return Packed(bases, kind=manifest.kind)
+    return Packed(bases, container.environment(bases), kind=manifest.kind)
 
 
 def require_untrained(base_model: str | Path, *, encoder_given: bool) -> None:
@@ -132,16 +98,16 @@ def require_untrained(base_model: str | Path, *, encoder_given: bool) -> None:
     require_kind(str(base_model), "language_model")
 
 
-def staged_bases(
+def named_bases(
     trained: TrainedArtifact | None, *, base_model: str | Path | None, encoder: TrainedArtifact | None
 ) -> list[str]:
-    """Return the base models that the arguments of `pack()` name where they were staged, as far as no artifact is read."""
-    first = base_model if base_model is not None else trained and trained.staged_base_uri
-    return [str(base) for base in (first, encoder and encoder.staged_base_uri) if base is not None]
+    """Return the base models that the arguments of `pack()` name by themselves, before an artifact is read."""
+    first = base_model if base_model is not None else trained and trained.base_uri
+    return [str(base) for base in (first, encoder and encoder.base_uri) if base is not None]
 
 
-def _downloaded(trained: TrainedArtifact, path: Path, storage: Storage) -> Trained:
-    storage.download(trained.uri, path)
+def _downloaded(trained: TrainedArtifact, path: Path, fetch: Callable[[str, Path], None]) -> Trained:
+    fetch(trained.uri, path)
     return Trained(path, source=trained.uri)
 
 
@@ -153,16 +119,29 @@ def _require_prompt(manifest: Manifest, uri: str, prompt_version: str | None) ->
         )
 
 
+def _require_partner(encoder: Manifest, encoder_uri: str, model: Manifest, model_uri: str) -> None:
+    """Refuse an encoder that cannot answer together with the model."""
+    if encoder.kind != "encoder":
+        raise ConfigurationError(
+            f"encoder takes the training job of an encoder router; {encoder_uri} is a language model's."
+        )
+    if model.kind == encoder.kind and model.fallback != encoder.fallback:
+        raise ConfigurationError(
+            f"The two encoders do not go together: {model_uri} takes {model.fallback!r} for none of the choices, "
+            f"{encoder_uri} {encoder.fallback!r}."
+        )
+
+
 def _base_of(
     trained: TrainedArtifact,
     manifest: Manifest,
     base_model: str | Path | None,
-    find_base: Callable[[str], BaseModel],
-) -> BaseModel:
-    """Find the base model of a trained one: staged where its job read it, where the caller says, or on the hub."""
-    if base_model is None and trained.staged_base_uri is not None:
-        return BaseModel(reference=manifest.base_model, uri=trained.staged_base_uri)
+    find_base: Callable[[str], BaseModelPlace],
+) -> BaseModelPlace:
+    """Find the base model of a trained one: where its job read it, where the caller says, or on Hugging Face's hub."""
+    if base_model is None and trained.base_uri is not None:
+        return BaseModelPlace(reference=manifest.base_model, uri=trained.base_uri)
     if base_model is not None:
         require_kind(str(base_model), manifest.kind)
     found = find_base(str(base_model or manifest.base_model.id))
-    return BaseModel(reference=manifest.base_model, uri=found.uri, folder=found.folder)
+    return BaseModelPlace(reference=manifest.base_model, uri=found.uri, folder=found.folder)

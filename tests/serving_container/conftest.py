@@ -9,11 +9,11 @@ import pytest
 
 @dataclass(frozen=True)
 class Packed:
-    """An archive as the hub uploads it, its container's variables, and the folders of its staged base models."""
+    """An archive as the hub uploads it, its container's variables, and the folders of its mounted base models."""
 
     archive: Path
     environment: dict[str, str]
-    staged: dict[str, Path] = field(default_factory=dict)
+    mounted: dict[str, Path] = field(default_factory=dict)
 
 
 @pytest.fixture(scope="session")
@@ -77,9 +77,10 @@ def packed(tmp_path_factory, tiny_base, tiny_encoder):
     """Packs model folders as a deployment does; None for the language model deploys the base model as it is."""
     from moto import mock_aws
 
+    from mojo_toolbox.clouds.aws.base_model_places import find_base_model
     from mojo_toolbox.clouds.aws.session import Session
-    from mojo_toolbox.clouds.aws.staging import find_base_model
     from mojo_toolbox.clouds.aws.storage import Storage
+    from mojo_toolbox.serving.own_handler import OwnHandler
     from mojo_toolbox.serving.packing import TrainedArtifact, pack
     from mojo_toolbox.settings import Settings
 
@@ -89,7 +90,7 @@ def packed(tmp_path_factory, tiny_base, tiny_encoder):
             archive.add(folder, arcname=".")
         storage.upload(path, f"{name}/model.tar.gz")
         base = "encoder-base" if (folder / "choice_encoder.safetensors").exists() else "base"
-        return TrainedArtifact(storage.uri(f"{name}/model.tar.gz"), staged_base_uri=storage.uri(f"{base}/"))
+        return TrainedArtifact(storage.uri(f"{name}/model.tar.gz"), base_uri=storage.uri(f"{base}/"))
 
     def pack_as_deployed(model, encoder=None):
         target = tmp_path_factory.mktemp("deployment") / "model.tar.gz"
@@ -99,14 +100,15 @@ def packed(tmp_path_factory, tiny_base, tiny_encoder):
             found = pack(
                 None if model is None else put(storage, model, "model"),
                 target,
-                storage,
+                container=OwnHandler(),
+                fetch=storage.download,
                 base_model=tiny_base if model is None else None,
                 encoder=None if encoder is None else put(storage, encoder, "encoder"),
                 find_base=lambda name: find_base_model(
                     name, storage, cache_dir=target.parent, token=None, look_up=True
                 ),
             )
-            folders = {uri: tiny_encoder if "encoder-base" in uri else tiny_base for uri in found.staged.values()}
-        return Packed(target, found.environment, {channel: folders[uri] for channel, uri in found.staged.items()})
+            folders = {uri: tiny_encoder if "encoder-base" in uri else tiny_base for uri in found.mounted.values()}
+        return Packed(target, found.environment, {channel: folders[uri] for channel, uri in found.mounted.items()})
 
     return pack_as_deployed

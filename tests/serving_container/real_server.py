@@ -67,11 +67,11 @@ def _missing(reason) -> NoReturn:
 
 
 @contextmanager
-def unpacked(archive, staged):
-    """Lay an archive and its staged base models out as SageMaker does, below a short path (sockets take 107 characters)."""
+def unpacked(archive, mounted):
+    """Lay an archive and its base models out as SageMaker does, below a short path (sockets take 107 characters)."""
     with tempfile.TemporaryDirectory(prefix="mms") as work:
         ml = Path(work, "opt", "ml")
-        for channel, folder in staged.items():
+        for channel, folder in mounted.items():
             target = ml / "additional-model-data-sources" / channel
             target.parent.mkdir(parents=True, exist_ok=True)
             target.symlink_to(folder)
@@ -80,13 +80,13 @@ def unpacked(archive, staged):
         yield Path(work)
 
 
-def ask_the_real_server(archive, questions, *, environment, staged=None):
+def ask_the_real_server(archive, questions, *, environment, mounted=None):
     """Start the server on an archive, ask the bodies (or `(body, headers)`) one after the other, and end it."""
     command = [*unshare(), str(serving_python()), str(INSIDE)]
     asked = [(q, {}) if isinstance(q, dict) else q for q in questions]
     told = json.dumps([[json.dumps(body), {"Content-Type": "application/json", **headers}] for body, headers in asked])
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("SM_", "HF_", "MOJO_", "OMP_"))}
-    with unpacked(archive, staged or {}) as work:
+    with unpacked(archive, mounted or {}) as work:
         moved = {name: value.replace("/opt/ml", f"{work}/opt/ml") for name, value in environment.items()}
         ended = subprocess.run(
             [*command, str(work)],

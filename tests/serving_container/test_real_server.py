@@ -28,7 +28,7 @@ MALFORMED = {"messages": "Hello"}
 
 
 def ask(packed, *questions):
-    return ask_the_real_server(packed.archive, questions, environment=packed.environment, staged=packed.staged)
+    return ask_the_real_server(packed.archive, questions, environment=packed.environment, mounted=packed.mounted)
 
 
 def probabilities(answer):
@@ -89,7 +89,7 @@ def test_several_adapters_are_chosen_by_name_or_header_and_their_failures_keep_t
 
 def test_a_model_that_does_not_load_is_told_from_a_request_that_is_refused(packed, tmp_path):
     broken = packed(None)
-    found = ask_the_real_server(broken.archive, [first_question()], environment=broken.environment, staged={})
+    found = ask_the_real_server(broken.archive, [first_question()], environment=broken.environment, mounted={})
     assert found.started, found.log
     assert found.statuses == [400]
     error = read_container_error(found.answers[0]["body"])
@@ -106,7 +106,7 @@ def test_without_its_own_manifest_the_server_takes_ours_and_does_not_start(train
             if not member.name.startswith("MAR-INF"):
                 new.addfile(member, old.extractfile(member))
     found = ask_the_real_server(
-        tmp_path / "model.tar.gz", [first_question()], environment=whole.environment, staged=whole.staged
+        tmp_path / "model.tar.gz", [first_question()], environment=whole.environment, mounted=whole.mounted
     )
     assert not found.started
     assert "LegacyManifest" in found.log

@@ -173,6 +173,7 @@ def _reading_what_was_trained(base_model: str | None) -> Iterator[None]:
 
 def _default_instance_types() -> str:
     """Name them all: the model's kind is known once its artifact is read, which is too late to ask."""
-    from mojo_toolbox.purposes.routing.recipes import SERVING_INSTANCE_TYPES as DEFAULTS
+    from mojo_toolbox.serving.containers import DEFAULT_CONTAINER, find_container
 
-    return f"{DEFAULTS['encoder']} (an encoder) or {DEFAULTS['language_model']} (a language model)"
+    default = find_container(DEFAULT_CONTAINER).instance_type
+    return f"{default('encoder')} (an encoder) or {default('language_model')} (a language model)"

@@ -24,8 +24,8 @@ class DeploymentPlan:
     image_uri: str
     role_arn: str
     model_data_uri: str
-    staged: Mapping[str, str]
-    """The `s3://` folders of staged base models by channel; what is not among them the container reads from the hub."""
+    mounted: Mapping[str, str]
+    """The `s3://` folders of base models by channel. The container reads other base models from Hugging Face's hub."""
     environment: Mapping[str, str]
     instance_type: str
     instance_count: int
@@ -39,13 +39,13 @@ def deployment_requests(plan: DeploymentPlan, *, update: bool, overrides: Overri
         "ModelDataUrl": plan.model_data_uri,
         "Environment": dict(plan.environment),
     }
-    if plan.staged:
+    if plan.mounted:
         container["AdditionalModelDataSources"] = [
             {
                 "ChannelName": channel,
                 "S3DataSource": {"S3DataType": "S3Prefix", "CompressionType": "None", "S3Uri": uri},
             }
-            for channel, uri in plan.staged.items()
+            for channel, uri in plan.mounted.items()
         ]
     variant = {
         "VariantName": _VARIANT,

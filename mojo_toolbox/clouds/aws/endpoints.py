@@ -15,7 +15,7 @@ from mojo_toolbox.clouds.aws.existing_endpoints import look_around, place
 from mojo_toolbox.clouds.aws.invocation import invoke_endpoint
 from mojo_toolbox.clouds.aws.requests import Request
 from mojo_toolbox.clouds.aws.session import Session
-from mojo_toolbox.clouds.aws.waiting import Patience
+from mojo_toolbox.clouds.aws.waiting import Deadline
 from mojo_toolbox.errors import (
     AccessDeniedError,
     AWSError,
@@ -145,7 +145,7 @@ class Endpoint:
             EndpointFailedError: it failed, its model did not load, or AWS rolled back to the version before.
             WaitTimeoutError: it is still on its way after `timeout` seconds; it goes on.
         """
-        patience = Patience(timeout)
+        deadline = Deadline(timeout)
         with progress_bar(f"Endpoint {self.name}", show=progress) as report:
 
             def look() -> dict[str, Any]:
@@ -153,7 +153,7 @@ class Endpoint:
                 report(text=found["EndpointStatus"])
                 return found
 
-            description = patience.until_settled(
+            description = deadline.until_settled(
                 look,
                 status="EndpointStatus",
                 settled=_SETTLED,
@@ -163,12 +163,12 @@ class Endpoint:
             self._require_served(description)
             status = description["EndpointStatus"]
             report(text=f"{status}, loading the model")
-            self._await_answer(patience)
+            self._await_answer(deadline)
             report(done=1, total=1, text=status)
         self.remove_versions(before=description["EndpointConfigName"])
         return self
 
-    def _await_answer(self, patience: Patience) -> None:
+    def _await_answer(self, deadline: Deadline) -> None:
         """Ask a first question until the model answers it, or refuses it in words of its own."""
         body = json.dumps(contract.first_question()).encode()
         last_try = time.monotonic() + _LOADING_SECONDS
@@ -194,7 +194,7 @@ class Endpoint:
                         reason=str(error),
                     ) from error
                 loading = f"Endpoint {self.name!r} is InService, but its model is still loading."
-                patience.pause(0.3 if self._session.is_local else 5.0, still=loading)
+                deadline.pause(0.3 if self._session.is_local else 5.0, still=loading)
             else:
                 return
 
@@ -214,16 +214,12 @@ class Endpoint:
             time.sleep(0.5 if self._session.is_local else 5.0)
 
     def _log_events(self, *, since: int) -> Iterator[dict[str, Any]]:
-        page: dict[str, Any] = {"logGroupName": f"/aws/sagemaker/Endpoints/{self.name}", "startTime": since}
-        while True:
-            try:
-                answer = self._session.call("logs", "filter_log_events", **page)
-            except NotFoundError:
-                return  # the group is there from the first line on
-            yield from answer["events"]
-            if "nextToken" not in answer:
-                return
-            page["nextToken"] = answer["nextToken"]
+        group = f"/aws/sagemaker/Endpoints/{self.name}"
+        try:
+            for page in self._session.pages("logs", "filter_log_events", logGroupName=group, startTime=since):
+                yield from page["events"]
+        except NotFoundError:
+            return  # the group is there from the first line on
 
     def delete(self) -> Deletion:
         """Remove the endpoint, its configurations and its models; the artifacts in S3 stay.
@@ -277,16 +273,10 @@ class Endpoint:
 
     def _versions(self, operation: str, rows: str, name: str) -> list[str]:
         begin = f"{self._version_base}--"
-        found: list[str] = []
-        token: dict[str, str] = {}
-        while True:
-            answer = self._session.call("sagemaker", operation, NameContains=begin, **token)
-            # NameContains matches anywhere; only a name that begins so and goes on with one version is ours.
-            taken = [row[name] for row in answer[rows]]
-            found += [n for n in taken if n.startswith(begin) and "--" not in n.removeprefix(begin)]
-            if "NextToken" not in answer:
-                return found
-            token = {"NextToken": answer["NextToken"]}
+        pages = self._session.pages("sagemaker", operation, NameContains=begin)
+        taken = [str(row[name]) for page in pages for row in page[rows]]
+        # NameContains matches anywhere; only a name that begins so and goes on with one version is ours.
+        return [n for n in taken if n.startswith(begin) and "--" not in n.removeprefix(begin)]
 
     def _require_served(self, description: Mapping[str, Any]) -> None:
         status, config = description["EndpointStatus"], description.get("EndpointConfigName")

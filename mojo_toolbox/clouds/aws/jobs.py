@@ -12,7 +12,7 @@ from mojo_toolbox.clouds.aws.container_paths import CHECKPOINT_DIR
 from mojo_toolbox.clouds.aws.metric_definitions import METRIC_DEFINITIONS
 from mojo_toolbox.clouds.aws.requests import Overrides, Request, build
 from mojo_toolbox.clouds.aws.session import Session
-from mojo_toolbox.clouds.aws.waiting import Patience
+from mojo_toolbox.clouds.aws.waiting import Deadline
 from mojo_toolbox.errors import NotFoundError, TrainingJobFailedError
 from mojo_toolbox.progress import Progress, reporting_to
 
@@ -165,7 +165,7 @@ class TrainingJob:
                     report(text=found.get("SecondaryStatus", status))
                 return found
 
-            description = Patience(timeout).until_settled(
+            description = Deadline(timeout).until_settled(
                 look,
                 status="TrainingJobStatus",
                 settled=_ENDED,

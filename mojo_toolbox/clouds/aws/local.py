@@ -22,7 +22,7 @@ _START_TIMEOUT = 120
 
 
 @dataclass(frozen=True)
-class Connection:
+class LocalConnection:
     """Where the local cloud answers, and the credentials that it accepts."""
 
     endpoint_url: str
@@ -31,10 +31,10 @@ class Connection:
     pid: int
 
     def __repr__(self) -> str:
-        return f"Connection({self.endpoint_url})"
+        return f"LocalConnection({self.endpoint_url})"
 
 
-def connect(home: Path, *, start: bool) -> Connection:
+def connect(home: Path, *, start: bool) -> LocalConnection:
     """Return the connection of the local cloud under `home`, starting it when it does not run and `start` is true.
 
     Raises:
@@ -53,12 +53,12 @@ def connect(home: Path, *, start: bool) -> Connection:
     return connection
 
 
-def _read(home: Path) -> Connection | None:
+def _read(home: Path) -> LocalConnection | None:
     folder = home / "local_cloud"
     try:
         connection = json.loads((folder / "connection.json").read_text(encoding="utf-8"))
         credentials = json.loads((folder / "credentials.json").read_text(encoding="utf-8"))
-        return Connection(
+        return LocalConnection(
             endpoint_url=connection["endpoint_url"],
             access_key_id=credentials["access_key_id"],
             secret_access_key=credentials["secret_access_key"],
@@ -77,7 +77,7 @@ def _read(home: Path) -> Connection | None:
         ) from error
 
 
-def _answers(connection: Connection) -> bool:
+def _answers(connection: LocalConnection) -> bool:
     """Whether it runs and listens; one that was killed leaves its file behind, and its port to whoever comes next."""
     if not _is_alive(connection.pid):
         return False

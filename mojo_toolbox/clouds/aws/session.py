@@ -71,7 +71,7 @@ class Session:
         self._lock = threading.Lock()
         self._boto_session: boto3.Session | None = None
         self._clients: dict[str, BaseClient] = {}
-        self._local: local.Connection | None = None
+        self._local: local.LocalConnection | None = None
         self._account_id: str | None = None
 
     @property
@@ -124,16 +124,20 @@ class Session:
         Raises:
             AWSError: or one of its kinds, with AWS's code and message.
         """
-        from botocore.exceptions import BotoCoreError, ClientError
-
         client = self.client(service)
-        try:
+        with _our_errors(f"{service}:{operation}"):
             answer: dict[str, Any] = getattr(client, operation)(**parameters)
-        except ClientError as error:
-            raise refusal(error.response, operation=f"{service}:{operation}") from error
-        except (BotoCoreError, *CREDENTIAL_FAILURES) as error:
-            raise connection_failure(error, operation=f"{service}:{operation}") from error
         return answer
+
+    def pages(self, service: str, operation: str, /, **parameters: Any) -> Iterator[dict[str, Any]]:
+        """Send a request that lists something, and yield each page of the answer; the next one is asked for when needed.
+
+        Raises:
+            AWSError: as for `call()`.
+        """
+        paginator = self.client(service).get_paginator(operation)
+        with _our_errors(f"{service}:{operation}"):
+            yield from paginator.paginate(**parameters)
 
     def glance(self, service: str, operation: str, /, **parameters: Any) -> dict[str, Any] | None:
         """Send a request once and wait a few seconds at most; None when there is no answer, whatever the reason."""
@@ -222,6 +226,19 @@ def _configuration() -> Iterator[None]:
             f"AWS's configuration cannot be used: {str(error).rstrip('.')}. See AWS_PROFILE, the region, AWS_ENDPOINT_URL and "
             "~/.aws/config."
         ) from error
+
+
+@contextmanager
+def _our_errors(operation: str) -> Iterator[None]:
+    """Turn AWS's refusals and botocore's own failures into our exceptions."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        yield
+    except ClientError as error:
+        raise refusal(error.response, operation=operation) from error
+    except (BotoCoreError, *CREDENTIAL_FAILURES) as error:
+        raise connection_failure(error, operation=operation) from error
 
 
 def refusal(response: Mapping[str, Any], *, operation: str) -> AWSError:

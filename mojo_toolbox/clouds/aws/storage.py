@@ -150,13 +150,8 @@ class Storage:
         """Yield what follows `uri`, the place of a folder, in the keys of the objects in it (of any bucket)."""
         bucket, key = split_uri(uri)
         prefix = f"{key.rstrip('/')}/"
-        page: dict[str, Any] = {"Bucket": bucket, "Prefix": prefix}
-        while True:
-            answer = self._session.call("s3", "list_objects_v2", **page)
-            yield from (str(row["Key"]).removeprefix(prefix) for row in answer.get("Contents", []))
-            if not answer.get("IsTruncated"):
-                return
-            page["ContinuationToken"] = answer["NextContinuationToken"]
+        for page in self._session.pages("s3", "list_objects_v2", Bucket=bucket, Prefix=prefix):
+            yield from (str(row["Key"]).removeprefix(prefix) for row in page.get("Contents", []))
 
     def put(self, key: str, body: bytes) -> None:
         """Write a small object."""

@@ -10,8 +10,8 @@ from typing import Any
 from mojo_toolbox.errors import WaitTimeoutError
 
 
-class Patience:
-    """How long somebody waits for something that goes on by itself."""
+class Deadline:
+    """The end of somebody's waiting for something that goes on by itself."""
 
     def __init__(self, timeout: float | None) -> None:
         """Begin to wait `timeout` seconds at most; None has no end."""

@@ -31,8 +31,6 @@ class Recipe:
     """The time limit of a training if none is given."""
 
 
-# What an endpoint runs on when no instance type is named.
-SERVING_INSTANCE_TYPES: Mapping[ModelKind, str] = {"language_model": "ml.g5.xlarge", "encoder": "ml.c7i.xlarge"}
 # An hour or two on two cores: this leaves room for slower ones, and for more data.
 _ENCODERS_RUNTIME = 6 * 3600
 PLAIN = Recipe(name="plain", kind="language_model")

@@ -40,7 +40,7 @@ def deployment_plan(version="20260101-000000-aaaa", stage="dev", **changes):
         "image_uri": serving_image("us-east-1", "ml.m5.xlarge"),
         "role_arn": ROLE,
         "model_data_uri": f"{BUCKET}/model.tar.gz",
-        "staged": {},
+        "mounted": {},
         "environment": {"MOJO_BASE_MODEL": "owner/base"},
         # moto 5.2 has an old list of its own, without ml.g5 for endpoints.
         "instance_type": "ml.m5.xlarge",

@@ -55,8 +55,8 @@ def test_an_update_changes_the_endpoint_that_is_there():
     assert set(last.parameters) == {"EndpointName", "EndpointConfigName"}
 
 
-def test_a_staged_base_model_is_mounted_where_the_container_looks():
-    plan = deployment_plan(staged={BASE_MODEL_CHANNEL: f"{BUCKET}/base/"})
+def test_a_base_model_in_s3_is_mounted_where_the_container_looks():
+    plan = deployment_plan(mounted={BASE_MODEL_CHANNEL: f"{BUCKET}/base/"})
     container = deployment_requests(plan, update=False)[0].parameters["PrimaryContainer"]
     (source,) = container["AdditionalModelDataSources"]
     assert source["ChannelName"] == BASE_MODEL_CHANNEL

@@ -1,4 +1,4 @@
-"""Where containers find a base model: on the hub, or staged in S3 from a folder."""
+"""Where containers find a base model: on Hugging Face's hub, or uploaded to S3."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ _HUB_ID = re.compile(r"(?!.*(--|\.\.))\w[\w.-]*(/\w[\w.-]*)?")
 
 
 @dataclass(frozen=True)
-class BaseModel:
-    """A base model: its name, and where it is staged (`uri`, an `s3://` folder) or will be (from `folder`)."""
+class BaseModelPlace:
+    """A base model: its name, and where in S3 it is (`uri`, a folder) or will be (uploaded from `folder`)."""
 
     reference: BaseModelReference
     uri: str | None = None
     folder: Path | None = None
 
-    def stage(self, storage: Storage) -> None:
+    def upload(self, storage: Storage) -> None:
         """Upload the folder, unless the same files lie there from an earlier time."""
         if self.folder is None or self.uri is None:
             return
@@ -60,7 +60,7 @@ def require_base_model_name(given: str | Path) -> None:
         )
 
 
-def require_staged(name: str, storage: Storage) -> None:
+def require_in_s3(name: str, storage: Storage) -> None:
     """Refuse a base model in S3 that is not there; of one that lies elsewhere nothing is asked.
 
     Raises:
@@ -81,7 +81,9 @@ def require_staged(name: str, storage: Storage) -> None:
         return
 
 
-def find_base_model(name: str, storage: Storage, *, cache_dir: Path, token: str | None, look_up: bool) -> BaseModel:
+def find_base_model(
+    name: str, storage: Storage, *, cache_dir: Path, token: str | None, look_up: bool
+) -> BaseModelPlace:
     """Find the base model `name`: a folder, an `s3://` folder, or a Hugging Face id.
 
     With `look_up` an id is looked for on this machine and on the hub at once; without, the container will do it.
@@ -90,15 +92,15 @@ def find_base_model(name: str, storage: Storage, *, cache_dir: Path, token: str 
         BaseModelNotFoundError: it is looked up and not there.
     """
     if name.startswith("s3://"):
-        return BaseModel(reference=BaseModelReference(id=name), uri=name.rstrip("/") + "/")
+        return BaseModelPlace(reference=BaseModelReference(id=name), uri=name.rstrip("/") + "/")
     found: Path | str = name
     if look_up or Path(name).expanduser().is_dir():
         found = resolve_base_model(name, cache_dir=cache_dir, token=token)
     if isinstance(found, str):
-        return BaseModel(reference=BaseModelReference(id=found))
+        return BaseModelPlace(reference=BaseModelReference(id=found))
     folder_id = name if name in AT_HAND else found.name
     uri = storage.uri(f"base-models/{found.name}/{_folder_digest(found)}/")
-    return BaseModel(reference=BaseModelReference(id=folder_id), uri=uri, folder=found)
+    return BaseModelPlace(reference=BaseModelReference(id=folder_id), uri=uri, folder=found)
 
 
 def _folder_digest(folder: Path) -> str:

@@ -2,21 +2,23 @@
 
 import io
 import json
+import shutil
 import tarfile
 
 import pytest
 
-from mojo_toolbox.clouds.aws.staging import BaseModel
+from mojo_toolbox.clouds.aws.base_model_places import BaseModelPlace
 from mojo_toolbox.contract import BaseModelReference
 from mojo_toolbox.errors import ArtifactError, ConfigurationError
+from mojo_toolbox.serving.own_handler import OwnHandler
 from mojo_toolbox.serving.packing import TrainedArtifact, pack
 
 WEIGHTS = {"language_model": "adapter_model.safetensors", "encoder": "choice_encoder.safetensors"}
 
 
 @pytest.fixture
-def trained(storage, tmp_path):
-    """Puts an artifact of a kind into S3."""
+def trained(tmp_path):
+    """Leaves an artifact of a kind behind, as a training job does."""
 
     def put(name, kind, *, prompt="routing-2", **more):
         manifest = {
@@ -31,19 +33,29 @@ def trained(storage, tmp_path):
                 member = tarfile.TarInfo(file)
                 member.size = len(content)
                 archive.addfile(member, io.BytesIO(content.encode()))
-        storage.upload(tmp_path / f"{name}.tar.gz", f"{name}.tar.gz")
-        return TrainedArtifact(storage.uri(f"{name}.tar.gz"), staged_base_uri=f"s3://bucket/{name}")
+        return TrainedArtifact(f"s3://jobs/{name}.tar.gz", base_uri=f"s3://bucket/{name}")
 
     return put
 
 
 @pytest.fixture
-def packed(storage, tmp_path):
+def packed(tmp_path):
+    def fetch(uri, path):
+        shutil.copy(tmp_path / uri.removeprefix("s3://jobs/"), path)
+
     def put_together(model, encoder=None, **options):
         def on_the_hub(name):
-            return BaseModel(BaseModelReference(id=name))
+            return BaseModelPlace(BaseModelReference(id=name))
 
-        found = pack(model, tmp_path / "model.tar.gz", storage, find_base=on_the_hub, encoder=encoder, **options)
+        found = pack(
+            model,
+            tmp_path / "model.tar.gz",
+            container=OwnHandler(),
+            fetch=fetch,
+            find_base=on_the_hub,
+            encoder=encoder,
+            **options,
+        )
         with tarfile.open(tmp_path / "model.tar.gz") as archive:
             return found, {name for name in archive.getnames() if not name.startswith("code/")}
 
@@ -60,7 +72,7 @@ def test_an_encoder_stands_beside_either_kind_with_a_base_model_of_its_own(train
         "encoder/choice_encoder.safetensors",
         "MAR-INF/MANIFEST.json",
     }
-    assert found.staged == {"base_model": "s3://bucket/router", "encoder_base_model": "s3://bucket/second"}
+    assert found.mounted == {"base_model": "s3://bucket/router", "encoder_base_model": "s3://bucket/second"}
     assert found.environment["MOJO_BASE_MODEL"].endswith("/base_model")
     assert found.environment["MOJO_ENCODER_BASE_MODEL"].endswith("/encoder_base_model")
 
