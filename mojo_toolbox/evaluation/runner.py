@@ -22,7 +22,6 @@ from mojo_toolbox.evaluation.counting.bootstrap import CONFIDENCE
 from mojo_toolbox.evaluation.counting.confidence import confidence
 from mojo_toolbox.evaluation.counting.figures import Cost, Data, PositionBias, Settings, Tokens
 from mojo_toolbox.evaluation.counting.mistakes import with_conversations, worst
-from mojo_toolbox.evaluation.counting.position_bias import position_bias
 from mojo_toolbox.evaluation.counting.tally import Tally
 from mojo_toolbox.evaluation.report import Report
 from mojo_toolbox.evaluation.routers.question import Router, RouterFunction, as_router
@@ -32,6 +31,7 @@ from mojo_toolbox.evaluation.runs.journal import Journal
 from mojo_toolbox.evaluation.runs.predictions import Prediction, is_right
 from mojo_toolbox.evaluation.runs.run_folder import RunFolder, open_run, require_usable
 from mojo_toolbox.evaluation.runs.source import Conversations, Source, Survey
+from mojo_toolbox.evaluation.sections.position_bias import position_bias
 from mojo_toolbox.model import Model
 from mojo_toolbox.progress import Progress, reporting_to
 

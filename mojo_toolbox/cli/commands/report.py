@@ -126,7 +126,7 @@ def threshold(
     """
     from mojo_toolbox.cli.tables.report_tables import print_acceptances
     from mojo_toolbox.evaluation import read_report
-    from mojo_toolbox.evaluation.pages.confidence_words import threshold_sentence
+    from mojo_toolbox.evaluation.sections.confidence import threshold_sentence
 
     measured = read_report(report)
     found = measured.threshold(precision=precision, sure=sure)
@@ -143,7 +143,7 @@ def threshold(
 def _compared(reports: list[Report], paths: list[Path]) -> list[dict[str, Any]]:
     """Return the differences from the runner-up, under the names that tables show. Without fitting predictions: none."""
     from mojo_toolbox.evaluation.comparison import against_runner_up
-    from mojo_toolbox.evaluation.pages.readable import router_names
+    from mojo_toolbox.evaluation.drawing.readable import router_names
 
     names = router_names([report.as_dict() for report in reports])
     named = [report.model_copy(update={"router": name}) for report, name in zip(reports, names, strict=True)]

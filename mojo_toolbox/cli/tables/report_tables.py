@@ -12,9 +12,7 @@ from rich.text import Text
 
 from mojo_toolbox.data import POINTS
 from mojo_toolbox.evaluation.counting.figures import Confidence
-from mojo_toolbox.evaluation.pages.confidence_words import NOT_GIVEN, as_given, calibration_sentence
-from mojo_toolbox.evaluation.pages.differences import Change, ChangeTable, change_tables
-from mojo_toolbox.evaluation.pages.readable import (
+from mojo_toolbox.evaluation.drawing.readable import (
     DASH,
     TIMES,
     between,
@@ -32,6 +30,8 @@ from mojo_toolbox.evaluation.pages.readable import (
     with_interval,
 )
 from mojo_toolbox.evaluation.pages.verdict import notes, position_sentence, verdict
+from mojo_toolbox.evaluation.sections.confidence import NOT_GIVEN, as_given, calibration_sentence
+from mojo_toolbox.evaluation.sections.differences import Change, ChangeTable, change_tables
 from mojo_toolbox.evaluation.threshold import Acceptance, shown_acceptances
 
 Report = Mapping[str, Any]

@@ -7,17 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from mojo_toolbox.data import POINTS
-from mojo_toolbox.evaluation.pages.confidence_words import (
-    NOT_GIVEN,
-    bin_rows,
-    calibration_sentence,
-    target_rows,
-)
-from mojo_toolbox.evaluation.pages.confusions import largest_confusions
-from mojo_toolbox.evaluation.pages.differences import ChangeTable, change_tables
-from mojo_toolbox.evaluation.pages.fine_print import explanations, settings
-from mojo_toolbox.evaluation.pages.prompt_grid import prompt_grid
-from mojo_toolbox.evaluation.pages.readable import (
+from mojo_toolbox.evaluation.drawing.readable import (
     DASH,
     MINUS,
     TIMES,
@@ -37,6 +27,16 @@ from mojo_toolbox.evaluation.pages.readable import (
     with_interval,
 )
 from mojo_toolbox.evaluation.pages.verdict import notes, verdict
+from mojo_toolbox.evaluation.sections.confidence import (
+    NOT_GIVEN,
+    bin_rows,
+    calibration_sentence,
+    target_rows,
+)
+from mojo_toolbox.evaluation.sections.differences import ChangeTable, change_tables
+from mojo_toolbox.evaluation.sections.fine_print import explanations, settings
+from mojo_toolbox.evaluation.sections.prompt_grid import prompt_grid
+from mojo_toolbox.evaluation.sections.tasks import largest_confusions
 
 Report = Mapping[str, Any]
 _CONFUSIONS = 5

@@ -13,18 +13,17 @@ from typing import TYPE_CHECKING, Any
 
 from mojo_toolbox.data import POINTS
 from mojo_toolbox.errors.extras import needed_for
-from mojo_toolbox.evaluation.pages import readable
-from mojo_toolbox.evaluation.pages.bubbles import Chat, chat
-from mojo_toolbox.evaluation.pages.confidence_pictures import (
-    COVERAGE_HEIGHT,
-    CROWD_HEIGHT,
-    RELIABILITY_HEIGHT,
-    CoveragePicture,
-    ReliabilityPicture,
-    coverage_picture,
-    reliability_picture,
+from mojo_toolbox.evaluation.drawing import readable
+from mojo_toolbox.evaluation.drawing.pictures import (
+    LATENCY_HEIGHT,
+    POSITION_HEIGHT,
+    LatencyPicture,
+    PositionPicture,
+    latency_pictures,
+    position_picture,
 )
-from mojo_toolbox.evaluation.pages.confidence_words import (
+from mojo_toolbox.evaluation.pages.verdict import comparable, notes, position_sentence, verdict
+from mojo_toolbox.evaluation.sections.confidence import (
     NOT_GIVEN,
     TargetRow,
     bin_rows,
@@ -32,7 +31,11 @@ from mojo_toolbox.evaluation.pages.confidence_words import (
     target_rows,
     too_sure,
 )
-from mojo_toolbox.evaluation.pages.confusions import (
+from mojo_toolbox.evaluation.sections.differences import change_tables
+from mojo_toolbox.evaluation.sections.fine_print import explanations, settings
+from mojo_toolbox.evaluation.sections.mistakes import Chat, chat
+from mojo_toolbox.evaluation.sections.prompt_grid import prompt_grid
+from mojo_toolbox.evaluation.sections.tasks import (
     Confusion,
     Matrix,
     TaskRow,
@@ -41,18 +44,15 @@ from mojo_toolbox.evaluation.pages.confusions import (
     shade,
     task_rows,
 )
-from mojo_toolbox.evaluation.pages.differences import change_tables
-from mojo_toolbox.evaluation.pages.fine_print import explanations, settings
-from mojo_toolbox.evaluation.pages.pictures import (
-    LATENCY_HEIGHT,
-    POSITION_HEIGHT,
-    LatencyPicture,
-    PositionPicture,
-    latency_pictures,
-    position_picture,
+from mojo_toolbox.evaluation.sections.thresholds import (
+    COVERAGE_HEIGHT,
+    CROWD_HEIGHT,
+    RELIABILITY_HEIGHT,
+    CoveragePicture,
+    ReliabilityPicture,
+    coverage_picture,
+    reliability_picture,
 )
-from mojo_toolbox.evaluation.pages.prompt_grid import prompt_grid
-from mojo_toolbox.evaluation.pages.verdict import comparable, notes, position_sentence, verdict
 
 if TYPE_CHECKING:
     from jinja2 import Environment

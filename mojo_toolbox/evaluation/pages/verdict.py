@@ -8,8 +8,7 @@ from typing import Any
 
 from mojo_toolbox.data import POINTS
 from mojo_toolbox.evaluation.counting.ranking import best_first
-from mojo_toolbox.evaluation.pages.confidence_words import too_sure
-from mojo_toolbox.evaluation.pages.readable import (
+from mojo_toolbox.evaluation.drawing.readable import (
     POINT_MEANINGS,
     change,
     change_between,
@@ -24,6 +23,7 @@ from mojo_toolbox.evaluation.pages.readable import (
     with_interval,
 )
 from mojo_toolbox.evaluation.routers.baselines import BASELINES
+from mojo_toolbox.evaluation.sections.confidence import too_sure
 
 # Fewer decisions at a point say little about it.
 _ENOUGH = 5

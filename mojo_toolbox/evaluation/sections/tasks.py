@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mojo_toolbox.evaluation.pages.readable import share_of
+from mojo_toolbox.evaluation.drawing.readable import share_of
 
 # A matrix of up to so many labels is read at a glance; a larger one is folded away.
 _GLANCE = 12

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mojo_toolbox.evaluation.pages.readable import (
+from mojo_toolbox.evaluation.drawing.readable import (
     DASH,
     MINUS,
     POINT_MEANINGS,

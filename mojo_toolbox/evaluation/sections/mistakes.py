@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mojo_toolbox.evaluation.pages.readable import DASH, percent, short, task_name
+from mojo_toolbox.evaluation.drawing.readable import DASH, percent, short, task_name
 
 # So many messages before the decisive one stand open; the ones before them are folded away, up to a number.
 _SHOWN_BEFORE, _MOST_FOLDED = 8, 100

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mojo_toolbox.evaluation.pages.readable import DASH, count, counted, milliseconds, moment, percent, seconds, short
+from mojo_toolbox.evaluation.drawing.readable import DASH, count, counted, milliseconds, moment, percent, seconds, short
 
 Report = Mapping[str, Any]
 _HASH = "sha256 of the content"

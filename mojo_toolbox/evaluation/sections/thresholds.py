@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mojo_toolbox.evaluation.pages.pictures import Bar, Mark
-from mojo_toolbox.evaluation.pages.readable import count, percent
+from mojo_toolbox.evaluation.drawing.pictures import Bar, Mark
+from mojo_toolbox.evaluation.drawing.readable import count, percent
 from mojo_toolbox.evaluation.threshold import FEWEST
 
 RELIABILITY_HEIGHT = 200

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mojo_toolbox.evaluation.pages.readable import milliseconds, percent
+from mojo_toolbox.evaluation.drawing.readable import milliseconds, percent
 
 LATENCY_HEIGHT = 64
 POSITION_HEIGHT = 140

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mojo_toolbox.evaluation.counting.figures import Confidence
-from mojo_toolbox.evaluation.pages.readable import DASH, count, percent, with_interval
+from mojo_toolbox.evaluation.drawing.readable import DASH, count, percent, with_interval
 from mojo_toolbox.evaluation.threshold import FEWEST, SHOWN_TARGETS, Acceptance, Threshold, threshold_for
 
 NOT_GIVEN = "Not measured: the router gives its answers no probabilities."
