@@ -13,15 +13,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 from mojo_toolbox import __version__
 from mojo_toolbox.errors import ConfigurationError
 from mojo_toolbox.errors.extras import require
 from mojo_toolbox.evaluation.counting.bootstrap import CONFIDENCE
-from mojo_toolbox.evaluation.counting.confidence import confidence
-from mojo_toolbox.evaluation.counting.figures import Cost, Data, PositionBias, Settings, Tokens
-from mojo_toolbox.evaluation.counting.mistakes import with_conversations, worst
+from mojo_toolbox.evaluation.counting.figures import Cost, Data, Settings, Tokens
 from mojo_toolbox.evaluation.counting.tally import Tally
 from mojo_toolbox.evaluation.report import Report
 from mojo_toolbox.evaluation.routers.question import Router, RouterFunction, as_router
@@ -31,7 +29,8 @@ from mojo_toolbox.evaluation.runs.journal import Journal
 from mojo_toolbox.evaluation.runs.predictions import Prediction, is_right
 from mojo_toolbox.evaluation.runs.run_folder import RunFolder, open_run, require_usable
 from mojo_toolbox.evaluation.runs.source import Conversations, Source, Survey
-from mojo_toolbox.evaluation.sections.position_bias import position_bias
+from mojo_toolbox.evaluation.sections import table
+from mojo_toolbox.evaluation.sections.section import Run
 from mojo_toolbox.model import Model
 from mojo_toolbox.progress import Progress, reporting_to
 
@@ -246,11 +245,14 @@ class _Measurement:
             latency_ms=tally.latency(limit=self.counting.latency_limit_ms),
             tokens=tokens,
             cost=price.of(tokens, overall.n) if price and tokens else None,
-            position_bias=self._position_bias() if self.asking.shuffles else None,
-            confidence=confidence(self.journal.predictions(), resamples=self.counting.resamples, seed=self.asking.seed),
             error_kinds=dict(tally.error_kinds.most_common(20)),
-            mistakes=with_conversations(worst(self.journal.predictions()), self.source),
+            **self._measured(),
         )
+
+    def _measured(self) -> dict[str, Any]:
+        """Return the figures that sections count themselves, by their names."""
+        run = Run(self.journal, self.source, self.asking.shuffles, self.counting.resamples, self.asking.seed)
+        return {section.name: section.measure(run) for section in table.SECTIONS if section.measure}
 
     def _data(self) -> Data:
         return Data(
@@ -268,13 +270,4 @@ class _Measurement:
             seed=self.asking.seed,
             resamples=self.counting.resamples,
             confidence=CONFIDENCE,
-        )
-
-    def _position_bias(self) -> PositionBias:
-        return position_bias(
-            self.journal.predictions(),
-            self.journal.shuffled(self.asking.shuffles),
-            shuffles=self.asking.shuffles,
-            resamples=self.counting.resamples,
-            seed=self.asking.seed,
         )

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from mojo_toolbox.evaluation.drawing.markdown_tables import plain, table, titled
 from mojo_toolbox.evaluation.drawing.readable import (
     DASH,
     MINUS,
     POINT_MEANINGS,
     change,
     change_between,
+    count,
     milliseconds,
+    narrowed,
     percent,
     short,
 )
+from mojo_toolbox.evaluation.drawing.terminal_tables import Layout, Table
+from mojo_toolbox.evaluation.sections.section import Section, Shown
 
 Comparison = Mapping[str, Any]
 _NAMES = {
@@ -25,6 +30,27 @@ _NAMES = {
     "ece": "calibration error",
     "p95_ms": "latency, p95",
 }
+
+_PAGE = """{% import "macros.html" as draw %}
+{% for table in changes %}
+<h3>Differences from {{ table.before }}</h3>
+<p>Decision by decision, in percentage points. Better and worse mean by more than {{ table.margin }} {{ 'point' if table.margin == '1' else 'points' }}; where the interval holds 0, that may be chance.</p>
+{% call draw.scroll('Differences from ' ~ table.before) %}
+<table class="figures">
+<caption class="unseen">Differences from {{ table.before }}</caption>
+<thead><tr><th scope="col">Figure</th><th scope="col">{{ table.before }}</th>{% for name in table.routers %}<th scope="col">{{ name|name }}</th>{% endfor %}</tr></thead>
+<tbody>
+{% for row in table.rows %}
+<tr><th scope="row">{{ row.figure }}{% if row.n is not none %}<small>n {{ row.n|count }}</small>{% endif %}</th><td>{{ row.before }}</td>
+{% for change in row.changes %}
+<td>{% if change is none %}<span class="nothing">–</span>{% else %}<b>{{ change.difference }}</b>{% if change.verdict %} <span class="tag {{ 'same' if change.chance else change.verdict }}">{{ change.verdict }}{{ ', perhaps by chance' if change.chance }}</span>{% endif %}
+<small>{% if change.reach %}<span>{{ change.reach }}</span> {% endif %}<span>→ {{ change.value }}</span></small>{% endif %}</td>
+{% endfor %}</tr>
+{% endfor %}
+</tbody>
+</table>
+{% endcall %}
+{% endfor %}"""
 
 
 @dataclass(frozen=True)
@@ -67,10 +93,10 @@ def change_tables(comparisons: Sequence[Comparison]) -> list[ChangeTable]:
     first: dict[str, list[Comparison]] = {}
     for comparison in comparisons:
         first.setdefault(comparison["a"], []).append(comparison)
-    return [_table(before, found) for before, found in first.items()]
+    return [_change_table(before, found) for before, found in first.items()]
 
 
-def _table(before: str, comparisons: list[Comparison]) -> ChangeTable:
+def _change_table(before: str, comparisons: list[Comparison]) -> ChangeTable:
     by_figure = [{row["figure"]: row for row in comparison["rows"]} for comparison in comparisons]
     figures = dict.fromkeys(figure for rows in by_figure for figure in rows)
     margins = sorted({comparison["margin"] for comparison in comparisons})
@@ -109,3 +135,57 @@ def _change(figure: str, row: Mapping[str, Any]) -> Change:
 
 def _shown(figure: str, value: float | None) -> str:
     return milliseconds(value) if figure.endswith("_ms") else percent(value)
+
+
+def _values(shown: Shown) -> dict[str, Any]:
+    return {"changes": change_tables(shown.comparisons)}
+
+
+def _markdown(shown: Shown) -> str:
+    return "\n\n".join(map(_markdown_table, change_tables(shown.comparisons)))
+
+
+def _markdown_table(found: ChangeTable) -> str:
+    rows = []
+    for row in found.rows:
+        cells = [DASH if one is None else " ".join(filter(None, _words(one))) for one in row.changes]
+        rows.append([row.figure, DASH if row.n is None else count(row.n), row.before, *cells])
+    text = (
+        f"Decision by decision, in percentage points. Better and worse mean by more than {found.margin}; "
+        "where the interval holds 0, that may be chance."
+    )
+    heads = ["figure", "n", found.before, *found.routers]
+    return titled(f"Differences from {plain(found.before)}", text, table(heads, rows))
+
+
+def _words(one: Change) -> tuple[str, ...]:
+    reach = f"({one.reach})" if one.reach else ""
+    return one.difference, reach, f"{one.verdict}{', perhaps by chance' if one.chance else ''}"
+
+
+def _tables(shown: Shown) -> Iterator[Table]:
+    """Yield differences from one router: with both intervals, with one, or of all decisions only."""
+    both, first = ("accuracy", "balanced"), ("accuracy",)
+    for found in change_tables(shown.comparisons):
+        yield Table([_layout(found, *shape) for shape in ((both, both), (first, both), (first, first))])
+
+
+def _layout(found: ChangeTable, with_reach: Sequence[str], figures: Sequence[str]) -> Layout:
+    changes = {row.key: row.changes for row in found.rows}
+    heads = [f"points more than {narrowed(found.before)}", "all", "balanced"][: 1 + len(figures)]
+    rows = [
+        [name, *(_changed(changes[figure][place], reach=figure in with_reach) for figure in figures)]
+        for place, name in enumerate(found.routers)
+    ]
+    return Layout(heads, rows)
+
+
+def _changed(one: Change | None, *, reach: bool) -> str:
+    if one is None:
+        return DASH
+    return f"{one.difference} ({one.reach})" if reach and one.reach else one.difference
+
+
+DIFFERENCES = Section(
+    name="differences", within="points", page=_PAGE, values=_values, markdown=_markdown, tables=_tables
+)
