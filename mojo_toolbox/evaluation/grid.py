@@ -9,10 +9,10 @@ from typing import Any
 
 from mojo_toolbox.errors import EvaluationError
 from mojo_toolbox.evaluation.comparison import against_runner_up
+from mojo_toolbox.evaluation.evaluating import evaluate, require_askable, run_of
 from mojo_toolbox.evaluation.pages.files import write_summary
 from mojo_toolbox.evaluation.report import Report
 from mojo_toolbox.evaluation.routers.question import Router, RouterFunction, as_router
-from mojo_toolbox.evaluation.runner import evaluate, require_askable, run_of
 from mojo_toolbox.evaluation.runs.file_names import REPORT_FILE, SUMMARY_FILE
 from mojo_toolbox.evaluation.runs.run_folder import require_free, require_unfinished
 from mojo_toolbox.evaluation.runs.source import Conversations, Source

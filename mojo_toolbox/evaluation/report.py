@@ -19,9 +19,9 @@ from mojo_toolbox.evaluation.counting.figures import (
     Data,
     Detection,
     Latency,
+    MeasurementSettings,
     Overall,
     PointFigures,
-    Settings,
     TaskSelection,
     Tokens,
 )
@@ -49,7 +49,7 @@ class Report(BaseModel):
     prompt: str | None
     previous: Literal["labelled", "own"]
     data: Data
-    settings: Settings
+    settings: MeasurementSettings
     seconds: float
     """Wall time of asking; a run that was gone on with counts its last part."""
     overall: Overall

@@ -197,7 +197,7 @@ class Data(Figures):
     decisions: int
 
 
-class Settings(Figures):
+class MeasurementSettings(Figures):
     """How it was asked and counted."""
 
     concurrency: int

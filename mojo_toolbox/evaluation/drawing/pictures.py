@@ -27,7 +27,7 @@ class Bar:
 
 
 @dataclass(frozen=True)
-class Mark:
+class AxisMark:
     """A line across the picture with what it means; `anchor` is the side of the line on which the text has room."""
 
     at: float
@@ -45,6 +45,6 @@ def across(share: float) -> float:
     return LEFT + (RIGHT - LEFT) * share
 
 
-def fifths() -> list[Mark]:
+def fifths() -> list[AxisMark]:
     """Return the labels of an axis of shares."""
-    return [Mark(across(share), percent(share, digits=0), "end" if share == 1 else "middle") for share in FIFTHS]
+    return [AxisMark(across(share), percent(share, digits=0), "end" if share == 1 else "middle") for share in FIFTHS]

@@ -52,7 +52,7 @@ def is_baseline(report: Document) -> bool:
 
 
 @dataclass(frozen=True)
-class Note:
+class ReaderNote:
     """Something that a reader should not miss, with what there is to say of which router; `others` are not named."""
 
     subject: str
@@ -60,7 +60,7 @@ class Note:
     others: int
 
 
-def notes(shown: Shown) -> list[Note]:
+def notes(shown: Shown) -> list[ReaderNote]:
     """Return what a reader should not miss, the worst routers first.
 
     Baselines are left out: nobody is to use one, and what they cannot do is known.
@@ -72,7 +72,7 @@ def notes(shown: Shown) -> list[Note]:
     notes = []
     for subject, routers in found.items():
         worst = [(name, says) for _, name, says in sorted(routers, key=lambda router: -router[0])]
-        notes.append(Note(subject, worst[:_NAMED], len(worst[_NAMED:])))
+        notes.append(ReaderNote(subject, worst[:_NAMED], len(worst[_NAMED:])))
     return notes
 
 

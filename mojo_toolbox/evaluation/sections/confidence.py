@@ -9,10 +9,10 @@ from typing import Any
 from mojo_toolbox.evaluation.counting import confidence
 from mojo_toolbox.evaluation.counting.figures import Confidence
 from mojo_toolbox.evaluation.drawing.markdown_tables import by_router, plain, table, titled
-from mojo_toolbox.evaluation.drawing.pictures import FIFTHS, Bar, Mark, across, fifths
+from mojo_toolbox.evaluation.drawing.pictures import FIFTHS, AxisMark, Bar, across, fifths
 from mojo_toolbox.evaluation.drawing.readable import DASH, count, percent
 from mojo_toolbox.evaluation.drawing.terminal_tables import Column
-from mojo_toolbox.evaluation.sections.section import Document, Remark, Run, Section, Shown
+from mojo_toolbox.evaluation.sections.section import Document, FinishedRun, Remark, Section, Shown
 from mojo_toolbox.evaluation.sections.thresholds import coverage_picture, target_rows
 
 NOT_GIVEN = "Not measured: the router gives its answers no probabilities."
@@ -106,7 +106,7 @@ _PAGE = """{% import "macros.html" as draw %}
 </section>"""
 
 
-def _measure(run: Run) -> Confidence | None:
+def _measure(run: FinishedRun) -> Confidence | None:
     return confidence.confidence(run.journal.predictions(), resamples=run.resamples, seed=run.seed)
 
 
@@ -135,8 +135,8 @@ class ReliabilityPicture:
     means: list[Bar]
     """A short line at each bin's mean probability: where its bar should end. `height` is counted from the axis."""
     crowd: list[Bar]
-    lines: list[Mark]
-    labels: list[Mark]
+    lines: list[AxisMark]
+    labels: list[AxisMark]
 
 
 def reliability_picture(confidence: Mapping[str, Any]) -> ReliabilityPicture:
@@ -156,7 +156,7 @@ def reliability_picture(confidence: Mapping[str, Any]) -> ReliabilityPicture:
         bars=bars,
         means=means,
         crowd=crowd,
-        lines=[Mark(_HEIGHT * (1 - share), percent(share, digits=0), "end") for share in FIFTHS],
+        lines=[AxisMark(_HEIGHT * (1 - share), percent(share, digits=0), "end") for share in FIFTHS],
         labels=fifths(),
     )
 

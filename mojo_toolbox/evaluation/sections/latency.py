@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mojo_toolbox.evaluation.drawing.markdown_tables import by_router, titled
-from mojo_toolbox.evaluation.drawing.pictures import Bar, Mark
+from mojo_toolbox.evaluation.drawing.pictures import AxisMark, Bar
 from mojo_toolbox.evaluation.drawing.readable import (
     count,
     milliseconds,
@@ -106,9 +106,9 @@ class LatencyPicture:
 
     n: int
     bars: list[Bar]
-    limit: Mark
-    percentiles: list[Mark]
-    ticks: list[Mark]
+    limit: AxisMark
+    percentiles: list[AxisMark]
+    ticks: list[AxisMark]
 
 
 def latency_pictures(reports: Sequence[Mapping[str, Any]]) -> list[LatencyPicture | None]:
@@ -131,11 +131,11 @@ class _LogAxis:
         share = (math.log10(max(time, 1e-6)) - self._low) / (self._high - self._low)
         return round(100 * min(max(share, 0.0), 1.0), 3)
 
-    def mark(self, time: float, text: str) -> Mark:
+    def mark(self, time: float, text: str) -> AxisMark:
         at = self.at(time)
-        return Mark(at, text, "start" if at < 75 else "end")  # noqa: PLR2004 - beyond, a narrow screen has no room at the right
+        return AxisMark(at, text, "start" if at < 75 else "end")  # noqa: PLR2004 - beyond, a narrow screen has no room at the right
 
-    def ticks(self) -> list[Mark]:
+    def ticks(self) -> list[AxisMark]:
         """Return round times: 1, 2 and 5 of each power of ten where there are few powers, else some of the powers."""
         powers = range(math.floor(self._low), math.ceil(self._high) + 1)
         inside = [10.0**power for power in powers if self._low <= power <= self._high]
@@ -143,7 +143,7 @@ class _LogAxis:
             steps = [10.0**power * digit for power in powers for digit in (1, 2, 5)]
             inside = [time for time in steps if self._low <= math.log10(time) <= self._high]
         every = max(1, math.ceil(len(inside) / _MOST_TICKS))
-        return [Mark(at, milliseconds(time), _anchor(at)) for time in inside[::every] for at in [self.at(time)]]
+        return [AxisMark(at, milliseconds(time), _anchor(at)) for time in inside[::every] for at in [self.at(time)]]
 
 
 def _latency_picture(latency: Mapping[str, Any], axis: _LogAxis) -> LatencyPicture | None:

@@ -12,7 +12,7 @@ from mojo_toolbox.evaluation.counting.figures import Figures
 from mojo_toolbox.evaluation.drawing.readable import DASH, percent, short, task_name
 from mojo_toolbox.evaluation.runs.predictions import Prediction, is_right
 from mojo_toolbox.evaluation.runs.source import Source
-from mojo_toolbox.evaluation.sections.section import Run, Section, Shown
+from mojo_toolbox.evaluation.sections.section import FinishedRun, Section, Shown
 
 # At each measuring point, so that the frequent ones do not hide the rare ones.
 _SHOWN = 4
@@ -110,7 +110,7 @@ class Mistake(Figures):
     messages: list[dict[str, Any]]
 
 
-def _measure(run: Run) -> list[Mistake]:
+def _measure(run: FinishedRun) -> list[Mistake]:
     return with_conversations(worst(run.journal.predictions()), run.source)
 
 

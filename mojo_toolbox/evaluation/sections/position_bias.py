@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from mojo_toolbox.evaluation.counting.bootstrap import CONFIDENCE, Interval, Weights, interval, ratio
 from mojo_toolbox.evaluation.counting.figures import Figures
 from mojo_toolbox.evaluation.drawing.markdown_tables import by_router, titled
-from mojo_toolbox.evaluation.drawing.pictures import LEFT, RIGHT, Bar, Mark
+from mojo_toolbox.evaluation.drawing.pictures import LEFT, RIGHT, AxisMark, Bar
 from mojo_toolbox.evaluation.drawing.readable import (
     DASH,
     change,
@@ -28,7 +28,7 @@ from mojo_toolbox.evaluation.drawing.readable import (
     with_interval,
 )
 from mojo_toolbox.evaluation.runs.predictions import Prediction, ShuffledPrediction
-from mojo_toolbox.evaluation.sections.section import Document, Remark, Run, Section, Shown
+from mojo_toolbox.evaluation.sections.section import Document, FinishedRun, Remark, Section, Shown
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -75,7 +75,7 @@ class PositionBias(Figures):
     """Whether the largest gap's interval lies beyond one percentage point."""
 
 
-def _measure(run: Run) -> PositionBias | None:
+def _measure(run: FinishedRun) -> PositionBias | None:
     if not run.shuffles:
         return None
     return position_bias(
@@ -266,8 +266,8 @@ class PositionPicture:
 
     chosen: list[Bar]
     correct: list[Bar]
-    labels: list[Mark]
-    lines: list[Mark]
+    labels: list[AxisMark]
+    lines: list[AxisMark]
 
 
 def position_picture(bias: Mapping[str, Any]) -> PositionPicture | None:
@@ -298,12 +298,12 @@ def position_picture(bias: Mapping[str, Any]) -> PositionPicture | None:
         chosen=bars("chosen", 0.12),
         correct=bars("correct", 0.52),
         labels=[
-            Mark(LEFT + width * (number + 0.5), str(place["position"]), "middle")
+            AxisMark(LEFT + width * (number + 0.5), str(place["position"]), "middle")
             for number, place in enumerate(places)
             if number % every == 0
         ],
         lines=[
-            Mark(_HEIGHT * (1 - number * step / top), percent(number * step, digits=0), "end")
+            AxisMark(_HEIGHT * (1 - number * step / top), percent(number * step, digits=0), "end")
             for number in range(round(top / step) + 1)
         ],
     )

@@ -9,7 +9,7 @@ from typing import Any
 
 from mojo_toolbox.evaluation.drawing.readable import router_names
 from mojo_toolbox.evaluation.drawing.terminal_tables import Column, Table
-from mojo_toolbox.evaluation.runs.journal import Journal
+from mojo_toolbox.evaluation.runs.answer_journal import AnswerJournal
 from mojo_toolbox.evaluation.runs.source import Source
 
 Document = Mapping[str, Any]
@@ -17,10 +17,10 @@ Document = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class Run:
+class FinishedRun:
     """A finished run, from which sections count their figures."""
 
-    journal: Journal
+    journal: AnswerJournal
     source: Source
     shuffles: int
     resamples: int
@@ -86,7 +86,7 @@ class Section:
 
     name: str
     """With `measure`, also the name of its figures in report.json."""
-    measure: Callable[[Run], Any] | None = None
+    measure: Callable[[FinishedRun], Any] | None = None
     """Counts its figures (numbers, lists, a pydantic model), or returns None where there is nothing to count."""
     page: str = ""
     """A Jinja template. It knows `routers`, each with `name` and `report`, and what `values` returns."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from mojo_toolbox.evaluation.counting.figures import Confidence
 from mojo_toolbox.evaluation.drawing.markdown_tables import by_router, titled
-from mojo_toolbox.evaluation.drawing.pictures import Mark, across, fifths
+from mojo_toolbox.evaluation.drawing.pictures import AxisMark, across, fifths
 from mojo_toolbox.evaluation.drawing.readable import DASH, count, percent, with_interval
 from mojo_toolbox.evaluation.sections.section import Section, Shown
 from mojo_toolbox.evaluation.threshold import FEWEST, SHOWN_TARGETS, Acceptance, Threshold, threshold_for
@@ -85,8 +85,8 @@ class CoveragePicture:
     """Precision of what is accepted over the share that is accepted."""
 
     steps: list[Step]
-    lines: list[Mark]
-    labels: list[Mark]
+    lines: list[AxisMark]
+    labels: list[AxisMark]
     height: int = _HEIGHT
 
 
@@ -116,7 +116,7 @@ def coverage_picture(confidence: Mapping[str, Any]) -> CoveragePicture | None:
     shares = [1 - number * rise for number in range(round((1 - bottom) / rise + 1e-9) + 1)]
     return CoveragePicture(
         steps=steps,
-        lines=[Mark(down(share), percent(share, digits=0), "end") for share in shares if share > bottom - 1e-9],
+        lines=[AxisMark(down(share), percent(share, digits=0), "end") for share in shares if share > bottom - 1e-9],
         labels=fifths(),
     )
 

@@ -10,8 +10,8 @@ from starlette.responses import JSONResponse, Response
 
 from mojo_toolbox.data import parse_conversation
 from mojo_toolbox.errors import ConfigurationError, DataError
-from mojo_toolbox.model import Decision, Model
-from mojo_toolbox.review.records import Mark, RouterDecision
+from mojo_toolbox.model import Model, ReviewDecision
+from mojo_toolbox.review.records import ReviewMark, RouterDecision
 from mojo_toolbox.review.store import Reviewer, ReviewStore
 from mojo_toolbox.review.web.bodies import CorrectionBody, TurnBody, read
 from mojo_toolbox.review.web.pages import page
@@ -66,7 +66,7 @@ async def correct(request: Request) -> Response:
     return JSONResponse({"item": item})
 
 
-def decided(decision: Decision) -> dict[str, Any]:
+def decided(decision: ReviewDecision) -> dict[str, Any]:
     """Return a decision as the page shows it: each choice with its probability, the likeliest first."""
     probabilities = decision.probabilities
     shares = None if probabilities is None else sorted(probabilities.items(), key=lambda pair: -pair[1])
@@ -81,7 +81,7 @@ def decided(decision: Decision) -> dict[str, Any]:
     }
 
 
-def marks(body: CorrectionBody) -> list[Mark]:
+def marks(body: CorrectionBody) -> list[ReviewMark]:
     """Return what the reviewers of the chat should know: where somebody has judged it already."""
     found = []
     for index in body.judged:
@@ -89,5 +89,5 @@ def marks(body: CorrectionBody) -> list[Mark]:
         if message is None or message.role != "user":
             raise DataError(f"message {index} (from 0) is not the user's, so no label can be right there.")
         same = index in body.decisions and body.decisions[index][0] == message.task
-        found.append(Mark(index, f"{'confirmed' if same else 'corrected'} in the playground"))
+        found.append(ReviewMark(index, f"{'confirmed' if same else 'corrected'} in the playground"))
     return found
