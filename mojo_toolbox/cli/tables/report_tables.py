@@ -70,7 +70,7 @@ def _print_several(console: Console, shown: Shown) -> None:
     data = list(dict.fromkeys(map(data_name, shown.reports)))
     _print_heading(console, shown, f"{len(shown.reports)} routers on {' and '.join(data)}")
     _print_table(console, Table(list(_others(shown))))
-    found = notes(shown)
+    found = notes(shown.reports)
     if found:
         console.print()
     for note in found:

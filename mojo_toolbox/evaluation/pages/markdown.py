@@ -29,7 +29,7 @@ def _summary(shown: Shown) -> str:
     names = shown.names
     asked = names[0] if len(names) == 1 else f"{len(names)} routers"
     lines = [f"# {plain(asked)} on {plain(data)}", "", plain(verdict(shown.reports, shown.comparisons))]
-    found = notes(shown)
+    found = notes(shown.reports)
     if found:
         lines.append("")
     for note in found:

@@ -45,7 +45,7 @@ def render_page(
         style=style,
         style_hash=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
         verdict=verdict(reports, comparisons),
-        notes=notes(shown),
+        notes=notes(shown.reports),
         comparable=shown.comparable,
         routers=shown.routers(),
         sections=[

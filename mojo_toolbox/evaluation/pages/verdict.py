@@ -20,8 +20,9 @@ from mojo_toolbox.evaluation.drawing.readable import (
     with_interval,
 )
 from mojo_toolbox.evaluation.routers.baselines import BASELINES
+from mojo_toolbox.evaluation.sections import table
 from mojo_toolbox.evaluation.sections.points import ENOUGH
-from mojo_toolbox.evaluation.sections.section import Document, Remark, Section, Shown, comparable
+from mojo_toolbox.evaluation.sections.section import Document, Remark, comparable
 
 # A note on many routers names the worst of them.
 _NAMED = 3
@@ -60,24 +61,24 @@ class ReaderNote:
     others: int
 
 
-def notes(shown: Shown) -> list[ReaderNote]:
+def notes(reports: Sequence[Document]) -> list[ReaderNote]:
     """Return what a reader should not miss, the worst routers first.
 
     Baselines are left out: nobody is to use one, and what they cannot do is known.
     """
     found: dict[str, list[tuple[float, str, str]]] = {}
-    for name, report in shown.named:
-        for remark in [] if is_baseline(report) else _remarks(shown.sections, report):
+    for report, name in zip(reports, router_names(reports), strict=True):
+        for remark in [] if is_baseline(report) else _remarks(report):
             found.setdefault(remark.subject, []).append((remark.weight, name, remark.says))
-    notes = []
+    ranked = []
     for subject, routers in found.items():
         worst = [(name, says) for _, name, says in sorted(routers, key=lambda router: -router[0])]
-        notes.append(ReaderNote(subject, worst[:_NAMED], len(worst[_NAMED:])))
-    return notes
+        ranked.append(ReaderNote(subject, worst[:_NAMED], len(worst[_NAMED:])))
+    return ranked
 
 
-def _remarks(sections: Sequence[Section], report: Document) -> list[Remark]:
-    remarks = (remark for section in sections for remark in section.remarks(report))
+def _remarks(report: Document) -> list[Remark]:
+    remarks = (remark for section in table.SECTIONS for remark in section.remarks(report))
     return sorted(remarks, key=lambda remark: remark.rank)
 
 

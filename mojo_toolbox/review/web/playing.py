@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, Response
 
 from mojo_toolbox.data import parse_conversation
 from mojo_toolbox.errors import ConfigurationError, DataError
-from mojo_toolbox.model import Model, ReviewDecision
+from mojo_toolbox.model import Decision, Model
 from mojo_toolbox.review.records import ReviewMark, RouterDecision
 from mojo_toolbox.review.store import Reviewer, ReviewStore
 from mojo_toolbox.review.web.bodies import CorrectionBody, TurnBody, read
@@ -66,7 +66,7 @@ async def correct(request: Request) -> Response:
     return JSONResponse({"item": item})
 
 
-def decided(decision: ReviewDecision) -> dict[str, Any]:
+def decided(decision: Decision) -> dict[str, Any]:
     """Return a decision as the page shows it: each choice with its probability, the likeliest first."""
     probabilities = decision.probabilities
     shares = None if probabilities is None else sorted(probabilities.items(), key=lambda pair: -pair[1])
