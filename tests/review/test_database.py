@@ -248,11 +248,11 @@ def test_a_full_disk_is_said_and_loses_nothing(tmp_path):
 _REVIEWER = """
 import sys
 from mojo_toolbox.review.store import ReviewStore
-from mojo_toolbox.review.records import Decision
+from mojo_toolbox.review.records import ReviewDecision
 store = ReviewStore.open(sys.argv[1])
 ann = store.reviewer(sys.argv[2])
 while (item := store.next(ann)) is not None:
-    store.decide(ann, item.id, Decision("okay"))
+    store.decide(ann, item.id, ReviewDecision("okay"))
     print(item.id, flush=True)
 """
 
