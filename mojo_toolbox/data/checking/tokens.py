@@ -18,7 +18,7 @@ def estimated_tokens(texts: Sequence[str]) -> int:
 
 
 def token_counter(tokenizer: Path | str) -> Callable[[Sequence[str]], int]:
-    """Return a function that counts tokens exactly, with the tokenizer of a folder or of a model on Hugging Face's hub.
+    """Return a function that counts tokens exactly, with the tokenizer of a folder or of a model on Hugging Face.
 
     Raises:
         ConfigurationError: transformers is not installed, or does not have this tokenizer.

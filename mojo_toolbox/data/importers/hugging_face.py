@@ -50,12 +50,12 @@ def import_dataset(
     summary: ImportSummary | None = None,
     progress: Progress = silent,
 ) -> Iterator[Conversation]:
-    """Yield the rows of a data set, streamed, by its name on Hugging Face's hub, or a folder or file that `datasets` reads.
+    """Yield the rows of a data set, streamed, by its name on Hugging Face, or a folder or file that `datasets` reads.
 
     The column `messages`, if given, holds chats, as `import_chats` reads them. Otherwise each row is a user turn with `text` and
     `label`, as `import_csv` reads them. Labels that are numbers become their names, and those names are the tasks unless you
-    give `tasks`. The first row is read at once. The function does not ask whether the hub can be reached. A hub that cannot
-    be reached may take minutes to fail.
+    give `tasks`. The first row is read at once. The function does not ask whether Hugging Face can be reached. If not, that
+    may take minutes to show.
 
     Raises:
         DataError: there is no such data set, split or column, or without `tasks` the names of the labels are unknown.
