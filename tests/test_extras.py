@@ -82,9 +82,9 @@ DOORS = [
         "admin",
         "",
     ),
-    ("from mojo_toolbox.base_models import hub_reachable; hub_reachable()", "admin", ""),
+    ("from mojo_toolbox.base_models import hugging_face_reachable; hugging_face_reachable()", "admin", ""),
     (
-        "from mojo_toolbox.data.importers.hub import _open; _open('x', split='a', subset=None, revision=None)",
+        "from mojo_toolbox.data.importers.hugging_face import _open; _open('x', split='a', subset=None, revision=None)",
         "local",
         "admin",
     ),

@@ -21,7 +21,7 @@ from mojo_toolbox.whole_files import require_writable
 
 
 @dataclass(frozen=True)
-class Part:
+class SplitPart:
     """A written part; `sha256` is the content hash of its conversations."""
 
     path: str
@@ -41,8 +41,8 @@ class SplitReport:
     source: str
     by: By
     seed: int
-    train: Part
-    test: Part
+    train: SplitPart
+    test: SplitPart
     unseen_tasks: list[str]
     withheld_turns: int
     left_out: int
@@ -153,6 +153,6 @@ class _Writer:
         self._hash.add(fitted)
         self._conversations += 1
 
-    def part(self) -> Part:
+    def part(self) -> SplitPart:
         """Return what was written."""
-        return Part(str(self._path), self._conversations, self._hash.hexdigest())
+        return SplitPart(str(self._path), self._conversations, self._hash.hexdigest())

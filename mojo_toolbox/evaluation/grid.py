@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from mojo_toolbox.errors import EvaluationError
-from mojo_toolbox.evaluation.comparison import Comparison, against_runner_up
-from mojo_toolbox.evaluation.report import Report, render
+from mojo_toolbox.evaluation.comparison import against_runner_up
+from mojo_toolbox.evaluation.evaluating import evaluate, require_askable, run_of
+from mojo_toolbox.evaluation.pages.files import write_summary
+from mojo_toolbox.evaluation.report import Report
 from mojo_toolbox.evaluation.routers.question import Router, RouterFunction, as_router
-from mojo_toolbox.evaluation.runner import evaluate, require_askable, run_of
 from mojo_toolbox.evaluation.runs.file_names import REPORT_FILE, SUMMARY_FILE
 from mojo_toolbox.evaluation.runs.run_folder import require_free, require_unfinished
 from mojo_toolbox.evaluation.runs.source import Conversations, Source
 from mojo_toolbox.model import Model
-from mojo_toolbox.whole_files import whole_file
 
 _LONGEST_FOLDER = 100
 
@@ -64,7 +63,8 @@ def evaluate_all(
         evaluate(router, conversations, output=folder, reuse=True, **options)
         for router, folder in zip(asked, folders, strict=True)
     ]
-    write_summary(reports, Path(output), comparisons=against_runner_up(reports, folders))
+    comparisons = [found.model_dump(mode="json") for found in against_runner_up(reports, folders)]
+    write_summary([report.as_dict() for report in reports], comparisons, Path(output))
     return reports
 
 
@@ -82,21 +82,6 @@ def _look_first(
         survey = source.survey()
         for router, folder in zip(routers, folders, strict=True):
             require_free(folder, run_of(router, survey, **told))
-
-
-def write_summary(reports: Sequence[Report], output: Path, *, comparisons: Sequence[Comparison] = ()) -> None:
-    """Write summary.html, summary.md and summary.json of several reports into `output`."""
-    found = [comparison.model_dump(mode="json") for comparison in comparisons]
-    document = {"reports": [report.as_dict() for report in reports], "comparisons": found}
-    page, markdown = render(reports, comparisons=found)
-    for name, text in {
-        "summary.html": page,
-        "summary.md": markdown,
-        # Last: where it is, the others are.
-        SUMMARY_FILE: json.dumps(document, ensure_ascii=False, indent=1) + "\n",
-    }.items():
-        with whole_file(output / name) as file:
-            file.write(text)
 
 
 def _folder_name(name: str) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import html
 import json
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -20,17 +19,16 @@ from mojo_toolbox.evaluation.counting.figures import (
     Data,
     Detection,
     Latency,
-    Mistake,
+    MeasurementSettings,
     Overall,
     PointFigures,
-    PositionBias,
-    Settings,
     TaskSelection,
     Tokens,
 )
 from mojo_toolbox.evaluation.runs.file_names import REPORT_FILE, SUMMARY_FILE
+from mojo_toolbox.evaluation.sections.mistakes import Mistake
+from mojo_toolbox.evaluation.sections.position_bias import PositionBias
 from mojo_toolbox.evaluation.threshold import Threshold, threshold_for
-from mojo_toolbox.whole_files import whole_file
 
 REPORT_VERSION: Literal[1] = 1
 
@@ -38,7 +36,8 @@ REPORT_VERSION: Literal[1] = 1
 class Report(BaseModel):
     """What was measured. Its fields are those of report.json; see `mojo_toolbox.evaluation.counting.figures`."""
 
-    model_config = ConfigDict(frozen=True)
+    # A section may count figures that have no field of their own.
+    model_config = ConfigDict(frozen=True, extra="allow")
 
     report_version: Literal[1] = REPORT_VERSION
     mojo_toolbox: str
@@ -50,7 +49,7 @@ class Report(BaseModel):
     prompt: str | None
     previous: Literal["labelled", "own"]
     data: Data
-    settings: Settings
+    settings: MeasurementSettings
     seconds: float
     """Wall time of asking; a run that was gone on with counts its last part."""
     overall: Overall
@@ -102,30 +101,16 @@ class Report(BaseModel):
 
     def save(self, folder: Path | str) -> None:
         """Write report.json, report.html and report.md into `folder`, each whole or not at all."""
-        page, markdown = render([self])
-        # The JSON last: where it is, the others are.
-        document = json.dumps(self.as_dict(), ensure_ascii=False, indent=1) + "\n"
-        for name, text in {"report.html": page, "report.md": markdown, REPORT_FILE: document}.items():
-            with whole_file(Path(folder) / name) as file:
-                file.write(text)
+        from mojo_toolbox.evaluation.pages.files import write_report
+
+        write_report(self.as_dict(), Path(folder))
 
     def _repr_html_(self) -> str:
         """Show the page in a notebook, in a frame of its own: its style must not become the notebook's."""
-        page = html.escape(render([self])[0])
+        from mojo_toolbox.evaluation.pages.page import render_page
+
+        page = html.escape(render_page([self.as_dict()]))
         return f'<iframe srcdoc="{page}" style="width: 100%; height: 40rem; border: 0"></iframe>'
-
-
-def render(reports: Sequence[Report], *, comparisons: Sequence[Mapping[str, Any]] = ()) -> tuple[str, str]:
-    """Return reports as one HTML page and as one Markdown text.
-
-    Raises:
-        ConfigurationError: the `evaluation` extra is missing.
-    """
-    from mojo_toolbox.evaluation.pages.markdown import render_markdown
-    from mojo_toolbox.evaluation.pages.page import render_page
-
-    documents = [report.as_dict() for report in reports]
-    return render_page(documents, comparisons=comparisons), render_markdown(documents, comparisons=comparisons)
 
 
 def read_report(path: Path | str) -> Report:

@@ -10,12 +10,12 @@ from mojo_toolbox.contract import Usage
 from mojo_toolbox.data import Conversation, Message
 from mojo_toolbox.errors import DataError, ModelError, ProviderUnavailableError
 from mojo_toolbox.generation.asking import Asker, Stopped, Tab
-from mojo_toolbox.generation.judging import Judge, Mark
-from mojo_toolbox.generation.output import Aside
+from mojo_toolbox.generation.judging import Judge, JudgeMark
 from mojo_toolbox.generation.plan import Plan
 from mojo_toolbox.generation.prices import CapReached
 from mojo_toolbox.generation.providers import Messages, fingerprint, request_seed
 from mojo_toolbox.generation.reading import MalformedReply
+from mojo_toolbox.generation.run_files import Aside
 from mojo_toolbox.generation.writers import Writer
 
 
@@ -73,19 +73,19 @@ class Drafting:
         except ValueError as error:
             raise MalformedReply("no conversation of the format") from error
 
-    def _marks(self, conversation: Conversation, plan: Plan) -> list[Mark]:
+    def _marks(self, conversation: Conversation, plan: Plan) -> list[JudgeMark]:
         found = [mark for judge in self.judges for mark in _judged(judge, conversation, plan)]
         return sorted(found, key=lambda mark: mark.turn)
 
 
-def _judged(judge: Judge, conversation: Conversation, plan: Plan) -> Sequence[Mark]:
+def _judged(judge: Judge, conversation: Conversation, plan: Plan) -> Sequence[JudgeMark]:
     try:
         return judge.marks(conversation, plan)
     except (ModelError, ProviderUnavailableError) as error:
         # The conversation is written and paid for: that nobody judged it is for the review to know.
         reason = f"The judge gave no answer: {' '.join(str(error).split())}"
         turn = next(number for number, message in enumerate(conversation.messages) if message.role == "user")
-        return [Mark(turn, reason, kind="unjudged", by=judge.name)]
+        return [JudgeMark(turn, reason, kind="unjudged", by=judge.name)]
 
 
 @dataclass

@@ -29,7 +29,7 @@ _LONGEST_SAID = 300
 
 
 @dataclass(frozen=True)
-class Mark:
+class JudgeMark:
     """A turn that a person should look at."""
 
     turn: int
@@ -60,7 +60,7 @@ class Judge(Protocol):
     def fingerprint(self) -> str:
         """Another one after any change that may change its marks."""
 
-    def marks(self, conversation: Conversation, plan: Plan | None = None) -> tuple[Mark, ...]:
+    def marks(self, conversation: Conversation, plan: Plan | None = None) -> tuple[JudgeMark, ...]:
         """Return what is to be looked at, in the order of the turns."""
 
 
@@ -84,7 +84,7 @@ class PromptJudge:
         self.name = f"judge {provider.name}" if name is None else name
         self.fingerprint = _hash(provider.name, self._prompt.sha256, attempts)
 
-    def marks(self, conversation: Conversation, plan: Plan | None = None) -> tuple[Mark, ...]:  # noqa: ARG002 - not told
+    def marks(self, conversation: Conversation, plan: Plan | None = None) -> tuple[JudgeMark, ...]:  # noqa: ARG002 - not told
         """Ask once, or again for what could not be read.
 
         Raises:
@@ -113,9 +113,9 @@ class PromptJudge:
                 break
         return judged
 
-    def _mark(self, point: MeasuringPoint, judged: Judgement | None) -> Mark | None:
+    def _mark(self, point: MeasuringPoint, judged: Judgement | None) -> JudgeMark | None:
         if judged is None:
-            return Mark(
+            return JudgeMark(
                 point.turn,
                 "The judge's answer says nothing of this turn that can be read.",
                 kind="unjudged",
@@ -129,7 +129,7 @@ class PromptJudge:
         else:
             reason = f"The judge reads {_shown(judged.task)!r} here, the label is {_shown(point.gold)!r}{why}"
         said = _shown(judged.task) if judged.valid else _shortened(judged.said)
-        return Mark(point.turn, f"{reason.rstrip('.')}.", said, by=self.name)
+        return JudgeMark(point.turn, f"{reason.rstrip('.')}.", said, by=self.name)
 
 
 class RouterJudge:
@@ -146,7 +146,7 @@ class RouterJudge:
         known_by = getattr(router, "fingerprint", None) or getattr(self._router, "source", None)
         self.fingerprint = _hash(self._router.name, known_by)
 
-    def marks(self, conversation: Conversation, plan: Plan | None = None) -> tuple[Mark, ...]:  # noqa: ARG002 - not told
+    def marks(self, conversation: Conversation, plan: Plan | None = None) -> tuple[JudgeMark, ...]:  # noqa: ARG002 - not told
         """Ask once a labelled turn; one that the router fails at is marked as unjudged.
 
         Raises:
@@ -163,7 +163,7 @@ class RouterJudge:
             found.append(self._mark(point, question))
         return tuple(mark for mark in found if mark is not None)
 
-    def _mark(self, point: MeasuringPoint, question: Question) -> Mark | None:
+    def _mark(self, point: MeasuringPoint, question: Question) -> JudgeMark | None:
         try:
             answer = usable(self._router.ask(question), question)
         except Exception as error:
@@ -171,21 +171,21 @@ class RouterJudge:
                 raise
             # Whatever a router fails with, the turn is a person's to judge.
             reason = _shortened(f"{type(error).__name__}: {error}")
-            return Mark(point.turn, f"The router gave no answer: {reason}", kind="unjudged", by=self.name)
+            return JudgeMark(point.turn, f"The router gave no answer: {reason}", kind="unjudged", by=self.name)
         return self._disagreement(point, answer)
 
-    def _disagreement(self, point: MeasuringPoint, answer: Answer) -> Mark | None:
+    def _disagreement(self, point: MeasuringPoint, answer: Answer) -> JudgeMark | None:
         if not answer.valid:
             said = _shortened(answer.text or "")
-            return Mark(point.turn, f"The router answers {said!r}, which is not listed.", said, by=self.name)
+            return JudgeMark(point.turn, f"The router answers {said!r}, which is not listed.", said, by=self.name)
         if answer.task == point.gold:
             return None
         sure = "" if answer.probability is None else f" ({answer.probability:.0%})"
         reason = f"The router decides {_shown(answer.task)!r}{sure}, the label is {_shown(point.gold)!r}."
-        return Mark(point.turn, reason, _shown(answer.task), answer.probability, by=self.name)
+        return JudgeMark(point.turn, reason, _shown(answer.task), answer.probability, by=self.name)
 
 
-def reviewed(conversation: Conversation, marks: tuple[Mark, ...]) -> Conversation:
+def reviewed(conversation: Conversation, marks: tuple[JudgeMark, ...]) -> Conversation:
     """Return the conversation with the marks in `meta["review"]`, which is an empty list where there are none."""
     meta: Mapping[str, Any] = conversation.meta | {"review": [mark.as_dict() for mark in marks]}
     return conversation.model_copy(update={"meta": meta})

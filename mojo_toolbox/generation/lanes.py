@@ -11,9 +11,9 @@ from typing import Literal
 from mojo_toolbox.errors import GenerationError
 from mojo_toolbox.generation.asking import Stopped, Terms
 from mojo_toolbox.generation.attempts import Drafting, PutAside
-from mojo_toolbox.generation.output import Output
 from mojo_toolbox.generation.plan import Plan
 from mojo_toolbox.generation.prices import CapReached
+from mojo_toolbox.generation.run_files import Output
 
 _log = logging.getLogger(__name__)
 

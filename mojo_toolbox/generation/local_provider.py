@@ -1,4 +1,4 @@
-"""Conversations from a model in this process: a folder, or one of the Hugging Face hub."""
+"""Conversations from a model in this process: a folder, or one of Hugging Face."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class LocalProvider:
     """A chat model on this machine's GPU, or its processor. It writes one conversation at a time."""
 
     def __init__(self, model: str) -> None:
-        """Load the model, which takes from seconds to minutes; one of the hub is downloaded the first time.
+        """Load the model, which takes from seconds to minutes; one of Hugging Face is downloaded the first time.
 
         Raises:
             ConfigurationError: the `local` extra is not installed, or the model is of another kind.

@@ -113,7 +113,7 @@ def _of_document(document: object, path: Path) -> TaskFile:
     if unknown := [name for name in document if name not in _DOCUMENT_FIELDS]:
         known = ", ".join(_DOCUMENT_FIELDS)
         raise DataError(f"{unknown[0]!r:.80} is no field beside the tasks. Known: {known}.", path=path)
-    entries = [_Entry(path, None, number, record) for number, record in enumerate(document["tasks"], start=1)]
+    entries = [_TaskEntry(path, None, number, record) for number, record in enumerate(document["tasks"], start=1)]
     return _task_file(document, entries, path)
 
 
@@ -143,7 +143,7 @@ def _text(path: Path) -> str:
 
 
 @dataclass(frozen=True)
-class _Entry:
+class _TaskEntry:
     """The record of a task, and where it stands."""
 
     path: Path
@@ -156,13 +156,13 @@ class _Entry:
         return DataError(f"{where}{sentence(problem)}", path=self.path, line=self.line)
 
 
-def _lines(path: Path, text: str) -> Iterator[_Entry]:
+def _lines(path: Path, text: str) -> Iterator[_TaskEntry]:
     for number, line in enumerate(text.split("\n"), start=1):
         if line.strip():
-            yield _Entry(path, number, number, parse_line(line.encode(), path=path, line=number))
+            yield _TaskEntry(path, number, number, parse_line(line.encode(), path=path, line=number))
 
 
-def _task_file(document: Mapping[str, Any], entries: Iterable[_Entry], path: Path) -> TaskFile:
+def _task_file(document: Mapping[str, Any], entries: Iterable[_TaskEntry], path: Path) -> TaskFile:
     tasks: dict[str, Task] = {}
     examples: list[Example] = []
     for entry in entries:
@@ -182,7 +182,7 @@ def _task_file(document: Mapping[str, Any], entries: Iterable[_Entry], path: Pat
     )
 
 
-def _task(entry: _Entry) -> Task:
+def _task(entry: _TaskEntry) -> Task:
     if not isinstance(entry.record, dict):
         raise entry.wrong('a task was expected: {"name": "...", "description": "..."}')
     if "messages" in entry.record:
@@ -195,7 +195,7 @@ def _task(entry: _Entry) -> Task:
         raise entry.wrong(describe(error)) from error
 
 
-def _examples(entry: _Entry, task: Task) -> Iterator[Example]:
+def _examples(entry: _TaskEntry, task: Task) -> Iterator[Example]:
     assert isinstance(entry.record, dict)
     given = entry.record.get("examples", [])
     if not isinstance(given, list):

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from mojo_toolbox.data import Conversation, Message
 from mojo_toolbox.data.likeness.shingles import LENGTH as _PIECE
 from mojo_toolbox.data.likeness.shingles import plain
-from mojo_toolbox.generation.judging import Mark, MarkKind
+from mojo_toolbox.generation.judging import JudgeMark, MarkKind
 from mojo_toolbox.generation.language import load_language_model, other_language
 from mojo_toolbox.generation.plan import Plan
 
@@ -54,12 +54,12 @@ class PlainChecks:
         load_language_model()
         self._longest = {"user": longest_user_turn, "assistant": longest_assistant_turn}
 
-    def marks(self, conversation: Conversation, plan: Plan | None = None) -> tuple[Mark, ...]:
+    def marks(self, conversation: Conversation, plan: Plan | None = None) -> tuple[JudgeMark, ...]:
         """Return what is to be looked at, in the order of the turns; without a plan languages and leaks of it are not."""
         names = _technical_names(conversation)
         secrets = [] if plan is None else _runs(_secrets(plan))
         descriptions = _runs(task.description for task in conversation.tasks)
-        found: list[Mark] = []
+        found: list[JudgeMark] = []
         for turn, message in enumerate(conversation.messages):
             if not _visible(message.content):
                 found.append(_mark(turn, "empty", f"The {message.role}'s turn is empty."))
@@ -73,13 +73,13 @@ class PlainChecks:
                 found += _copies(turn, said, descriptions)
         return tuple(sorted([*found, *_repetitions(conversation)], key=lambda mark: mark.turn))
 
-    def _lengths(self, turn: int, message: Message) -> Iterator[Mark]:
+    def _lengths(self, turn: int, message: Message) -> Iterator[JudgeMark]:
         length, longest = len(message.content), self._longest[message.role]
         if length > longest:
             yield _mark(turn, "long", f"The {message.role}'s turn has {length:,} characters, more than {longest:,}.")
 
 
-def _language(turn: int, message: Message, plan: Plan | None) -> Iterator[Mark]:
+def _language(turn: int, message: Message, plan: Plan | None) -> Iterator[JudgeMark]:
     found = None if plan is None else other_language(message.content, plan.voice.language)
     if plan is not None and found is not None:
         reason = f"The turn seems to be in another language ({found.code}) than the planned {plan.voice.language}."
@@ -92,7 +92,7 @@ def _technical_names(conversation: Conversation) -> list[tuple[str, re.Pattern[s
     return [(name, re.compile(rf"(?<!\w){re.escape(name)}(?!\w)", re.IGNORECASE)) for name in names]
 
 
-def _names(turn: int, message: Message, names: list[tuple[str, re.Pattern[str]]]) -> Iterator[Mark]:
+def _names(turn: int, message: Message, names: list[tuple[str, re.Pattern[str]]]) -> Iterator[JudgeMark]:
     for name, pattern in names:
         if pattern.search(message.content):
             yield _mark(turn, "task name", f"The {message.role} says the task's technical name.", said=name)
@@ -106,7 +106,7 @@ def _secrets(plan: Plan) -> list[str]:
     return [*intents, voice.persona, voice.habits, voice.manner, voice.tone]
 
 
-def _leaks(turn: int, message: Message, said: str, secrets: Iterable[str]) -> Iterator[Mark]:
+def _leaks(turn: int, message: Message, said: str, secrets: Iterable[str]) -> Iterator[JudgeMark]:
     if match := _LEAKS.search(message.content):
         yield _mark(turn, "leak", "The turn has words of a prompt or of a model's reply.", said=match[0].strip())
     elif copied := next((run for run in secrets if run in said), None):
@@ -116,7 +116,7 @@ def _leaks(turn: int, message: Message, said: str, secrets: Iterable[str]) -> It
         yield _mark(turn, "placeholder", "A placeholder was never filled in.", said=match[0])
 
 
-def _copies(turn: int, said: str, descriptions: Iterable[str]) -> Iterator[Mark]:
+def _copies(turn: int, said: str, descriptions: Iterable[str]) -> Iterator[JudgeMark]:
     if copied := next((run for run in descriptions if run in said), None):
         yield _mark(turn, "copied", "The user reads out a task's description.", said=copied.strip())
 
@@ -136,7 +136,7 @@ def _runs(texts: Iterable[str]) -> list[str]:
     return found
 
 
-def _repetitions(conversation: Conversation) -> Iterator[Mark]:
+def _repetitions(conversation: Conversation) -> Iterator[JudgeMark]:
     """Yield user turns that repeat an earlier one, or what the assistant has just said."""
     earlier: list[tuple[int, frozenset[str]]] = []
     before: frozenset[str] = frozenset()
@@ -166,6 +166,8 @@ def _visible(text: str) -> bool:
     return any(character.isprintable() and not character.isspace() for character in text)
 
 
-def _mark(turn: int, kind: MarkKind, reason: str, *, said: str | None = None, probability: float | None = None) -> Mark:
+def _mark(
+    turn: int, kind: MarkKind, reason: str, *, said: str | None = None, probability: float | None = None
+) -> JudgeMark:
     shown = None if said is None else said[:_LONGEST_SHOWN]
-    return Mark(turn, reason, shown, probability, kind=kind, by=PlainChecks.name)
+    return JudgeMark(turn, reason, shown, probability, kind=kind, by=PlainChecks.name)

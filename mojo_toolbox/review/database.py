@@ -33,7 +33,7 @@ _BEGIN = "Begin one: mojo review import FILE, or mojo review serve --create"
 _OURS = {"reviewers", "conversations", "seats", "events", "imports"}
 
 
-class Database:
+class ReviewDatabase:
     """Connections to one database, lent to one thread at a time."""
 
     def __init__(self, url: os.PathLike[str] | str, *, create: bool = True, migrations: Path = MIGRATIONS) -> None:

@@ -14,12 +14,21 @@ from mojo_toolbox.errors.sentences import sentence
 from mojo_toolbox.review.counts import add_decided
 from mojo_toolbox.review.events import log, with_key
 from mojo_toolbox.review.items import conversation_row, labels_of, load_item, read_labels, write_labels
-from mojo_toolbox.review.queue import Turn, begin, first_place, give_back, held, lock_conversation, seats_of, take
-from mojo_toolbox.review.records import ACTIONS, LONGEST_NOTE, LONGEST_REASON, Decision, Item, Labels
+from mojo_toolbox.review.queue import (
+    ReviewerTransaction,
+    begin,
+    first_place,
+    give_back,
+    held,
+    lock_conversation,
+    seats_of,
+    take,
+)
+from mojo_toolbox.review.records import ACTIONS, LONGEST_NOTE, LONGEST_REASON, Item, Labels, ReviewDecision
 from mojo_toolbox.review.schema import DECIDED, HELD, OPEN, SETTLING, seats
 
 
-def decide(turn: Turn, item_id: int, decision: Decision) -> None:
+def decide(turn: ReviewerTransaction, item_id: int, decision: ReviewDecision) -> None:
     """Store a decision, unless its key says that it is stored already. See `ReviewStore.decide`."""
     decision = _checked(decision)
     begin(turn)
@@ -36,7 +45,7 @@ def decide(turn: Turn, item_id: int, decision: Decision) -> None:
     _store(turn, seat, item, decision)
 
 
-def back(turn: Turn, key: str) -> Item | None:
+def back(turn: ReviewerTransaction, key: str) -> Item | None:
     """Undo the last decision that stands. See `ReviewStore.back`."""
     begin(turn)
     earlier = with_key(turn.connection, turn.reviewer.id, key)
@@ -60,7 +69,7 @@ def back(turn: Turn, key: str) -> Item | None:
     return load_item(turn.connection, _again(turn, seat))
 
 
-def settle(turn: Turn, item_id: int) -> Item:
+def settle(turn: ReviewerTransaction, item_id: int) -> Item:
     """Give a decided conversation to an admin. See `ReviewStore.settle`."""
     if not turn.reviewer.admin:
         raise ReviewError("Only an admin can settle a conversation.")
@@ -82,7 +91,7 @@ def settle(turn: Turn, item_id: int) -> Item:
     return load_item(turn.connection, take(turn, seat, place=first_place(turn)))
 
 
-def leave(turn: Turn, item_id: int, key: str) -> None:
+def leave(turn: ReviewerTransaction, item_id: int, key: str) -> None:
     """End settling without a decision. See `ReviewStore.leave`."""
     begin(turn)
     earlier = with_key(turn.connection, turn.reviewer.id, key)
@@ -99,7 +108,7 @@ def leave(turn: Turn, item_id: int, key: str) -> None:
     give_back(turn.connection, settling, now=turn.now)
 
 
-def get(turn: Turn, item_id: int) -> Item:
+def get(turn: ReviewerTransaction, item_id: int) -> Item:
     """Return what the reviewer holds or decided, or what an admin wants to see. See `ReviewStore.get`."""
     conversation_row(turn.connection, item_id)
     found = seats_of(turn.connection, item_id)
@@ -109,7 +118,7 @@ def get(turn: Turn, item_id: int) -> Item:
     return load_item(turn.connection, (mine or found)[0])
 
 
-def _checked(decision: Decision) -> Decision:
+def _checked(decision: ReviewDecision) -> ReviewDecision:
     """Return the decision with its labels as the task lists spell them."""
     if decision.action not in ACTIONS:
         raise ReviewError(f"There is no action {decision.action!r:.40}: {', '.join(ACTIONS)}.")
@@ -125,7 +134,7 @@ def _checked(decision: Decision) -> Decision:
         raise ReviewError(f"A label of this decision cannot be used: {sentence(error)}") from error
 
 
-def _seat_to_decide(turn: Turn, item_id: int, decision: Decision) -> Row[Any] | None:
+def _seat_to_decide(turn: ReviewerTransaction, item_id: int, decision: ReviewDecision) -> Row[Any] | None:
     """Return the seat that the decision is for; None where the very same one was made already.
 
     A seat that went back to the queue, and that nobody took since, is taken again: the reviewer was slow, not wrong.
@@ -152,21 +161,21 @@ def _seat_to_decide(turn: Turn, item_id: int, decision: Decision) -> Row[Any] | 
     )
 
 
-def _require_version(seat: Row[Any], decision: Decision) -> None:
+def _require_version(seat: Row[Any], decision: ReviewDecision) -> None:
     if decision.version not in {None, seat.version}:
         raise ReviewConflictError(
             "This conversation has changed since it was shown, perhaps in another tab. Look again."
         )
 
 
-def _same(seat: Row[Any], decision: Decision) -> bool:
+def _same(seat: Row[Any], decision: ReviewDecision) -> bool:
     after = read_labels(seat.labels_after)
     same_labels = all(turn in after and after[turn] == label for turn, label in decision.labels.items())
     same_words = (seat.note, seat.reason or "") == (_storable(decision.note), _storable(decision.reason))
     return bool(seat.action == decision.action and same_labels and same_words)
 
 
-def _store(turn: Turn, seat: Row[Any], item: Item, decision: Decision) -> None:
+def _store(turn: ReviewerTransaction, seat: Row[Any], item: Item, decision: ReviewDecision) -> None:
     start = item.labels
     _check_labels(item, decision)
     after = {**start, **decision.labels}
@@ -200,7 +209,7 @@ def _store(turn: Turn, seat: Row[Any], item: Item, decision: Decision) -> None:
     add_decided(turn.connection, seat, turn.reviewer.id, 1)
 
 
-def _check_labels(item: Item, decision: Decision) -> None:
+def _check_labels(item: Item, decision: ReviewDecision) -> None:
     names = {task.name for task in item.conversation.tasks}
     messages = item.conversation.messages
     for index, label in decision.labels.items():
@@ -220,17 +229,17 @@ def _changes(before: Labels, after: Labels) -> list[dict[str, Any]]:
     ]
 
 
-def _change(turn: Turn, seat: Row[Any], **values: object) -> None:
+def _change(turn: ReviewerTransaction, seat: Row[Any], **values: object) -> None:
     where = (seats.c.conversation_id == seat.conversation_id, seats.c.seat == seat.seat)
     turn.connection.execute(update(seats).where(*where).values(version=seat.version + 1, **values))
 
 
-def _again(turn: Turn, seat: Row[Any]) -> Row[Any]:
+def _again(turn: ReviewerTransaction, seat: Row[Any]) -> Row[Any]:
     where = (seats.c.conversation_id == seat.conversation_id, seats.c.seat == seat.seat)
     return turn.connection.execute(select(seats).where(*where)).one()
 
 
-def _still_open(turn: Turn, earlier: Row[Any]) -> Item | None:
+def _still_open(turn: ReviewerTransaction, earlier: Row[Any]) -> Item | None:
     """Return the item that a key undid before, if it is still open; else what is at hand, without undoing more."""
     mine = held(turn)
     same = [seat for seat in mine if (seat.conversation_id, seat.seat) == (earlier.conversation_id, earlier.seat)]

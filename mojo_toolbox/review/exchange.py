@@ -19,9 +19,9 @@ from mojo_toolbox.data.content_hash import ContentHash
 from mojo_toolbox.errors import ConfigurationError, DataError
 from mojo_toolbox.progress import Progress
 from mojo_toolbox.review.agreement import common_labels, verdict
-from mojo_toolbox.review.database import Database
+from mojo_toolbox.review.database import ReviewDatabase
 from mojo_toolbox.review.events import log
-from mojo_toolbox.review.intake import Intake, begin_import
+from mojo_toolbox.review.intake import RunningImport, begin_import
 from mojo_toolbox.review.items import past_decision, read_labels
 from mojo_toolbox.review.prepared import Prepared, prepare_file
 from mojo_toolbox.review.records import ExportReport, ImportReport, Labels, PastDecision
@@ -34,7 +34,7 @@ _REST = 0.1
 
 
 def import_file(
-    database: Database,
+    database: ReviewDatabase,
     path: Path,
     *,
     source: str,
@@ -55,7 +55,7 @@ def import_file(
         waiting.seek(0)
         report(done=0, total=count, text="storing")
         with database.writing() as connection:
-            intake = Intake(source, begin_import(connection), at, overlap, reorder=predictions is not None)
+            intake = RunningImport(source, begin_import(connection), at, overlap, reorder=predictions is not None)
         rows = (Prepared(*json.loads(line)) for line in waiting)
         for batch in iter(lambda: list(islice(rows, _BATCH)), []):
             began = time.monotonic()
@@ -71,7 +71,7 @@ def import_file(
     return ImportReport(**{name: intake.counted[name] for name in ImportReport.__dataclass_fields__})
 
 
-def export_file(database: Database, path: Path, *, include: Collection[str]) -> ExportReport:
+def export_file(database: ReviewDatabase, path: Path, *, include: Collection[str]) -> ExportReport:
     """Write the decided conversations. See `ReviewStore.export_file`."""
     unknown = set(include) - set(LEFT_OUT_WORDS)
     if unknown:

@@ -19,7 +19,7 @@ from mojo_toolbox.review.schema import DECIDED, OPEN, SETTLING, conversations, i
 
 
 @dataclass
-class Intake:
+class RunningImport:
     """One import: what it is called, and what became of its rows so far."""
 
     source: str

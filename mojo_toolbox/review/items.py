@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Row, select
 from mojo_toolbox.data import Conversation
 from mojo_toolbox.data.conversations import read_label
 from mojo_toolbox.errors import ReviewError
-from mojo_toolbox.review.records import Item, Labels, Mark, PastDecision, RouterDecision
+from mojo_toolbox.review.records import Item, Labels, PastDecision, ReviewMark, RouterDecision
 from mojo_toolbox.review.schema import DECIDED, HELD, SETTLING, conversations, reviewers, seats
 
 
@@ -27,7 +27,7 @@ def load_item(connection: Connection, seat: Row[Any]) -> Item:
         conversation=conversation,
         labels=_labels_now(seat, imported, others),
         version=seat.version,
-        marks=tuple(Mark(**mark) for mark in json.loads(row.marks)),
+        marks=tuple(ReviewMark(**mark) for mark in json.loads(row.marks)),
         router=read_router(row.router),
         source=row.source,
         due=seat.locked_until or 0.0,
@@ -101,7 +101,7 @@ def write_router(decisions: Mapping[int, RouterDecision]) -> str:
     return json.dumps(rows, ensure_ascii=False)
 
 
-def write_marks(marks: Iterable[Mark]) -> str:
+def write_marks(marks: Iterable[ReviewMark]) -> str:
     """Write marks for the database."""
     return json.dumps([{"message": mark.message, "reason": mark.reason} for mark in marks], ensure_ascii=False)
 

@@ -14,16 +14,16 @@ from sqlalchemy import Connection, func, select
 from mojo_toolbox.review import counts
 from mojo_toolbox.review.agreement import Agreement, Verdict, verdict
 from mojo_toolbox.review.items import past_decision, read_labels
-from mojo_toolbox.review.queue import Turn
+from mojo_toolbox.review.queue import ReviewerTransaction
 from mojo_toolbox.review.records import (
     ACTIONS,
     Action,
     Open,
     Overview,
     PastDecision,
-    Progress,
     ReviewerFigures,
-    TaskFigures,
+    ReviewProgress,
+    TaskLabelFigures,
 )
 from mojo_toolbox.review.schema import DECIDED, HELD, SETTLING, conversations, reviewers, seats
 
@@ -38,7 +38,7 @@ _SHOWN = 100
 _OPEN: tuple[Verdict, ...] = ("check", "disagreement", "wrong")
 
 
-def progress(turn: Turn) -> Progress:
+def progress(turn: ReviewerTransaction) -> ReviewProgress:
     """Return how far all are, and one reviewer's share and speed. See `ReviewStore.progress`."""
     done, total, mine = counts.kept(turn.connection, turn.reviewer.id)
     # "+ 0": for a bare column SQLite would walk another index from end to end.
@@ -51,7 +51,7 @@ def progress(turn: Turn) -> Progress:
         for reviewer, speed in speeds.items()
         if speed and (reviewer == turn.reviewer.id or turn.now - times[reviewer][0] < _AT_WORK)
     ]
-    return Progress(
+    return ReviewProgress(
         done=done,
         total=total,
         mine=mine,
@@ -131,9 +131,9 @@ class _Tally:
                 self.away[decided.before[turn]] += 1
             self.to[label] += 1
 
-    def task_figures(self) -> tuple[TaskFigures, ...]:
+    def task_figures(self) -> tuple[TaskLabelFigures, ...]:
         every = sorted({*self.turns, *self.to}, key=lambda task: (task is None, task or ""))
-        return tuple(TaskFigures(task, self.turns[task], self.away[task], self.to[task]) for task in every)
+        return tuple(TaskLabelFigures(task, self.turns[task], self.away[task], self.to[task]) for task in every)
 
 
 @dataclass(frozen=True)

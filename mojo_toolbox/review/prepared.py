@@ -17,7 +17,7 @@ from mojo_toolbox.progress import Progress, silent
 from mojo_toolbox.review.items import write_marks, write_router
 from mojo_toolbox.review.plain_records import plain_record
 from mojo_toolbox.review.priority import DOUBTED, Predictions, disagrees, priority
-from mojo_toolbox.review.records import Labels, Mark, RouterDecision
+from mojo_toolbox.review.records import Labels, ReviewMark, RouterDecision
 from mojo_toolbox.spelling import canonical
 
 # How JSON spells a half of a surrogate pair: \ud800 to \udfff.
@@ -96,7 +96,7 @@ def _why_refused(line: RawLine) -> str | None:
 
 
 def prepared(
-    record: dict[str, Any], *, marks: Sequence[Mark], unlisted: int, router: Mapping[int, RouterDecision]
+    record: dict[str, Any], *, marks: Sequence[ReviewMark], unlisted: int, router: Mapping[int, RouterDecision]
 ) -> Prepared:
     """Return the row of a record of the project's format, as `as_record()` gives it."""
     labels = labels_of_record(record)
@@ -127,7 +127,7 @@ def labels_of_record(record: dict[str, Any]) -> Labels:
 
 def _checked(
     given: dict[str, Any], *, escaped: bool, path: Path | None = None, line: int | None = None
-) -> tuple[dict[str, Any], list[Mark]]:
+) -> tuple[dict[str, Any], list[ReviewMark]]:
     """Return the record, and what is wrong with labels that the task list lacks: they are there to be mended."""
     plain = plain_record(given)
     # Halves of surrogate pairs can only come in as \u escapes, and those are rare: they take the long way.
@@ -137,7 +137,7 @@ def _checked(
     return parse_conversation(mended, path=path, line=line).as_record(), marks
 
 
-def _without_unlisted(given: dict[str, Any]) -> tuple[dict[str, Any], list[Mark]]:
+def _without_unlisted(given: dict[str, Any]) -> tuple[dict[str, Any], list[ReviewMark]]:
     tasks, messages = given.get("tasks"), given.get("messages")
     if not isinstance(tasks, list) or not isinstance(messages, list):
         return given, []
@@ -146,7 +146,7 @@ def _without_unlisted(given: dict[str, Any]) -> tuple[dict[str, Any], list[Mark]
     for index, message in enumerate(messages):
         label = message.get("task") if isinstance(message, dict) and message.get("role") == "user" else None
         if isinstance(label, str) and not means_none(label) and canonical(label) not in listed:
-            marks.append(Mark(index, f"labelled {_spelt(label)}, which is not on the task list"))
+            marks.append(ReviewMark(index, f"labelled {_spelt(label)}, which is not on the task list"))
             message = {key: value for key, value in message.items() if key not in {"task", "point"}}  # noqa: PLW2901
         mended.append(message)
     return {**given, "messages": mended}, marks
@@ -156,20 +156,20 @@ def _spelt(label: str) -> str:
     return repr(label.encode(errors="replace").decode()[:200])
 
 
-def _marks_of(record: dict[str, Any]) -> Iterator[Mark]:
+def _marks_of(record: dict[str, Any]) -> Iterator[ReviewMark]:
     """Yield the marks that the generator's second pass left in `meta["review"]`; what is none is passed over."""
     given = record.get("meta", {}).get("review")
     for mark in given if isinstance(given, list) else []:
         if isinstance(mark, str):
-            yield Mark(None, mark)
+            yield ReviewMark(None, mark)
         elif isinstance(mark, dict) and isinstance(mark.get("reason"), str):
             message = mark.get("turn", mark.get("message"))
             within = type(message) is int and 0 <= message < len(record["messages"])
-            yield Mark(message if within else None, mark["reason"])
+            yield ReviewMark(message if within else None, mark["reason"])
 
 
 def prepare_one(
-    conversation: Conversation, marks: Sequence[Mark], router: Mapping[int, RouterDecision], *, first: bool
+    conversation: Conversation, marks: Sequence[ReviewMark], router: Mapping[int, RouterDecision], *, first: bool
 ) -> Prepared:
     """Return the row of a single conversation; with `first` it comes as early as one that was marked."""
     record = conversation.as_record()

@@ -37,7 +37,7 @@ FORGOTTEN: dict[str, Any] = dict.fromkeys(
 
 
 @dataclass(frozen=True)
-class Turn:
+class ReviewerTransaction:
     """One reviewer's transaction: who, when, and until when what they hold stays theirs."""
 
     connection: Connection
@@ -46,7 +46,7 @@ class Turn:
     until: float
 
 
-def begin(turn: Turn) -> None:
+def begin(turn: ReviewerTransaction) -> None:
     """Make the reviewer's actions wait for each other, such as those of two tabs.
 
     Raises:
@@ -59,19 +59,19 @@ def begin(turn: Turn) -> None:
         raise ReviewError(f"{turn.reviewer.name} is no reviewer here any more: ask for a new link.")
 
 
-def held(turn: Turn) -> list[Row[Any]]:
+def held(turn: ReviewerTransaction) -> list[Row[Any]]:
     """Return the seats that the reviewer holds, the present one first."""
     mine = select(seats).where(seats.c.reviewer_id == turn.reviewer.id, seats.c.state == HELD, seats.c.active)
     return list(turn.connection.execute(mine.order_by(seats.c.place)))
 
 
-def still_at_hand(turn: Turn, count: int) -> list[Row[Any]]:
+def still_at_hand(turn: ReviewerTransaction, count: int) -> list[Row[Any]]:
     """Return the first `count` seats that the reviewer holds for most of the time-out yet; nothing is written."""
     enough = turn.now + (turn.until - turn.now) * _RENEW_BELOW
     return [seat for seat in held(turn)[:count] if seat.locked_until > enough]
 
 
-def at_hand(turn: Turn, count: int) -> list[Row[Any]]:
+def at_hand(turn: ReviewerTransaction, count: int) -> list[Row[Any]]:
     """Return the first `count` seats that the reviewer holds, their time-out begun anew; missing ones are claimed."""
     mine = held(turn)
     if len(mine) < count:
@@ -85,13 +85,13 @@ def at_hand(turn: Turn, count: int) -> list[Row[Any]]:
     return mine[:count]
 
 
-def keep(turn: Turn) -> None:
+def keep(turn: ReviewerTransaction) -> None:
     """Begin the time-out of all that the reviewer holds anew."""
     mine = update(seats).where(seats.c.reviewer_id == turn.reviewer.id, seats.c.state == HELD)
     turn.connection.execute(mine.values(locked_until=turn.until))
 
 
-def return_expired(turn: Turn) -> None:
+def return_expired(turn: ReviewerTransaction) -> None:
     """Give back what others have held for too long. One's own is still wanted."""
     expired = (
         select(seats.c.conversation_id, seats.c.seat, seats.c.reviewer_id)
@@ -138,7 +138,7 @@ def seats_of(connection: Connection, conversation_id: int) -> list[Row[Any]]:
     return list(connection.execute(found))
 
 
-def take(turn: Turn, row: Any, *, place: int) -> Row[Any]:
+def take(turn: ReviewerTransaction, row: Any, *, place: int) -> Row[Any]:
     """Lock an open seat for the reviewer, and return it as it is now."""
     where = (seats.c.conversation_id == row.conversation_id, seats.c.seat == row.seat)
     turn.connection.execute(
@@ -164,14 +164,14 @@ def take(turn: Turn, row: Any, *, place: int) -> Row[Any]:
     return turn.connection.execute(select(seats).where(*where)).one()
 
 
-def first_place(turn: Turn) -> int:
+def first_place(turn: ReviewerTransaction) -> int:
     """Return a place before all that the reviewer holds."""
     mine = select(func.min(seats.c.place)).where(seats.c.reviewer_id == turn.reviewer.id, seats.c.state == HELD)
     lowest = turn.connection.execute(mine).scalar_one()
     return 0 if lowest is None else lowest - 1
 
 
-def _claim(turn: Turn, *, place: int) -> Row[Any] | None:
+def _claim(turn: ReviewerTransaction, *, place: int) -> Row[Any] | None:
     """Take the first seat of the queue whose conversation the reviewer has not judged; None when there is none."""
     first = (
         select(seats.c.conversation_id, seats.c.seat)

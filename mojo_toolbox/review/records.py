@@ -41,7 +41,7 @@ class Person:
 
 
 @dataclass(frozen=True)
-class Mark:
+class ReviewMark:
     """A doubt about a turn from before the review: from the generator's second pass, or from the import."""
 
     message: int | None
@@ -83,8 +83,8 @@ class Item:
     labels: Labels
     """The current labels."""
     version: int
-    """It changes after each action on the item. In `Decision.version` it shows that a page is out of date."""
-    marks: tuple[Mark, ...] = ()
+    """It changes after each action on the item. In `ReviewDecision.version` it shows that a page is out of date."""
+    marks: tuple[ReviewMark, ...] = ()
     router: Mapping[int, RouterDecision] = field(default_factory=dict)
     """By message index, if a router was asked."""
     source: str = ""
@@ -98,7 +98,7 @@ class Item:
 
 
 @dataclass(frozen=True)
-class Decision:
+class ReviewDecision:
     """One of the actions on an item.
 
     `okay` takes the labels as they are, `change` changes some, `check` asks a colleague to look (and may change some too),
@@ -118,7 +118,7 @@ class Decision:
 
 
 @dataclass(frozen=True)
-class Progress:
+class ReviewProgress:
     """The progress of reviewing. It counts decisions, and an overlapping conversation needs two."""
 
     done: int
@@ -145,7 +145,7 @@ class ReviewerFigures:
 
 
 @dataclass(frozen=True)
-class TaskFigures:
+class TaskLabelFigures:
     """The labels of a task (None: no task) in decided conversations, and their changes."""
 
     task: str | None
@@ -191,7 +191,7 @@ class Overview:
     decisions: int
     decisions_needed: int
     reviewers: tuple[ReviewerFigures, ...]
-    tasks: tuple[TaskFigures, ...]
+    tasks: tuple[TaskLabelFigures, ...]
     checks: tuple[Open, ...]
     """To be checked: the first hundred."""
     checks_total: int

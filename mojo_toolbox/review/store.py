@@ -12,18 +12,17 @@ from typing import Self
 from mojo_toolbox.data import Conversation
 from mojo_toolbox.errors import ConfigurationError
 from mojo_toolbox.errors.extras import needed_for
-from mojo_toolbox.progress import Progress as ProgressReport
-from mojo_toolbox.progress import silent
+from mojo_toolbox.progress import Progress, silent
 from mojo_toolbox.review.records import (
-    Decision,
     ExportReport,
     ImportReport,
     Item,
-    Mark,
     Overview,
     Person,
-    Progress,
+    ReviewDecision,
     Reviewer,
+    ReviewMark,
+    ReviewProgress,
     RouterDecision,
 )
 
@@ -31,7 +30,7 @@ with needed_for("Reviewing", extra="review"):
     from sqlalchemy import select
 
     from mojo_toolbox.review import decisions, exchange, intake, overview, people, queue
-    from mojo_toolbox.review.database import Database
+    from mojo_toolbox.review.database import ReviewDatabase
     from mojo_toolbox.review.events import log
     from mojo_toolbox.review.items import load_item
     from mojo_toolbox.review.prepared import prepare_one
@@ -39,14 +38,14 @@ with needed_for("Reviewing", extra="review"):
 
 __all__ = [
     "LOCK_SECONDS",
-    "Decision",
     "ExportReport",
     "ImportReport",
     "Item",
-    "Mark",
     "Overview",
     "Person",
-    "Progress",
+    "ReviewDecision",
+    "ReviewMark",
+    "ReviewProgress",
     "ReviewStore",
     "Reviewer",
     "RouterDecision",
@@ -89,9 +88,9 @@ class ReviewStore:
         """
         if not lock_seconds > 0:
             raise ConfigurationError(f"lock_seconds={lock_seconds!r} must be above 0.")
-        return cls(Database(url, create=create), lock_seconds=lock_seconds, clock=clock)
+        return cls(ReviewDatabase(url, create=create), lock_seconds=lock_seconds, clock=clock)
 
-    def __init__(self, database: Database, *, lock_seconds: float, clock: Callable[[], float]) -> None:
+    def __init__(self, database: ReviewDatabase, *, lock_seconds: float, clock: Callable[[], float]) -> None:
         """Take an open database: `open()` is the way in."""
         self._database = database
         self._lock_seconds = lock_seconds
@@ -209,7 +208,7 @@ class ReviewStore:
             queue.begin(turn)
             queue.keep(turn)
 
-    def decide(self, reviewer: Reviewer, item_id: int, decision: Decision) -> None:
+    def decide(self, reviewer: Reviewer, item_id: int, decision: ReviewDecision) -> None:
         """Store a decision. A decision with a stored `key` changes nothing, so a page may send it again.
 
         Raises:
@@ -254,7 +253,7 @@ class ReviewStore:
 
     # ------------------------------------------------------------------------------------------------ figures
 
-    def progress(self, reviewer: Reviewer) -> Progress:
+    def progress(self, reviewer: Reviewer) -> ReviewProgress:
         """Return the progress of all, and this reviewer's share and speed."""
         with self._reading(reviewer) as turn:
             return overview.progress(turn)
@@ -272,14 +271,14 @@ class ReviewStore:
         *,
         source: str = "playground",
         by: Reviewer | None = None,
-        marks: Sequence[Mark] = (),
+        marks: Sequence[ReviewMark] = (),
         router: Mapping[int, RouterDecision] | None = None,
     ) -> int:
         """Put one conversation in the queue, near its front, and return its item id. A known one keeps its decisions."""
         row = prepare_one(conversation, marks, router or {}, first=True)
         now = self._clock()
         with self._database.writing() as connection:
-            intake.Intake(source, intake.begin_import(connection), now).store(connection, [row])
+            intake.RunningImport(source, intake.begin_import(connection), now).store(connection, [row])
             number = intake.number_of(connection, row.identity)
             log(
                 connection,
@@ -300,7 +299,7 @@ class ReviewStore:
         predictions: Path | str | None = None,
         by: Reviewer | None = None,
         max_bytes: int | None = None,
-        report: ProgressReport = silent,
+        report: Progress = silent,
     ) -> ImportReport:
         """Read conversations into the queue. All lines are checked before the first one is stored.
 
@@ -355,13 +354,13 @@ class ReviewStore:
             return load_item(turn.connection, mine[-1]) if len(mine) == number else None
 
     @contextmanager
-    def _turn(self, reviewer: Reviewer, *, lazily: bool = False) -> Iterator[queue.Turn]:
+    def _turn(self, reviewer: Reviewer, *, lazily: bool = False) -> Iterator[queue.ReviewerTransaction]:
         with self._database.writing(lazily=lazily) as connection:
             now = self._clock()
-            yield queue.Turn(connection, reviewer, now, now + self._lock_seconds)
+            yield queue.ReviewerTransaction(connection, reviewer, now, now + self._lock_seconds)
 
     @contextmanager
-    def _reading(self, reviewer: Reviewer) -> Iterator[queue.Turn]:
+    def _reading(self, reviewer: Reviewer) -> Iterator[queue.ReviewerTransaction]:
         with self._database.reading() as connection:
             now = self._clock()
-            yield queue.Turn(connection, reviewer, now, now + self._lock_seconds)
+            yield queue.ReviewerTransaction(connection, reviewer, now, now + self._lock_seconds)

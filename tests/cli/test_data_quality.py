@@ -12,7 +12,7 @@ from mojo_toolbox.cli.application import application
 from mojo_toolbox.cli.commands import data_quality
 from mojo_toolbox.cli.tables import quality_tables
 from mojo_toolbox.generation.quality import quality
-from mojo_toolbox.generation.quality.report import SAMPLE
+from mojo_toolbox.generation.quality.quality_report import SAMPLE
 
 TASKS = [{"name": "mail", "description": "Write an email"}, {"name": "[recap]\x1b[31m", "description": "Sum up"}]
 WORDS = [f"{a}{b}{c}" for a in "bdfgklmnprst" for b in ("a", "e", "i", "ou") for c in ("n", "rt", "l", "sh", "ck")]

@@ -8,7 +8,7 @@ import urllib.request
 
 import pytest
 
-from mojo_toolbox.review.records import Decision
+from mojo_toolbox.review.records import ReviewDecision
 from mojo_toolbox.review.store import ReviewStore
 
 TASKS = [{"name": "recap", "description": "Sum up a meeting"}, {"name": "email", "description": "Write a mail"}]
@@ -39,7 +39,7 @@ def decide(database, *actions):
 def test_from_a_file_through_decisions_to_a_file(mojo, talks, tmp_path):
     told = mojo.json("review", "import", talks)
     assert (told["read"], told["new"]) == (3, 3)
-    decide(tmp_path / "review.db", Decision("okay"), Decision("change", {0: "email"}))
+    decide(tmp_path / "review.db", ReviewDecision("okay"), ReviewDecision("change", {0: "email"}))
     assert mojo.json("review", "import", talks)["known"] == 3
     told = mojo.json("review", "export", "out.jsonl")
     assert (told["written"], told["changed"], told["left_out"]) == (2, 1, {"undecided": 1})
@@ -52,7 +52,7 @@ def test_from_a_file_through_decisions_to_a_file(mojo, talks, tmp_path):
 
 def test_the_status_tells_what_is_to_be_checked(mojo, talks, tmp_path):
     mojo("review", "import", talks)
-    decide(tmp_path / "review.db", Decision("check", {0: "email"}, note="look"))
+    decide(tmp_path / "review.db", ReviewDecision("check", {0: "email"}, note="look"))
     (check,) = mojo.json("review", "status")["checks"]
     assert check["decisions"][0]["labels"] == {"0": "email"}
     assert check["decisions"][0]["at"].startswith("20")
@@ -60,7 +60,7 @@ def test_the_status_tells_what_is_to_be_checked(mojo, talks, tmp_path):
 
 def test_what_is_thrown_out_is_told_with_its_reason(mojo, talks, tmp_path):
     mojo("review", "import", talks)
-    decide(tmp_path / "review.db", Decision("wrong", reason="A duplicate"), Decision("wrong"))
+    decide(tmp_path / "review.db", ReviewDecision("wrong", reason="A duplicate"), ReviewDecision("wrong"))
     shown = mojo("review", "status").stdout
     assert "thrown out: 2 (1 no reason given; 1 A duplicate)" in shown
     assert mojo.json("review", "status")["reasons"] == {"A duplicate": 1, "": 1}

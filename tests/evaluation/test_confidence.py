@@ -9,7 +9,7 @@ from conversations import NAMES, conversation, many
 from mojo_toolbox.errors import ConfigurationError, ReportError
 from mojo_toolbox.evaluation import Answer, compare, evaluate, read_report
 from mojo_toolbox.evaluation.counting.confidence import _shortest, confidence
-from mojo_toolbox.evaluation.pages.confidence_words import threshold_sentence
+from mojo_toolbox.evaluation.sections.thresholds import threshold_sentence
 
 
 class Unsure:

@@ -7,11 +7,11 @@ from written import Model
 
 from mojo_toolbox.errors import ProviderUnavailableError
 from mojo_toolbox.generation.asking import Retries
+from mojo_toolbox.generation.generating import generate
 from mojo_toolbox.generation.plan import plan
 from mojo_toolbox.generation.prices import TokenPrices
 from mojo_toolbox.generation.projection import project
 from mojo_toolbox.generation.reading import MalformedReply
-from mojo_toolbox.generation.runner import generate
 from mojo_toolbox.generation.task_file import read_task_file
 from mojo_toolbox.generation.two_sided import TwoSidedWriter
 

@@ -16,8 +16,8 @@ from making import Clock, fill, join
 from sqlalchemy import event
 
 from mojo_toolbox.errors import ConfigurationError, ReviewDatabaseError
-from mojo_toolbox.review.database import MIGRATIONS, Database
-from mojo_toolbox.review.records import Decision
+from mojo_toolbox.review.database import MIGRATIONS, ReviewDatabase
+from mojo_toolbox.review.records import ReviewDecision
 from mojo_toolbox.review.schema import metadata
 from mojo_toolbox.review.store import ReviewStore
 
@@ -45,7 +45,7 @@ def newer(tmp_path):
 
 
 def test_the_steps_come_to_the_tables_that_the_code_uses(url):
-    database = Database(url)
+    database = ReviewDatabase(url)
     with database.reading() as connection:
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
     database.close()
@@ -55,9 +55,9 @@ def test_an_older_database_is_brought_up_to_date_with_all_that_is_in_it(url, new
     with ReviewStore.open(url) as store:
         fill(store, tmp_path, 3)
         (ann,) = join(store, "ann")
-        store.decide(ann, store.next(ann).id, Decision("okay"))
+        store.decide(ann, store.next(ann).id, ReviewDecision("okay"))
     for _ in range(2):
-        database = Database(url, migrations=newer)
+        database = ReviewDatabase(url, migrations=newer)
         with database.reading() as connection:
             assert connection.exec_driver_sql("SELECT name, team FROM reviewers").all() == [("ann", None)]
             assert connection.exec_driver_sql("SELECT count(*) FROM seats WHERE state = 'decided'").scalar() == 1
@@ -70,8 +70,8 @@ def test_a_database_of_the_first_version_gets_its_counts_and_a_name(url, tmp_pat
         ann, bob = join(store, "ann", "bob")
         for who, count in ((ann, 3), (bob, 1)):
             for _ in range(count):
-                store.decide(who, store.next(who).id, Decision("okay"))
-    database = Database(url)
+                store.decide(who, store.next(who).id, ReviewDecision("okay"))
+    database = ReviewDatabase(url)
     with database.writing() as connection:
         with Operations.context(MigrationContext.configure(connection)) as steps:
             steps.drop_index("seats_by_time", "seats")
@@ -95,8 +95,8 @@ def test_a_database_of_the_second_version_gets_room_for_reasons(url, tmp_path):
     with ReviewStore.open(url) as store:
         fill(store, tmp_path, 3)
         (ann,) = join(store, "ann")
-        store.decide(ann, store.next(ann).id, Decision("wrong", note="nonsense"))
-    database = Database(url)
+        store.decide(ann, store.next(ann).id, ReviewDecision("wrong", note="nonsense"))
+    database = ReviewDatabase(url)
     with database.writing() as connection:
         with Operations.context(MigrationContext.configure(connection)) as steps:
             steps.drop_column("seats", "reason")
@@ -104,7 +104,7 @@ def test_a_database_of_the_second_version_gets_room_for_reasons(url, tmp_path):
     database.close()
     with ReviewStore.open(url, create=False) as store:
         assert not store.is_new
-        store.decide(ann, store.next(ann).id, Decision("wrong", reason="A duplicate"))
+        store.decide(ann, store.next(ann).id, ReviewDecision("wrong", reason="A duplicate"))
         overview = store.overview()
         assert overview.reasons == {"": 1, "A duplicate": 1}
         assert [(one.decisions[0].note, one.decisions[0].reason) for one in overview.thrown_out] == [
@@ -114,12 +114,12 @@ def test_a_database_of_the_second_version_gets_room_for_reasons(url, tmp_path):
 
 
 def test_a_newer_database_is_refused_and_left_alone(url, newer):
-    Database(url, migrations=newer).close()
+    ReviewDatabase(url, migrations=newer).close()
     with pytest.raises(
         ReviewDatabaseError, match=r"newer version of mojo-toolbox \(database version 9.*Update the checkout"
     ):
         ReviewStore.open(url)
-    Database(url, migrations=newer).close()
+    ReviewDatabase(url, migrations=newer).close()
 
 
 def test_many_may_open_a_new_database_at_once(url):
@@ -215,7 +215,7 @@ def test_a_server_that_does_not_answer_is_said_without_the_password():
 
 def decide_all(store, who):
     while (item := store.next(who)) is not None:
-        store.decide(who, item.id, Decision("okay", note="x" * 9000))
+        store.decide(who, item.id, ReviewDecision("okay", note="x" * 9000))
 
 
 def test_a_full_disk_is_said_and_loses_nothing(tmp_path):
@@ -223,7 +223,7 @@ def test_a_full_disk_is_said_and_loses_nothing(tmp_path):
     with ReviewStore.open(str(path), clock=Clock()) as store:
         fill(store, tmp_path, 200)
         (ann,) = join(store, "ann")
-        store.decide(ann, store.next(ann).id, Decision("okay"))
+        store.decide(ann, store.next(ann).id, ReviewDecision("okay"))
         full = store._database.engine
         room = [0]
 
@@ -241,18 +241,18 @@ def test_a_full_disk_is_said_and_loses_nothing(tmp_path):
             fill(store, tmp_path, 3000)
         room.clear()
         full.dispose()
-        store.decide(ann, store.next(ann).id, Decision("okay", note="x" * 9000))
+        store.decide(ann, store.next(ann).id, ReviewDecision("okay", note="x" * 9000))
         assert store.progress(ann).done == done + 1
 
 
 _REVIEWER = """
 import sys
 from mojo_toolbox.review.store import ReviewStore
-from mojo_toolbox.review.records import Decision
+from mojo_toolbox.review.records import ReviewDecision
 store = ReviewStore.open(sys.argv[1])
 ann = store.reviewer(sys.argv[2])
 while (item := store.next(ann)) is not None:
-    store.decide(ann, item.id, Decision("okay"))
+    store.decide(ann, item.id, ReviewDecision("okay"))
     print(item.id, flush=True)
 """
 

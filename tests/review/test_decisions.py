@@ -6,7 +6,7 @@ import pytest
 from making import fill, join
 
 from mojo_toolbox.errors import ReviewConflictError, ReviewError
-from mojo_toolbox.review.records import Decision
+from mojo_toolbox.review.records import ReviewDecision
 from mojo_toolbox.review.store import ReviewStore
 
 
@@ -20,55 +20,55 @@ def decide_all(store, who, count, **options):
     ids = []
     for _ in range(count):
         item = store.next(who)
-        store.decide(who, item.id, Decision("okay", **options))
+        store.decide(who, item.id, ReviewDecision("okay", **options))
         ids.append(item.id)
     return ids
 
 
 def test_labels_that_are_not_named_stay(store, ann):
     store.next(ann)
-    store.decide(ann, 1, Decision("change", {2: None}))
+    store.decide(ann, 1, ReviewDecision("change", {2: None}))
     assert store.get(ann, 1).labels == {0: "recap", 2: None, 4: None}
 
 
 def test_an_action_that_is_sent_twice_counts_once(store, ann):
     item = store.next(ann)
     for _ in range(3):
-        store.decide(ann, item.id, Decision("okay", key="press-1", version=item.version))
+        store.decide(ann, item.id, ReviewDecision("okay", key="press-1", version=item.version))
     assert store.progress(ann).done == 1
     assert store.back(ann).id == item.id
     assert store.back(ann) is None
 
 
 def test_a_key_stands_for_one_action(store, ann):
-    store.decide(ann, store.next(ann).id, Decision("okay", key="k"))
+    store.decide(ann, store.next(ann).id, ReviewDecision("okay", key="k"))
     with pytest.raises(ReviewError, match="key was used"):
-        store.decide(ann, store.next(ann).id, Decision("okay", key="k"))
+        store.decide(ann, store.next(ann).id, ReviewDecision("okay", key="k"))
 
 
 def test_keys_of_two_people_are_apart(store, ann):
     (bob,) = join(store, "bob")
     for who in (ann, bob):
-        store.decide(who, store.next(who).id, Decision("okay", key="1"))
+        store.decide(who, store.next(who).id, ReviewDecision("okay", key="1"))
     assert store.progress(ann).done == 2
 
 
 def test_a_second_tab_cannot_decide_otherwise(store, ann):
     item = store.next(ann)
-    store.decide(ann, item.id, Decision("okay", key="tab 1"))
-    store.decide(ann, item.id, Decision("okay", key="tab 2"))
+    store.decide(ann, item.id, ReviewDecision("okay", key="tab 1"))
+    store.decide(ann, item.id, ReviewDecision("okay", key="tab 2"))
     with pytest.raises(ReviewConflictError, match="already"):
-        store.decide(ann, item.id, Decision("wrong", key="tab 2 again"))
+        store.decide(ann, item.id, ReviewDecision("wrong", key="tab 2 again"))
     assert store.get(ann, item.id).labels == item.labels
     assert store.progress(ann).done == 1
 
 
 def test_a_page_from_before_back_is_told_so(store, ann):
     item = store.next(ann)
-    store.decide(ann, item.id, Decision("okay", version=item.version))
+    store.decide(ann, item.id, ReviewDecision("okay", version=item.version))
     store.back(ann)
     with pytest.raises(ReviewConflictError, match="changed since"):
-        store.decide(ann, item.id, Decision("wrong", version=item.version))
+        store.decide(ann, item.id, ReviewDecision("wrong", version=item.version))
 
 
 def test_back_undoes_one_decision_again_and_again(store, ann):
@@ -86,7 +86,7 @@ def test_back_after_deciding_again_undoes_that_one(store, ann):
     first, second = decide_all(store, ann, 2)
     store.back(ann)
     store.back(ann)
-    store.decide(ann, first, Decision("wrong"))
+    store.decide(ann, first, ReviewDecision("wrong"))
     item = store.back(ann)
     assert (item.id, item.undone.action) == (first, "wrong")
     assert store.upcoming(ann).id == second
@@ -94,11 +94,11 @@ def test_back_after_deciding_again_undoes_that_one(store, ann):
 
 def test_back_shows_the_labels_as_imported_and_what_was_undone(store, ann):
     store.next(ann)
-    store.decide(ann, 1, Decision("change", {0: "email"}, note="not a recap"))
+    store.decide(ann, 1, ReviewDecision("change", {0: "email"}, note="not a recap"))
     item = store.back(ann)
     assert item.labels == {0: "recap", 2: "email", 4: None}
     assert (item.undone.changes, item.undone.note, item.undone.by) == ({0: "email"}, "not a recap", "ann")
-    store.decide(ann, 1, Decision("okay"))
+    store.decide(ann, 1, ReviewDecision("okay"))
     assert store.get(ann, 1).undone is None
 
 
@@ -126,13 +126,13 @@ def test_nothing_is_lost_when_the_store_is_opened_anew(store, ann, url, clock):
 @pytest.mark.parametrize(
     ("decision", "told"),
     [
-        (Decision("change", {0: "nix"}), "'nix' is not on this conversation's task list"),
-        (Decision("change", {1: "email"}), "is no user turn"),
-        (Decision("change", {99: "email"}), "is no user turn"),
-        (Decision("change", {-2: "email"}), "is no user turn"),
-        (Decision("delete"), "no action 'delete'"),
-        (Decision("okay", note="x" * 10_001), "at most 10,000"),
-        (Decision("okay", key="x" * 101), "at most 100"),
+        (ReviewDecision("change", {0: "nix"}), "'nix' is not on this conversation's task list"),
+        (ReviewDecision("change", {1: "email"}), "is no user turn"),
+        (ReviewDecision("change", {99: "email"}), "is no user turn"),
+        (ReviewDecision("change", {-2: "email"}), "is no user turn"),
+        (ReviewDecision("delete"), "no action 'delete'"),
+        (ReviewDecision("okay", note="x" * 10_001), "at most 10,000"),
+        (ReviewDecision("okay", key="x" * 101), "at most 100"),
     ],
 )
 def test_what_cannot_be_stored_is_refused_and_nothing_of_it_stored(store, ann, decision, told):
@@ -145,7 +145,7 @@ def test_what_cannot_be_stored_is_refused_and_nothing_of_it_stored(store, ann, d
 
 def test_a_note_of_any_characters_is_kept_as_far_as_a_database_can(store, ann):
     store.next(ann)
-    store.decide(ann, 1, Decision("check", note=" \0<b>שלום 🎉\ud83d "))
+    store.decide(ann, 1, ReviewDecision("check", note=" \0<b>שלום 🎉\ud83d "))
     assert store.back(ann).undone.note == "<b>שלום 🎉?"
 
 
@@ -169,12 +169,12 @@ def test_every_action_leaves_who_and_when(ann, store, clock, tmp_path, url):
 def test_an_admin_settles_what_is_to_be_checked_and_can_go_back(store, ann):
     (boss,) = join(store, "boss", admin=True)
     store.next(ann)
-    store.decide(ann, 1, Decision("check", {0: "email"}, note="?"))
+    store.decide(ann, 1, ReviewDecision("check", {0: "email"}, note="?"))
     assert [waiting.item_id for waiting in store.overview().checks] == [1]
     item = store.settle(boss, 1)
     assert (item.settling, item.labels[0], item.others[0].note) == (True, "email", "?")
     assert store.next(boss).id == 1
-    store.decide(boss, 1, Decision("change", {0: None}, version=item.version))
+    store.decide(boss, 1, ReviewDecision("change", {0: None}, version=item.version))
     assert store.overview().checks_total == 0
     assert store.get(ann, 1).labels[0] == "email"
     assert store.back(boss).id == 1
@@ -197,18 +197,23 @@ def test_settling_is_for_one_admin_at_a_time_and_ends_with_the_time_out(store, a
 
 def test_a_reason_is_stored_and_taken_back_with_its_decision(store, ann):
     item = store.next(ann)
-    store.decide(ann, item.id, Decision("wrong", reason="A duplicate\0 \ud800", key="k"))
-    store.decide(ann, item.id, Decision("wrong", reason="A duplicate\0 \ud800", key="k"))
+    store.decide(ann, item.id, ReviewDecision("wrong", reason="A duplicate\0 \ud800", key="k"))
+    store.decide(ann, item.id, ReviewDecision("wrong", reason="A duplicate\0 \ud800", key="k"))
     (thrown,) = store.overview().thrown_out
     assert (thrown.decisions[0].reason, thrown.user_turns) == ("A duplicate ?", (0, 2, 4))
     assert store.back(ann).undone.reason == "A duplicate ?"
-    store.decide(ann, item.id, Decision("okay"))
+    store.decide(ann, item.id, ReviewDecision("okay"))
     overview = store.overview()
     assert (overview.thrown_out, overview.thrown_out_total, overview.reasons) == ((), 0, {})
 
 
 @pytest.mark.parametrize(
-    "decision", [Decision("okay", reason="why not"), Decision("check", reason="x"), Decision("wrong", reason="x" * 201)]
+    "decision",
+    [
+        ReviewDecision("okay", reason="why not"),
+        ReviewDecision("check", reason="x"),
+        ReviewDecision("wrong", reason="x" * 201),
+    ],
 )
 def test_a_reason_belongs_to_what_is_thrown_out(store, ann, decision):
     with pytest.raises(ReviewError, match="reason"):
@@ -218,16 +223,16 @@ def test_a_reason_belongs_to_what_is_thrown_out(store, ann, decision):
 
 def test_another_reason_is_another_decision(store, ann):
     item = store.next(ann)
-    store.decide(ann, item.id, Decision("wrong", reason="A duplicate"))
+    store.decide(ann, item.id, ReviewDecision("wrong", reason="A duplicate"))
     with pytest.raises(ReviewConflictError):
-        store.decide(ann, item.id, Decision("wrong", reason="Harmful"))
+        store.decide(ann, item.id, ReviewDecision("wrong", reason="Harmful"))
 
 
 @pytest.fixture
 def disputed(store, tmp_path):
     """A conversation that two people judged differently, and an admin."""
     fill(store, tmp_path, 1, overlap=1.0)
-    for name, decision in (("ann", Decision("okay")), ("bob", Decision("change", {0: "email"}))):
+    for name, decision in (("ann", ReviewDecision("okay")), ("bob", ReviewDecision("change", {0: "email"}))):
         (who,) = join(store, name)
         store.decide(who, store.next(who).id, decision)
     return join(store, "cy", admin=True)[0]
@@ -241,7 +246,7 @@ def test_settling_may_be_left_and_begun_again(store, disputed):
         assert store.overview().disagreements_total == 1
         assert store.next(cy) is None
     store.settle(cy, 1)
-    store.decide(cy, 1, Decision("okay"))
+    store.decide(cy, 1, ReviewDecision("okay"))
     assert store.overview().disagreements_total == 0
 
 
@@ -269,7 +274,7 @@ def test_a_settled_conversation_that_was_only_looked_at_stays_settled(store, dis
     cy = disputed
     (di,) = join(store, "di", admin=True)
     store.settle(cy, 1)
-    store.decide(cy, 1, Decision("wrong", reason="Harmful"))
+    store.decide(cy, 1, ReviewDecision("wrong", reason="Harmful"))
     store.settle(di, 1)
     if ended == "left":
         store.leave(di, 1)

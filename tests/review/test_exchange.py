@@ -8,7 +8,7 @@ from making import TASKS, fill, join, read, record, write
 from mojo_toolbox.data import Conversation, read_conversations
 from mojo_toolbox.data.content_hash import content_hash
 from mojo_toolbox.errors import ConfigurationError, DataError
-from mojo_toolbox.review.records import Decision, Mark, RouterDecision
+from mojo_toolbox.review.records import ReviewDecision, ReviewMark, RouterDecision
 
 
 @pytest.fixture
@@ -42,8 +42,8 @@ def test_a_file_comes_back_as_it_was_while_nothing_is_decided(store, tmp_path, t
 
 def test_what_was_decided_is_written_with_who_and_when(store, ann, tmp_path, talks):
     fill(store, tmp_path, 5)
-    changed = Decision("change", {0: "email", 4: "recap"}, note="an email, see turn 2")
-    decide(store, ann, Decision("okay"), changed, Decision("wrong"), Decision("check"))
+    changed = ReviewDecision("change", {0: "email", 4: "recap"}, note="an email, see turn 2")
+    decide(store, ann, ReviewDecision("okay"), changed, ReviewDecision("wrong"), ReviewDecision("check"))
     report = store.export_file(tmp_path / "out.jsonl")
     first, second = read(tmp_path / "out.jsonl")
     assert (report.written, report.changed) == (2, 1)
@@ -64,7 +64,7 @@ def test_what_was_decided_is_written_with_who_and_when(store, ann, tmp_path, tal
 
 def test_what_is_left_out_can_be_asked_for(store, ann, tmp_path):
     fill(store, tmp_path, 3)
-    decide(store, ann, Decision("wrong", reason="A duplicate"), Decision("check"))
+    decide(store, ann, ReviewDecision("wrong", reason="A duplicate"), ReviewDecision("check"))
     report = store.export_file(tmp_path / "out.jsonl", include={"wrong", "check", "undecided"})
     (thrown,) = read(tmp_path / "out.jsonl")[0]["meta"]["reviewed"]["decisions"]
     assert (thrown["action"], thrown["reason"]) == ("wrong", "A duplicate")
@@ -78,8 +78,8 @@ def test_what_is_left_out_can_be_asked_for(store, ann, tmp_path):
 def test_a_turn_that_two_people_label_differently_is_written_without_a_label(store, ann, tmp_path):
     (bob,) = join(store, "bob")
     fill(store, tmp_path, 1, overlap=1.0)
-    decide(store, ann, Decision("okay"))
-    decide(store, bob, Decision("change", {2: None}))
+    decide(store, ann, ReviewDecision("okay"))
+    decide(store, bob, ReviewDecision("change", {2: None}))
     assert store.export_file(tmp_path / "out.jsonl").left_out == {"disagreement": 1}
     store.export_file(tmp_path / "out.jsonl", include=["disagreement"])
     (written,) = read(tmp_path / "out.jsonl")
@@ -89,9 +89,9 @@ def test_a_turn_that_two_people_label_differently_is_written_without_a_label(sto
 def test_a_settled_conversation_is_written_as_settled(store, ann, tmp_path):
     (boss,) = join(store, "boss", admin=True)
     fill(store, tmp_path, 1)
-    decide(store, ann, Decision("check"))
+    decide(store, ann, ReviewDecision("check"))
     store.settle(boss, 1)
-    store.decide(boss, 1, Decision("change", {0: "email"}))
+    store.decide(boss, 1, ReviewDecision("change", {0: "email"}))
     assert store.export_file(tmp_path / "out.jsonl").written == 1
     (written,) = read(tmp_path / "out.jsonl")
     assert written["messages"][0]["task"] == "email"
@@ -101,7 +101,7 @@ def test_a_settled_conversation_is_written_as_settled(store, ann, tmp_path):
 
 def test_importing_more_keeps_decisions(store, ann, tmp_path, talks):
     fill(store, tmp_path, 2)
-    decide(store, ann, Decision("change", {0: "email"}))
+    decide(store, ann, ReviewDecision("change", {0: "email"}))
     # Another id, other labels, other meta, the task list in another order: the same conversation.
     same = record(0, "recap", None, None, meta={"model": "x"})
     write(talks, [{**same, "id": "renamed", "tasks": TASKS[::-1]}, record(1), record(2)])
@@ -118,17 +118,17 @@ def test_an_undecided_conversation_takes_the_new_labels_and_a_page_that_shows_it
     assert store.import_file(talks).updated == 1
     assert store.next(ann).labels[0] == "email"
     with pytest.raises(Exception, match="has changed since"):
-        store.decide(ann, shown.id, Decision("okay", version=shown.version))
+        store.decide(ann, shown.id, ReviewDecision("okay", version=shown.version))
 
 
 def test_another_text_under_the_same_id_replaces_the_earlier_one(store, ann, tmp_path, talks):
     fill(store, tmp_path, 3)
-    decide(store, ann, Decision("okay"))
+    decide(store, ann, ReviewDecision("okay"))
     write(talks, [record(0, text="mended"), record(1, text="mended"), record(2)])
     report = store.import_file(talks)
     assert (report.new, report.known, report.replaced) == (2, 1, 2)
     assert store.progress(ann).total == 3
-    decide(store, ann, *[Decision("okay")] * 3)
+    decide(store, ann, *[ReviewDecision("okay")] * 3)
     assert store.next(ann) is None
     store.export_file(tmp_path / "out.jsonl")
     assert ["mended" in r["messages"][0]["content"] for r in read(tmp_path / "out.jsonl")] == [False, True, True]
@@ -175,9 +175,9 @@ def test_labels_that_the_task_list_lacks_are_taken_off_and_come_first(store, ann
     assert (report.new, report.unlisted_labels) == (2, 2)
     item = store.next(ann)
     assert item.labels == {4: "recap"}
-    assert item.marks[0] == Mark(0, "labelled 'book_flight', which is not on the task list")
-    assert item.marks[1] == Mark(2, "labelled '', which is not on the task list")
-    store.decide(ann, item.id, Decision("change", {0: "email", 2: None}))
+    assert item.marks[0] == ReviewMark(0, "labelled 'book_flight', which is not on the task list")
+    assert item.marks[1] == ReviewMark(2, "labelled '', which is not on the task list")
+    store.decide(ann, item.id, ReviewDecision("change", {0: "email", 2: None}))
 
 
 @pytest.mark.parametrize("spelt", ["none", "NONE", " None "])
@@ -186,7 +186,7 @@ def test_none_is_no_task_in_a_file_and_in_a_decision(store, ann, talks, spelt):
     assert store.import_file(talks).unlisted_labels == 0
     item = store.next(ann)
     assert (item.labels, item.marks) == ({0: "recap", 2: None, 4: "email"}, ())
-    store.decide(ann, item.id, Decision("change", {0: spelt}))
+    store.decide(ann, item.id, ReviewDecision("change", {0: spelt}))
     assert store.get(ann, item.id).labels == {0: None, 2: None, 4: "email"}
 
 
@@ -196,7 +196,7 @@ def test_labels_are_compared_however_their_accents_are_typed(store, ann, talks):
     write(talks, [given])
     assert store.import_file(talks).unlisted_labels == 0
     item = store.next(ann)
-    store.decide(ann, item.id, Decision("change", {2: "re\u0301sum\u00e9"}))
+    store.decide(ann, item.id, ReviewDecision("change", {2: "re\u0301sum\u00e9"}))
     assert store.get(ann, item.id).labels == {0: "r\u00e9sum\u00e9", 2: "r\u00e9sum\u00e9", 4: "recap"}
 
 
@@ -206,7 +206,7 @@ def test_marks_of_the_generator_come_along(store, ann, talks):
     store.import_file(talks)
     item = store.next(ann)
     assert item.id == 2
-    assert item.marks == (Mark(2, "sounds like a recap"), Mark(None, "too short"), Mark(None, "?"))
+    assert item.marks == (ReviewMark(2, "sounds like a recap"), ReviewMark(None, "too short"), ReviewMark(None, "?"))
 
 
 def predicted(number, turn, gold, task, probability=None, **more):
@@ -231,7 +231,7 @@ def test_a_routers_disagreement_comes_first_then_its_doubt(store, ann, tmp_path,
         order.append(item.id - 1)
         if item.id == 4:
             assert item.router == {0: RouterDecision(None, 0.9)}
-        store.decide(ann, item.id, Decision("okay"))
+        store.decide(ann, item.id, ReviewDecision("okay"))
     assert order == [3, 1, 2, 0, 4]
 
 
@@ -256,9 +256,11 @@ def test_predictions_of_other_data_are_refused(store, ann, tmp_path, talks, row,
 def test_a_single_conversation_joins_the_queue_near_its_front(store, ann, tmp_path):
     fill(store, tmp_path, 2)
     corrected = Conversation.model_validate({**record(9), "id": ""})
-    number = store.enqueue(corrected, by=ann, marks=[Mark(0, "corrected")], router={0: RouterDecision("email", 0.7)})
+    number = store.enqueue(
+        corrected, by=ann, marks=[ReviewMark(0, "corrected")], router={0: RouterDecision("email", 0.7)}
+    )
     item = store.next(ann)
-    assert (item.id, item.source, item.marks) == (number, "playground", (Mark(0, "corrected"),))
+    assert (item.id, item.source, item.marks) == (number, "playground", (ReviewMark(0, "corrected"),))
     assert item.router[0].task == "email"
     # Once more, corrected otherwise.
     again = Conversation.model_validate({**record(9, "email", None, None), "id": ""})
@@ -269,7 +271,7 @@ def test_a_single_conversation_joins_the_queue_near_its_front(store, ann, tmp_pa
 def test_reviewing_what_was_reviewed_elsewhere_keeps_what_was_said_there(store, ann, tmp_path, talks):
     write(talks, [record(0, meta={"reviewed": {"verdict": "decided", "decisions": []}})])
     store.import_file(talks)
-    decide(store, ann, Decision("okay"))
+    decide(store, ann, ReviewDecision("okay"))
     store.export_file(tmp_path / "out.jsonl")
     reviewed = read(tmp_path / "out.jsonl")[0]["meta"]["reviewed"]
     assert reviewed["earlier"] == {"verdict": "decided", "decisions": []}
@@ -284,7 +286,7 @@ def test_an_overlap_is_a_share(store, tmp_path, overlap):
 
 def test_the_share_of_overlap_can_grow(store, ann, tmp_path):
     fill(store, tmp_path, 40)
-    decide(store, ann, Decision("okay"))
+    decide(store, ann, ReviewDecision("okay"))
     fill(store, tmp_path, 40, overlap=0.5)
     half = store.progress(ann).total
     assert 50 < half < 70

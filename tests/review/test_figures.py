@@ -10,7 +10,7 @@ from sklearn.metrics import cohen_kappa_score
 
 from mojo_toolbox.errors import ReviewConflictError
 from mojo_toolbox.review.agreement import cohens_kappa
-from mojo_toolbox.review.records import Decision
+from mojo_toolbox.review.records import ReviewDecision
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -38,7 +38,7 @@ def test_agreement_of_two_people_is_that_of_scikit_learn_on_their_labels(store, 
             assert store.next(who).id == number
             chosen = {turn: draw.choice(["recap", "email", None]) for turn in (0, 2, 4)}
             labels[who.name] += [str(label) for label in chosen.values()]
-            store.decide(who, number, Decision("change", chosen))
+            store.decide(who, number, ReviewDecision("change", chosen))
     overview = store.overview()
     assert overview.agreement.turns == 90
     assert overview.agreement.kappa == pytest.approx(cohen_kappa_score(labels["ann"], labels["zoe"]))
@@ -52,7 +52,7 @@ def test_what_was_thrown_out_or_is_doubtful_counts_for_no_agreement(store, tmp_p
     ann, bob = join(store, "ann", "bob")
     for who, actions in ((ann, ("wrong", "okay")), (bob, ("okay", "check"))):
         for action in actions:
-            store.decide(who, store.next(who).id, Decision(action))
+            store.decide(who, store.next(who).id, ReviewDecision(action))
     overview = store.overview()
     assert overview.agreement.turns == 0
     assert (overview.disagreements_total, overview.checks_total) == (1, 1)
@@ -64,7 +64,7 @@ def test_progress_tells_speed_without_pauses_and_the_time_left(store, clock, tmp
     assert store.progress(ann).per_hour is None
     for pause in (0, 10, 10, 4000, 10):
         clock.move(pause)
-        store.decide(ann, store.next(ann).id, Decision("okay"))
+        store.decide(ann, store.next(ann).id, ReviewDecision("okay"))
     told = store.progress(ann)
     assert (told.done, told.total, told.mine) == (5, 10, 5)
     assert told.per_hour == pytest.approx(360)
@@ -72,7 +72,7 @@ def test_progress_tells_speed_without_pauses_and_the_time_left(store, clock, tmp
     # Who works beside her makes it shorter.
     for _ in range(3):
         clock.move(10)
-        store.decide(bob, store.next(bob).id, Decision("okay"))
+        store.decide(bob, store.next(bob).id, ReviewDecision("okay"))
     assert store.progress(ann).seconds_left == pytest.approx(10)
 
 
@@ -85,7 +85,7 @@ def test_the_counts_that_are_kept_are_those_of_the_seats(store, clock, tmp_path,
         who = draw.choice(people)
         match draw.choice(["okay", "okay", "okay", "back", "settle", "wait", "import"]):
             case "okay" if item := store.next(who):
-                store.decide(who, item.id, Decision(draw.choice(["okay", "wrong", "check"])))
+                store.decide(who, item.id, ReviewDecision(draw.choice(["okay", "wrong", "check"])))
                 made["decided"] += 1
             case "back":
                 made["undone"] += store.back(who) is not None
@@ -111,9 +111,9 @@ def test_the_counts_that_are_kept_are_those_of_the_seats(store, clock, tmp_path,
 def test_the_overview_counts_by_reviewer_and_task(store, tmp_path):
     fill(store, tmp_path, 4)
     ann, bob = join(store, "ann", "bob")
-    store.decide(ann, store.next(ann).id, Decision("change", {0: "email", 4: "email"}))
-    store.decide(ann, store.next(ann).id, Decision("wrong"))
-    store.decide(bob, store.next(bob).id, Decision("okay"))
+    store.decide(ann, store.next(ann).id, ReviewDecision("change", {0: "email", 4: "email"}))
+    store.decide(ann, store.next(ann).id, ReviewDecision("wrong"))
+    store.decide(bob, store.next(bob).id, ReviewDecision("okay"))
     store.next(bob)
     overview = store.overview()
     assert (overview.conversations, overview.decided, overview.decisions, overview.decisions_needed) == (4, 3, 3, 4)

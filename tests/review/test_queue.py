@@ -6,9 +6,9 @@ import pytest
 from making import fill, join
 
 from mojo_toolbox.errors import ReviewConflictError, ReviewError
-from mojo_toolbox.review.records import Decision
+from mojo_toolbox.review.records import ReviewDecision
 
-OKAY = Decision("okay")
+OKAY = ReviewDecision("okay")
 
 
 def test_each_conversation_is_given_out_once(store, tmp_path):
@@ -50,7 +50,7 @@ def test_an_item_goes_back_after_the_time_out_and_the_late_decision_is_refused(s
     clock.move(601)
     assert store.next(bob).id == shown.id
     with pytest.raises(ReviewConflictError, match="given to somebody else"):
-        store.decide(ann, shown.id, Decision("wrong", version=shown.version))
+        store.decide(ann, shown.id, ReviewDecision("wrong", version=shown.version))
     store.decide(bob, shown.id, OKAY)
     assert store.progress(bob).done == 1
 
@@ -64,7 +64,7 @@ def test_a_late_decision_counts_where_nobody_took_the_item(store, clock, tmp_pat
     assert store.next(bob).id == first.id
     second = store.next(ann)
     clock.move(601)
-    store.decide(ann, second.id, Decision("okay", version=second.version))
+    store.decide(ann, second.id, ReviewDecision("okay", version=second.version))
     assert store.progress(ann).mine == 1
 
 

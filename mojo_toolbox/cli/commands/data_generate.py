@@ -16,10 +16,10 @@ from mojo_toolbox.cli.terminal.output import data, data_as_json, note
 from mojo_toolbox.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from mojo_toolbox.generation.generating import Outcome
     from mojo_toolbox.generation.judging import Judge
     from mojo_toolbox.generation.prices import TokenPrices
     from mojo_toolbox.generation.providers import Provider
-    from mojo_toolbox.generation.runner import Outcome
     from mojo_toolbox.generation.task_file import TaskFile
 
 _WHAT = "Content"
@@ -188,9 +188,9 @@ def generate_file(
     """
     from mojo_toolbox.generation.asking import Retries
     from mojo_toolbox.generation.example import EXAMPLE_COUNT
+    from mojo_toolbox.generation.generating import generate
     from mojo_toolbox.generation.prices import TokenPrices
     from mojo_toolbox.generation.replay import RecordingProvider
-    from mojo_toolbox.generation.runner import generate
 
     require_provider_name(provider_name)
     spec = _tasks(tasks, provider_name)
@@ -259,8 +259,8 @@ class _What:
 
 def _require_ready(what: _What, output: Path, record: Path | None, prices: TokenPrices, max_cost: float | None) -> None:
     """Refuse what would only come out once a model is loaded."""
+    from mojo_toolbox.generation.generating import writer_for
     from mojo_toolbox.generation.plan import plan
-    from mojo_toolbox.generation.runner import writer_for
     from mojo_toolbox.generation.templates import load_template
     from mojo_toolbox.whole_files import require_writable
 
@@ -337,11 +337,11 @@ def _judges(names: list[str] | None, reached: Reached) -> tuple[list[Any] | None
 def _show_plan(what: _What, prices: Any, *, judged: bool, as_json: bool) -> None:
     from functools import partial
 
+    from mojo_toolbox.generation.generating import writer_for
     from mojo_toolbox.generation.language import unchecked_languages
     from mojo_toolbox.generation.plan import plan
     from mojo_toolbox.generation.prices import dollars
     from mojo_toolbox.generation.projection import project
-    from mojo_toolbox.generation.runner import writer_for
     from mojo_toolbox.generation.templates import load_template
 
     planned = partial(plan, spec=what.spec, seed=what.seed, shares=what.shares, languages=what.languages)

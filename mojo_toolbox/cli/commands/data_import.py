@@ -345,7 +345,7 @@ def hub(
     """
     listed = _tasks(tasks)
     _require_reachable(name)
-    from mojo_toolbox.data.importers.hub import import_dataset
+    from mojo_toolbox.data.importers.hugging_face import import_dataset
 
     def make(summary: ImportSummary, progress: Progress) -> Iterator[Conversation]:
         return import_dataset(
@@ -384,9 +384,9 @@ def _none_labels(given: list[str] | None) -> dict[str, Any]:
 def _require_reachable(name: str) -> None:
     if Path(name).expanduser().exists():
         return
-    from mojo_toolbox.base_models import hub_reachable
+    from mojo_toolbox.base_models import hugging_face_reachable
 
-    if not hub_reachable():
+    if not hugging_face_reachable():
         raise DataError("no such file or folder, and the Hugging Face hub cannot be reached.", path=name)
 
 

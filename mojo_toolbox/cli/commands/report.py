@@ -90,7 +90,8 @@ def show(
     """
     from mojo_toolbox.cli.tables.report_tables import print_reports
     from mojo_toolbox.evaluation import read_report
-    from mojo_toolbox.evaluation.report import render
+    from mojo_toolbox.evaluation.pages.markdown import render_markdown
+    from mojo_toolbox.evaluation.pages.page import render_page
     from mojo_toolbox.whole_files import whole_file
 
     require_free(html, markdown, overwrite=overwrite)
@@ -101,9 +102,9 @@ def show(
         data_as_json(documents)
     else:
         print_reports(documents, comparisons=comparisons)
-    texts = render(found, comparisons=comparisons) if html or markdown else ("", "")
-    for path, text in zip((html, markdown), texts, strict=True):
+    for path, render in ((html, render_page), (markdown, render_markdown)):
         if path is not None:
+            text = render(documents, comparisons=comparisons)
             with whole_file(path) as file:
                 file.write(text)
             note(f"Written: {path}")
@@ -126,7 +127,7 @@ def threshold(
     """
     from mojo_toolbox.cli.tables.report_tables import print_acceptances
     from mojo_toolbox.evaluation import read_report
-    from mojo_toolbox.evaluation.pages.confidence_words import threshold_sentence
+    from mojo_toolbox.evaluation.sections.thresholds import threshold_sentence
 
     measured = read_report(report)
     found = measured.threshold(precision=precision, sure=sure)
@@ -143,7 +144,7 @@ def threshold(
 def _compared(reports: list[Report], paths: list[Path]) -> list[dict[str, Any]]:
     """Return the differences from the runner-up, under the names that tables show. Without fitting predictions: none."""
     from mojo_toolbox.evaluation.comparison import against_runner_up
-    from mojo_toolbox.evaluation.pages.readable import router_names
+    from mojo_toolbox.evaluation.drawing.readable import router_names
 
     names = router_names([report.as_dict() for report in reports])
     named = [report.model_copy(update={"router": name}) for report, name in zip(reports, names, strict=True)]

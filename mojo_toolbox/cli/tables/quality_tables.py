@@ -14,7 +14,7 @@ from mojo_toolbox.spelling import on_one_line
 
 if TYPE_CHECKING:
     from mojo_toolbox.generation.quality import Figure, QualityReport, Telling, TwoSampleTest
-    from mojo_toolbox.generation.quality.figures import Unit, Value
+    from mojo_toolbox.generation.quality.meanings import Unit, Value
 
 # Wider than any line: what goes into a pipe or a file is not folded.
 _UNFOLDED = 1000

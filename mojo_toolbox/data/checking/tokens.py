@@ -18,7 +18,7 @@ def estimated_tokens(texts: Sequence[str]) -> int:
 
 
 def token_counter(tokenizer: Path | str) -> Callable[[Sequence[str]], int]:
-    """Return a function that counts tokens exactly, with the tokenizer of a folder or of a model on Hugging Face's hub.
+    """Return a function that counts tokens exactly, with the tokenizer of a folder or of a model on Hugging Face.
 
     Raises:
         ConfigurationError: transformers is not installed, or does not have this tokenizer.
@@ -28,7 +28,7 @@ def token_counter(tokenizer: Path | str) -> Callable[[Sequence[str]], int]:
     try:
         loaded = AutoTokenizer.from_pretrained(str(tokenizer))
     except Exception as error:
-        # Of many kinds, depending on what is in the folder or how the hub can be reached.
+        # Of many kinds, depending on what is in the folder or how Hugging Face can be reached.
         reason = str(error).strip().partition("\n")[0][:300]
         raise ConfigurationError(
             f"No tokenizer can be loaded from {str(tokenizer)!r}: {reason} Give a folder that has one, or a model's name "

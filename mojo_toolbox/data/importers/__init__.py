@@ -2,7 +2,7 @@
 
 from mojo_toolbox.data.importers.chats import import_chats
 from mojo_toolbox.data.importers.clinc import import_clinc
-from mojo_toolbox.data.importers.hub import import_dataset
+from mojo_toolbox.data.importers.hugging_face import import_dataset
 from mojo_toolbox.data.importers.sgd import import_sgd
 from mojo_toolbox.data.importers.summary import ImportSummary
 from mojo_toolbox.data.importers.table import import_csv

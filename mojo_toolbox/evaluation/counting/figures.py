@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Self
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
-from mojo_toolbox.data import Point
 from mojo_toolbox.evaluation.counting.bootstrap import Interval
 
 
-class _Figures(BaseModel):
+class Figures(BaseModel):
+    """Figures that a report holds; they do not change."""
+
     model_config = ConfigDict(frozen=True)
 
 
-class Overall(_Figures):
+class Overall(Figures):
     """All decisions together. `invalid` and `errors` are counts, `invalid` without the errors; both count as wrong."""
 
     n: int
@@ -27,7 +28,7 @@ class Overall(_Figures):
     errors: int
 
 
-class Detection(_Figures):
+class Detection(Figures):
     """A yes-or-no question about each decision. Precision is None where yes was never said, recall where it never was."""
 
     matrix: list[list[int]]
@@ -38,7 +39,7 @@ class Detection(_Figures):
     f1: Interval | None
 
 
-class PointFigures(_Figures):
+class PointFigures(Figures):
     """The decisions at one measuring point."""
 
     n: int
@@ -49,7 +50,7 @@ class PointFigures(_Figures):
     """Was it seen that this is such a point? The answered point follows from the decision before and the answer."""
 
 
-class Averages(_Figures):
+class Averages(Figures):
     """Of precision, recall and F1 over the tasks; one that is undefined for a task counts as 0, as scikit-learn has it."""
 
     precision: Interval | None
@@ -57,7 +58,7 @@ class Averages(_Figures):
     f1: Interval | None
 
 
-class TaskFigures(_Figures):
+class TaskFigures(Figures):
     """One task (or none) against all others."""
 
     n: int
@@ -66,7 +67,7 @@ class TaskFigures(_Figures):
     f1: float | None
 
 
-class TaskSelection(_Figures):
+class TaskSelection(Figures):
     """Which task: one of many."""
 
     labels: list[str]
@@ -81,14 +82,14 @@ class TaskSelection(_Figures):
     by_task: dict[str, TaskFigures]
 
 
-class Histogram(_Figures):
+class Histogram(Figures):
     """`counts[i]` values lie from `edges[i]` to `edges[i + 1]`."""
 
     edges: list[float]
     counts: list[int]
 
 
-class Latency(_Figures):
+class Latency(Figures):
     """Milliseconds from asking to having the answer; errors have none."""
 
     limit: float
@@ -99,7 +100,7 @@ class Latency(_Figures):
     histogram: Histogram
 
 
-class Tokens(_Figures):
+class Tokens(Figures):
     """Tokens of all answers; `cached` ones of the prompts were not computed again."""
 
     prompt: int
@@ -107,7 +108,7 @@ class Tokens(_Figures):
     cached: int
 
 
-class Cost(_Figures):
+class Cost(Figures):
     """What the tokens cost, at the prices given."""
 
     currency: str
@@ -115,39 +116,7 @@ class Cost(_Figures):
     per_1000_decisions: float
 
 
-class Position(_Figures):
-    """Shares of the answers that are counted: how often this position was chosen, and how often it was right."""
-
-    position: int
-    chosen: float
-    correct: float
-    gap: float
-
-
-class LargestGap(_Figures):
-    """The position whose gap is largest; the interval allows for having looked at all of them."""
-
-    position: int
-    value: float
-    low: float
-    high: float
-
-
-class PositionBias(_Figures):
-    """What the order of the list does to the answers."""
-
-    shuffles: int
-    n: int
-    """Answers to shuffled lists that name a task where a task is right: those that positions are counted on."""
-    positions: list[Position]
-    largest_gap: LargestGap | None
-    changed_by_order: Interval | None
-    """Share of decisions whose answer is not the same in every order."""
-    flagged: bool
-    """Whether the largest gap's interval lies beyond one percentage point."""
-
-
-class Reliability(_Figures):
+class Reliability(Figures):
     """Decisions by the probability of their answer: bin i is from `edges[i]`, left out, to `edges[i + 1]`."""
 
     edges: list[float]
@@ -157,7 +126,7 @@ class Reliability(_Figures):
     accuracy: list[float | None]
 
 
-class AcceptanceCurve(_Figures):
+class AcceptanceCurve(Figures):
     """What thresholds on the answer's probability let through, from the strictest to one that lets all through.
 
     There are 200 of them at most: all that differ where there are no more decisions, else each lets through half a percent
@@ -180,7 +149,7 @@ class AcceptanceCurve(_Figures):
         return self
 
 
-class Scaling(_Figures):
+class Scaling(Figures):
     """What dividing all logits by one temperature would change."""
 
     n: int
@@ -192,7 +161,7 @@ class Scaling(_Figures):
     """Each fifth of the conversations scaled by the temperature that was fitted on the other four."""
 
 
-class Confidence(_Figures):
+class Confidence(Figures):
     """Of the probabilities that a router gives its answers; invalid answers and errors have none."""
 
     asked: int
@@ -219,7 +188,7 @@ class Confidence(_Figures):
     """None where not every choice has a probability, or the conversations are too few."""
 
 
-class Data(_Figures):
+class Data(Figures):
     """What was asked about."""
 
     source: str | None
@@ -228,7 +197,7 @@ class Data(_Figures):
     decisions: int
 
 
-class Settings(_Figures):
+class MeasurementSettings(Figures):
     """How it was asked and counted."""
 
     concurrency: int
@@ -237,21 +206,3 @@ class Settings(_Figures):
     seed: int
     resamples: int
     confidence: float
-
-
-class Mistake(_Figures):
-    """A wrong decision, with the whole conversation; `messages[turn]` is the decisive one."""
-
-    conversation: int
-    id: str
-    turn: int
-    point: Point
-    previous: str | None
-    gold: str | None
-    task: str | None
-    valid: bool
-    error: str | None
-    answer: str | None
-    probability: float | None
-    tasks: list[dict[str, Any]]
-    messages: list[dict[str, Any]]

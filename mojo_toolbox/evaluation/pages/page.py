@@ -6,82 +6,22 @@ import base64
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mojo_toolbox.data import POINTS
 from mojo_toolbox.errors.extras import needed_for
-from mojo_toolbox.evaluation.pages import readable
-from mojo_toolbox.evaluation.pages.bubbles import Chat, chat
-from mojo_toolbox.evaluation.pages.confidence_pictures import (
-    COVERAGE_HEIGHT,
-    CROWD_HEIGHT,
-    RELIABILITY_HEIGHT,
-    CoveragePicture,
-    ReliabilityPicture,
-    coverage_picture,
-    reliability_picture,
-)
-from mojo_toolbox.evaluation.pages.confidence_words import (
-    NOT_GIVEN,
-    TargetRow,
-    bin_rows,
-    calibration_sentence,
-    target_rows,
-    too_sure,
-)
-from mojo_toolbox.evaluation.pages.confusions import (
-    Confusion,
-    Matrix,
-    TaskRow,
-    largest_confusions,
-    matrix,
-    shade,
-    task_rows,
-)
-from mojo_toolbox.evaluation.pages.differences import change_tables
-from mojo_toolbox.evaluation.pages.fine_print import explanations, settings
-from mojo_toolbox.evaluation.pages.pictures import (
-    LATENCY_HEIGHT,
-    POSITION_HEIGHT,
-    LatencyPicture,
-    PositionPicture,
-    latency_pictures,
-    position_picture,
-)
-from mojo_toolbox.evaluation.pages.prompt_grid import prompt_grid
-from mojo_toolbox.evaluation.pages.verdict import comparable, notes, position_sentence, verdict
+from mojo_toolbox.evaluation.drawing import readable
+from mojo_toolbox.evaluation.drawing.pictures import shade
+from mojo_toolbox.evaluation.pages.verdict import notes, verdict
+from mojo_toolbox.evaluation.sections import table
+from mojo_toolbox.evaluation.sections.section import Section, Shown
 
 if TYPE_CHECKING:
     from jinja2 import Environment
     from markupsafe import Markup
 
 _TEMPLATES = Path(__file__).parent / "templates"
-_FIGURES = ("accuracy", "balanced", *POINTS)
-
-
-@dataclass(frozen=True)
-class RouterView:
-    """One report as the page shows it; `figures` are the main table's, each with its number of decisions."""
-
-    name: str
-    report: Mapping[str, Any]
-    figures: dict[str, tuple[Mapping[str, Any] | None, int]]
-    leads: set[str]
-    """The figures in which no other router is better."""
-    confusions: list[Confusion]
-    tasks: list[TaskRow]
-    matrix: Matrix
-    latency: LatencyPicture | None
-    position: PositionPicture | None
-    reliability: ReliabilityPicture | None
-    coverage: CoveragePicture | None
-    bins: list[list[str]]
-    targets: list[TargetRow]
-    too_sure: bool
-    chats: list[Chat]
 
 
 def render_page(
@@ -98,24 +38,21 @@ def render_page(
         ConfigurationError: the `evaluation` extra is missing.
     """
     style = (_TEMPLATES / "page.css").read_text(encoding="utf-8")
-    page = (
-        _environment()
-        .get_template("page.html")
-        .render(
-            title=title or _title(reports),
-            style=style,
-            style_hash=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
-            verdict=verdict(reports, comparisons),
-            notes=notes(reports),
-            comparable=comparable(reports),
-            routers=_views(reports),
-            points=POINTS,
-            meanings=readable.POINT_MEANINGS,
-            grid=prompt_grid(reports),
-            changes=change_tables(comparisons),
-            settings=settings(reports),
-            explanations=explanations(reports),
-        )
+    shown = Shown(reports, comparisons, table.SECTIONS)
+    environment = _environment(table.SECTIONS)
+    page = environment.get_template("page.html").render(
+        title=title or _title(reports),
+        style=style,
+        style_hash=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
+        verdict=verdict(reports, comparisons),
+        notes=notes(shown.reports),
+        comparable=shown.comparable,
+        routers=shown.routers(),
+        sections=[
+            {"anchor": section.anchor, "link": section.link, "part": _part(section, shown, environment)}
+            for section in shown.sections
+            if section.anchor
+        ],
     )
     return readable.printable(page)
 
@@ -126,42 +63,13 @@ def _title(reports: Sequence[Mapping[str, Any]]) -> str:
     return f"{asked} on {data[0]}" if len(data) == 1 else asked
 
 
-def _views(reports: Sequence[Mapping[str, Any]]) -> list[RouterView]:
-    names = readable.router_names(reports)
-    pictures = latency_pictures(reports)
-    figures = [_figures(report) for report in reports]
-    return [
-        RouterView(
-            name=name,
-            report=report,
-            figures=own,
-            leads=_leads(own, figures) if len(reports) > 1 and comparable(reports) else set(),
-            confusions=largest_confusions(report["tasks"]),
-            tasks=task_rows(report["tasks"]),
-            matrix=matrix(report["tasks"]),
-            latency=latency,
-            position=position_picture(report["position_bias"]) if report["position_bias"] else None,
-            reliability=reliability_picture(report["confidence"]) if report["confidence"] else None,
-            coverage=coverage_picture(report["confidence"]) if report["confidence"] else None,
-            bins=bin_rows(report["confidence"]) if report["confidence"] else [],
-            targets=target_rows(report["confidence"]) if report["confidence"] else [],
-            too_sure=too_sure(report["confidence"]),
-            chats=[chat(mistake) for mistake in report["mistakes"]],
-        )
-        for report, name, latency, own in zip(reports, names, pictures, figures, strict=True)
-    ]
+def _part(section: Section, shown: Shown, environment: Environment) -> Markup:
+    """Return a section's part of the page, with the sections that stand within it."""
+    from markupsafe import Markup
 
-
-def _figures(report: Mapping[str, Any]) -> dict[str, tuple[Mapping[str, Any] | None, int]]:
-    overall, points = report["overall"], report["points"]
-    found = {figure: (overall[figure], overall["n"]) for figure in ("accuracy", "balanced")}
-    return found | {point: (points[point]["accuracy"], points[point]["n"]) for point in POINTS}
-
-
-def _leads(own: dict[str, Any], figures: Sequence[dict[str, Any]]) -> set[str]:
-    values = {name: [readable.value_of(other[name][0]) for other in figures] for name in _FIGURES}
-    best = {name: max((value for value in known if value is not None), default=None) for name, known in values.items()}
-    return {name for name in _FIGURES if best[name] and readable.value_of(own[name][0]) == best[name]}
+    within = [_part(one, shown, environment) for one in shown.sections if one.within == section.name]
+    values = {"routers": shown.routers(), "parts": Markup().join(within)} | dict(section.values(shown))
+    return Markup(environment.get_template(section.name).render(values))  # noqa: S704 - the template has escaped it
 
 
 def _breakable(text: str) -> Markup:
@@ -172,11 +80,13 @@ def _breakable(text: str) -> Markup:
 
 
 @cache
-def _environment() -> Environment:
+def _environment(sections: Sequence[Section]) -> Environment:
     with needed_for("A report's page", extra="evaluation"):
-        from jinja2 import Environment, FileSystemLoader, StrictUndefined
+        from jinja2 import ChoiceLoader, DictLoader, Environment, FileSystemLoader, StrictUndefined
     environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
+        loader=ChoiceLoader(
+            [DictLoader({section.name: section.page for section in sections}), FileSystemLoader(_TEMPLATES)]
+        ),
         autoescape=True,  # whatever a file is called: conversations are other people's texts
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -187,16 +97,5 @@ def _environment() -> Environment:
         "money", "narrowed", "percent", "percent_of", "short", "task_name", "with_interval",
     )  # fmt: skip
     environment.filters |= {name: getattr(readable, name) for name in texts} | {"name": _breakable}
-    environment.globals |= {
-        "shade": shade,
-        "share_of": readable.share_of,
-        "position_sentence": position_sentence,
-        "calibration_sentence": calibration_sentence,
-        "not_given": NOT_GIVEN,
-        "reliability_height": RELIABILITY_HEIGHT,
-        "crowd_height": CROWD_HEIGHT,
-        "coverage_height": COVERAGE_HEIGHT,
-        "latency_height": LATENCY_HEIGHT,
-        "position_height": POSITION_HEIGHT,
-    }
+    environment.globals |= {"shade": shade, "share_of": readable.share_of}
     return environment

@@ -2,42 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from mojo_toolbox.data import POINTS
 from mojo_toolbox.evaluation.counting.ranking import best_first
-from mojo_toolbox.evaluation.pages.confidence_words import too_sure
-from mojo_toolbox.evaluation.pages.readable import (
+from mojo_toolbox.evaluation.drawing.readable import (
     POINT_MEANINGS,
     change,
-    change_between,
     count,
     counted,
-    milliseconds,
     percent,
     percent_of,
     router_names,
-    share_of,
     value_of,
     with_interval,
 )
 from mojo_toolbox.evaluation.routers.baselines import BASELINES
+from mojo_toolbox.evaluation.sections import table
+from mojo_toolbox.evaluation.sections.points import ENOUGH
+from mojo_toolbox.evaluation.sections.section import Document, Remark, comparable
 
-# Fewer decisions at a point say little about it.
-_ENOUGH = 5
-# A router that is slower than this in its slowest answers is called slow.
-_SLOW_SHARE = 0.05
-# A smaller calibration error misleads nobody.
-_MISCALIBRATED = 0.05
 # A note on many routers names the worst of them.
 _NAMED = 3
 
-Report = Mapping[str, Any]
 
-
-def verdict(reports: Sequence[Report], comparisons: Sequence[Mapping[str, Any]] = ()) -> str:
+def verdict(reports: Sequence[Document], comparisons: Sequence[Mapping[str, Any]] = ()) -> str:
     """Return in a sentence or two how good the routers are, and which is best."""
     measured = [(report, name) for report, name in zip(reports, router_names(reports), strict=True) if _n(report)]
     if not measured:
@@ -55,19 +46,14 @@ def verdict(reports: Sequence[Report], comparisons: Sequence[Mapping[str, Any]] 
     return _of_several([measured[place] for place in order], comparisons)
 
 
-def comparable(reports: Sequence[Report]) -> bool:
-    """Whether all reports were measured on the same conversations, with earlier decisions given in the same way."""
-    return len({(report["data"]["sha256"], report["previous"], _n(report)) for report in reports}) <= 1
-
-
-def is_baseline(report: Report) -> bool:
+def is_baseline(report: Document) -> bool:
     """Whether a report is of one of the library's baselines; reports of earlier versions only have its name."""
     told = report.get("baseline")
     return report["router"] in BASELINES if told is None else bool(told)
 
 
 @dataclass(frozen=True)
-class Note:
+class ReaderNote:
     """Something that a reader should not miss, with what there is to say of which router; `others` are not named."""
 
     subject: str
@@ -75,69 +61,28 @@ class Note:
     others: int
 
 
-def notes(reports: Sequence[Report]) -> list[Note]:
-    """Return what a reader should not miss: failures, blind spots, slowness, position bias; the worst routers first.
+def notes(reports: Sequence[Document]) -> list[ReaderNote]:
+    """Return what a reader should not miss, the worst routers first.
 
     Baselines are left out: nobody is to use one, and what they cannot do is known.
     """
     found: dict[str, list[tuple[float, str, str]]] = {}
     for report, name in zip(reports, router_names(reports), strict=True):
-        if is_baseline(report):
-            continue
-        for subject, weight, says in _notes(report):
-            found.setdefault(subject, []).append((weight, name, says))
-    shown = []
+        for remark in [] if is_baseline(report) else _remarks(report):
+            found.setdefault(remark.subject, []).append((remark.weight, name, remark.says))
+    ranked = []
     for subject, routers in found.items():
         worst = [(name, says) for _, name, says in sorted(routers, key=lambda router: -router[0])]
-        shown.append(Note(subject, worst[:_NAMED], len(worst[_NAMED:])))
-    return shown
+        ranked.append(ReaderNote(subject, worst[:_NAMED], len(worst[_NAMED:])))
+    return ranked
 
 
-def _notes(report: Report) -> Iterator[tuple[str, float, str]]:
-    """Yield subjects with how much they weigh and what there is to say."""
-    overall, n, latency = report["overall"], _n(report), report["latency_ms"]
-    for subject, part in {"Calls that failed": "errors", "Answers that are no listed task": "invalid"}.items():
-        if overall[part]:
-            yield subject, overall[part] / n, _part(overall[part], n)
-    for point in POINTS if overall["right"] else ():  # else the verdict says so already
-        at = report["points"][point]
-        if at["n"] >= _ENOUGH and not at["right"]:
-            yield f"Never right where {POINT_MEANINGS[point]}", at["n"], f"0 of {count(at['n'])}"
-    slow = value_of(latency["share_over_limit"])
-    if slow is not None and slow > _SLOW_SHARE:
-        yield f"Answers that took longer than {milliseconds(latency['limit'])}", slow, percent(slow)
-    confidence = report["confidence"]
-    if too_sure(confidence) and confidence["ece"] > _MISCALIBRATED:
-        says = f"{percent(confidence['mean'])} sure on average, {percent(confidence['accuracy'])} right"
-        yield "Too sure of its answers", confidence["ece"], says
-    bias = report["position_bias"]
-    if bias and bias["flagged"]:
-        gap = bias["largest_gap"]
-        yield "Position bias", abs(gap["value"]), _preference(gap) + ", whatever stands there"
+def _remarks(report: Document) -> list[Remark]:
+    remarks = (remark for section in table.SECTIONS for remark in section.remarks(report))
+    return sorted(remarks, key=lambda remark: remark.rank)
 
 
-def position_sentence(bias: Mapping[str, Any]) -> str:
-    """Return in words what the order of the list does to the answers."""
-    gap = bias["largest_gap"]
-    if gap is None:
-        return "No answer to a shuffled list named a task where one was right, so there is nothing to say."
-    place = bias["positions"][gap["position"] - 1]
-    reach = f"{change(gap['value'])} percentage points ({change_between(gap)})"
-    seen = (
-        f"The largest gap is at position {gap['position']}: chosen in {percent(place['chosen'])} of "
-        f"{counted(bias['n'], 'answer')}, right in {percent(place['correct'])}; {reach}."
-    )
-    if bias["flagged"]:
-        return f"Flagged: this router {_preference(gap)}. {seen}"
-    return f"Not flagged: no position is chosen notably more or less often than it is right. {seen}"
-
-
-def _preference(gap: Mapping[str, Any]) -> str:
-    verb = "prefers" if gap["value"] > 0 else "avoids"
-    return f"{verb} position {gap['position']} of the list"
-
-
-def _of_one(report: Report, name: str) -> str:
+def _of_one(report: Document, name: str) -> str:
     overall = report["overall"]
     if overall["errors"] == overall["n"]:
         return f"{name} never answered: {_all(overall['n'], 'call')} failed."
@@ -148,7 +93,7 @@ def _of_one(report: Report, name: str) -> str:
     return f"{right} It is best where {_at(report, points[-1])}, and weakest where {_at(report, points[0])}."
 
 
-def _of_several(ranked: list[tuple[Report, str]], comparisons: Sequence[Mapping[str, Any]]) -> str:
+def _of_several(ranked: list[tuple[Document, str]], comparisons: Sequence[Mapping[str, Any]]) -> str:
     (best, name), (second, second_name) = ranked[:2]
     n, right = counted(_n(best), "decision"), best["overall"]["right"]
     if not right:
@@ -172,7 +117,7 @@ def _listed(names: list[str]) -> str:
     return f"{', '.join(named[:-1])} and {named[-1]}"
 
 
-def _apart(best: tuple[Report, str], second: tuple[Report, str], comparisons: Sequence[Mapping[str, Any]]) -> str:
+def _apart(best: tuple[Document, str], second: tuple[Document, str], comparisons: Sequence[Mapping[str, Any]]) -> str:
     """Return by how much the best is ahead, decision by decision, and whether that may be chance."""
     paired = _paired(best, second, comparisons)
     if paired is not None:
@@ -186,7 +131,7 @@ def _apart(best: tuple[Report, str], second: tuple[Report, str], comparisons: Se
 
 
 def _paired(
-    best: tuple[Report, str], second: tuple[Report, str], comparisons: Sequence[Mapping[str, Any]]
+    best: tuple[Document, str], second: tuple[Document, str], comparisons: Sequence[Mapping[str, Any]]
 ) -> tuple[float, float, float] | None:
     """Return by how much the best is ahead, with its paired interval; None where the two were not compared so."""
     ours, theirs = ({report["router"], name} for report, name in (best, second))
@@ -202,31 +147,27 @@ def _paired(
     return None
 
 
-def _by_accuracy(report: Report) -> list[str]:
+def _by_accuracy(report: Document) -> list[str]:
     """Return the points with enough decisions, the weakest first."""
-    found = [point for point in POINTS if report["points"][point]["n"] >= _ENOUGH]
+    found = [point for point in POINTS if report["points"][point]["n"] >= ENOUGH]
     return sorted(found, key=lambda point: value_of(report["points"][point]["accuracy"]) or 0)
 
 
-def _at(report: Report, point: str) -> str:
+def _at(report: Document, point: str) -> str:
     at = report["points"][point]
     return f"{POINT_MEANINGS[point]} ({percent_of(at['accuracy'])} of {count(at['n'])})"
 
 
-def _accuracy(report: Report) -> str:
+def _accuracy(report: Document) -> str:
     """Return the accuracy, and of what kind its interval is."""
     confidence = percent(report["settings"]["confidence"], digits=0)
     return with_interval(report["overall"]["accuracy"]).replace("(", f"({confidence} interval ")
 
 
-def _n(report: Report) -> int:
+def _n(report: Document) -> int:
     n: int = report["overall"]["n"]
     return n
 
 
 def _all(number: int, noun: str) -> str:
     return f"its one {noun}" if number == 1 else f"all {count(number)} {noun}s"
-
-
-def _part(part: int, whole: int) -> str:
-    return f"{count(part)} of {count(whole)} ({percent(share_of(part, whole))})"

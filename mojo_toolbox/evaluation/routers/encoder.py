@@ -36,7 +36,7 @@ class SentenceEncoder:
     """A BERT-like model with mean pooling, on the CPU. Threads may share it."""
 
     def __init__(self, model: str = MINILM, *, home: Path | str | None = None) -> None:
-        """Load `model`, a folder or an id of the Hugging Face hub; the default is at hand without a hub too (91 MB, once).
+        """Load `model`, a folder or an id of Hugging Face; the default is at hand without Hugging Face too (91 MB, once).
 
         Raises:
             BaseModelNotFoundError: there is no such model.

@@ -44,7 +44,7 @@ _AFTER = re.compile(r'last line after "(?P<marker>[^"]+)"')
 
 
 @dataclass(frozen=True)
-class Prompt:
+class RouterPrompt:
     """How a question is put to a chat model, and how its answer is read."""
 
     name: str
@@ -75,7 +75,7 @@ class Prompt:
         return filled(self.sections, values)
 
 
-def load_prompt(name_or_path: str | Path) -> Prompt:
+def load_prompt(name_or_path: str | Path) -> RouterPrompt:
     """Return a prompt by its name in `PROMPTS`, or by the path of a file of your own.
 
     Raises:
@@ -85,7 +85,7 @@ def load_prompt(name_or_path: str | Path) -> Prompt:
     otherwise = f"name one of {', '.join(PROMPTS)}, or the path of a prompt file."
     file = read_prompt_file(path, kind="prompt", fields=_HEADER, otherwise=otherwise)
     reading, marker = _reading(file)
-    return Prompt(
+    return RouterPrompt(
         name=path.stem,
         path=path,
         sha256=file.sha256,

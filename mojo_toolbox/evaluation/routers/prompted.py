@@ -16,7 +16,7 @@ from mojo_toolbox.data.conversations import means_none
 from mojo_toolbox.errors import ConfigurationError
 from mojo_toolbox.evaluation.routers.chat_completions import Completion, Structured
 from mojo_toolbox.evaluation.routers.chat_models import ChatModel
-from mojo_toolbox.evaluation.routers.prompt_files import Prompt, load_prompt
+from mojo_toolbox.evaluation.routers.prompt_files import RouterPrompt, load_prompt
 from mojo_toolbox.evaluation.routers.question import Answer, Question, checked_answer
 
 __all__ = ["PromptedRouter", "load_prompt"]
@@ -28,7 +28,7 @@ class PromptedRouter:
     """Asks a chat model with a prompt."""
 
     def __init__(
-        self, model: ChatModel, prompt: Prompt, *, structured: Structured | None = None, name: str | None = None
+        self, model: ChatModel, prompt: RouterPrompt, *, structured: Structured | None = None, name: str | None = None
     ) -> None:
         """Take a model and a prompt; `structured` holds the answer to the listed names where the server can.
 
@@ -83,7 +83,7 @@ class PromptedRouter:
 class _Steps:
     """ReAct's loop: the model thinks and acts, what it looked up comes back as an observation."""
 
-    def __init__(self, model: ChatModel, prompt: Prompt, question: Question) -> None:
+    def __init__(self, model: ChatModel, prompt: RouterPrompt, question: Question) -> None:
         self._model = model
         self._prompt = prompt
         self._question = question

@@ -16,10 +16,10 @@ from typing import Literal
 from mojo_toolbox.data import Conversation, MeasuringPoint, measuring_points
 from mojo_toolbox.errors import ConfigurationError, EndpointNotFoundError, EndpointNotReadyError, EvaluationError
 from mojo_toolbox.evaluation.routers.question import Answer, Question, Record, Router, usable
-from mojo_toolbox.evaluation.runs.journal import Journal
+from mojo_toolbox.evaluation.runs.answer_journal import AnswerJournal
 from mojo_toolbox.evaluation.runs.patience import Patience
 from mojo_toolbox.evaluation.runs.predictions import (
-    Outcome,
+    AskingOutcome,
     Prediction,
     in_one_line,
     prediction,
@@ -52,7 +52,7 @@ class Asking:
 def ask_all(
     router: Router,
     conversations: Iterable[Conversation],
-    journal: Journal,
+    journal: AnswerJournal,
     asking: Asking,
     *,
     on_answer: Callable[[Prediction], None],
@@ -133,7 +133,7 @@ class _Lanes:
 @dataclass(frozen=True)
 class _Lane:
     router: Router
-    journal: Journal
+    journal: AnswerJournal
     asking: Asking
     on_answer: Callable[[Prediction], None]
 
@@ -161,7 +161,7 @@ class _Lane:
                 outcome = self._outcome(other, patience)
                 self.journal.put(shuffled_prediction(number, point, shuffle, other, outcome))
 
-    def _outcome(self, question: Question, patience: Patience) -> Outcome:
+    def _outcome(self, question: Question, patience: Patience) -> AskingOutcome:
         # A copy: a router that changes its lists must not change what the next order is made of.
         given = Question([Record(m) for m in question.messages], [Record(t) for t in question.tasks], question.previous)
         try:
@@ -170,10 +170,10 @@ class _Lane:
             if ends_asking(error):
                 raise
             # A row of its own, counted and shown.
-            return Outcome(None, in_one_line(error), None)
+            return AskingOutcome(None, in_one_line(error), None)
         except BaseException as error:
             raise EvaluationError(f"the router ended with {in_one_line(error)}.") from error
-        return Outcome(answer, None, latency)
+        return AskingOutcome(answer, None, latency)
 
 
 class _History:

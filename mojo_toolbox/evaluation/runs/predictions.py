@@ -64,7 +64,7 @@ class ShuffledPrediction(TypedDict):
 
 
 @dataclass(frozen=True)
-class Outcome:
+class AskingOutcome:
     """What came of asking: an answer with its latency, or an error."""
 
     answer: Answer | None
@@ -72,7 +72,9 @@ class Outcome:
     latency_ms: float | None
 
 
-def prediction(number: int, identity: str, point: MeasuringPoint, question: Question, outcome: Outcome) -> Prediction:
+def prediction(
+    number: int, identity: str, point: MeasuringPoint, question: Question, outcome: AskingOutcome
+) -> Prediction:
     """Return the row of a decision of conversation `number`."""
     answer = outcome.answer
     usage = answer.usage if answer else None
@@ -129,7 +131,7 @@ def shuffled_question(question: Question, *, seed: int, number: int, turn: int, 
 
 
 def shuffled_prediction(
-    number: int, point: MeasuringPoint, shuffle: int, question: Question, outcome: Outcome
+    number: int, point: MeasuringPoint, shuffle: int, question: Question, outcome: AskingOutcome
 ) -> ShuffledPrediction:
     """Return the row of a decision whose list was shuffled."""
     answer = outcome.answer

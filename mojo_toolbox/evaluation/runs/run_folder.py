@@ -16,6 +16,7 @@ from typing import Any
 
 from mojo_toolbox.data import read_records, write_records
 from mojo_toolbox.errors import EvaluationError
+from mojo_toolbox.evaluation.runs.answer_journal import AnswerJournal
 from mojo_toolbox.evaluation.runs.file_names import (
     PREDICTIONS_FILE,
     REPORT_FILE,
@@ -23,7 +24,6 @@ from mojo_toolbox.evaluation.runs.file_names import (
     SHUFFLES_FILE,
     SUMMARY_FILE,
 )
-from mojo_toolbox.evaluation.runs.journal import Journal
 from mojo_toolbox.whole_files import require_writable_folder, whole_file
 
 _log = logging.getLogger(__name__)
@@ -34,7 +34,7 @@ _JOURNAL_FILE, _RUN_FILE = ".predictions.sqlite", "run.json"
 class RunFolder:
     """A folder that is locked for one run while it is open."""
 
-    def __init__(self, path: Path, journal: Journal) -> None:
+    def __init__(self, path: Path, journal: AnswerJournal) -> None:
         self.path = path
         self.journal = journal
 
@@ -90,7 +90,7 @@ def require_free(path: Path, run: Mapping[str, Any]) -> None:
         return
     answered = (path / PREDICTIONS_FILE).exists()
     if (path / _JOURNAL_FILE).exists():
-        journal = Journal(path / _JOURNAL_FILE)
+        journal = AnswerJournal(path / _JOURNAL_FILE)
         answered = answered or len(journal) > 0
         journal.close()
     if answered:
@@ -108,7 +108,7 @@ def open_run(
     """
     require_usable(path)
     path.mkdir(parents=True, exist_ok=True)
-    journal = Journal(path / _JOURNAL_FILE)
+    journal = AnswerJournal(path / _JOURNAL_FILE)
     try:
         if overwrite:
             journal.forget_all()

@@ -18,7 +18,7 @@ Conversations = str | Path | Iterable[Conversation | Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
-class Survey:
+class SourceContents:
     """What the source holds, found in one pass before anything is asked."""
 
     conversations: int
@@ -59,7 +59,7 @@ class Source:
         """
         next(iter(self), None)
 
-    def survey(self) -> Survey:
+    def survey(self) -> SourceContents:
         """Read everything once: what cannot be read is said before a router is asked (and paid).
 
         Raises:
@@ -71,7 +71,7 @@ class Source:
             digest.add(conversation)
             conversations += 1
             decisions += sum(1 for _ in measuring_points(conversation))
-        return Survey(conversations, decisions, digest.hexdigest())
+        return SourceContents(conversations, decisions, digest.hexdigest())
 
     def pick(self, numbers: Collection[int]) -> dict[int, Conversation]:
         """Return the conversations with these numbers, counted from 0."""

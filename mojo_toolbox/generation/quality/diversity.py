@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from mojo_toolbox.data import Conversation
 from mojo_toolbox.data.likeness.shingles import plain
-from mojo_toolbox.generation.quality.figures import Value
+from mojo_toolbox.generation.quality.meanings import Value
 
 # Of more words a smaller share is distinct, in any text: files are compared on as many.
 MOST_WORDS = 50_000

@@ -13,7 +13,7 @@ from mojo_toolbox.data.jsonl import RandomLines, parse_line, read_lines, require
 from mojo_toolbox.data.likeness.conversation_index import ConversationIndex, digest
 from mojo_toolbox.data.likeness.near_duplicates import SIMILAR, Groups
 from mojo_toolbox.data.likeness.shingles import plain
-from mojo_toolbox.generation.quality.figures import Value
+from mojo_toolbox.generation.quality.meanings import Value
 from mojo_toolbox.progress import Progress
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 from mojo_toolbox.data import parse_conversation
 from mojo_toolbox.errors import ConfigurationError, DataError
 from mojo_toolbox.model import Decision, Model
-from mojo_toolbox.review.records import Mark, RouterDecision
+from mojo_toolbox.review.records import ReviewMark, RouterDecision
 from mojo_toolbox.review.store import Reviewer, ReviewStore
 from mojo_toolbox.review.web.bodies import CorrectionBody, TurnBody, read
 from mojo_toolbox.review.web.pages import page
@@ -81,7 +81,7 @@ def decided(decision: Decision) -> dict[str, Any]:
     }
 
 
-def marks(body: CorrectionBody) -> list[Mark]:
+def marks(body: CorrectionBody) -> list[ReviewMark]:
     """Return what the reviewers of the chat should know: where somebody has judged it already."""
     found = []
     for index in body.judged:
@@ -89,5 +89,5 @@ def marks(body: CorrectionBody) -> list[Mark]:
         if message is None or message.role != "user":
             raise DataError(f"message {index} (from 0) is not the user's, so no label can be right there.")
         same = index in body.decisions and body.decisions[index][0] == message.task
-        found.append(Mark(index, f"{'confirmed' if same else 'corrected'} in the playground"))
+        found.append(ReviewMark(index, f"{'confirmed' if same else 'corrected'} in the playground"))
     return found

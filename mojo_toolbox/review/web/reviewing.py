@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from mojo_toolbox.errors import ReviewDatabaseError
-from mojo_toolbox.review.records import LONGEST_REASON, Decision
+from mojo_toolbox.review.records import LONGEST_REASON, ReviewDecision
 from mojo_toolbox.review.store import Reviewer, ReviewStore
 from mojo_toolbox.review.web import shown
 from mojo_toolbox.review.web.bodies import BackBody, DecisionBody, LeaveBody, read
@@ -43,7 +43,7 @@ async def decide(request: Request) -> Response:
     store, reviewer = _who(request)
     body = await read(request, DecisionBody)
     _require_same(store, body)
-    decision = Decision(
+    decision = ReviewDecision(
         body.action, body.labels, note=body.note, reason=body.reason, key=body.key, version=body.version
     )
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from mojo_toolbox.review.agreement import turns_apart
 from mojo_toolbox.review.items import labels_of
-from mojo_toolbox.review.records import Item, PastDecision, Progress
+from mojo_toolbox.review.records import Item, PastDecision, ReviewProgress
 from mojo_toolbox.review.store import Reviewer, ReviewStore
 
 
@@ -43,7 +43,7 @@ def item(found: Item | None) -> dict[str, Any] | None:
     }
 
 
-def progress(figures: Progress) -> dict[str, Any]:
+def progress(figures: ReviewProgress) -> dict[str, Any]:
     """Return the figures of the progress bar."""
     return dict(figures.__dict__)
 

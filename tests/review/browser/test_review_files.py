@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 from serving import filled, served
 from talks import talk, talks
 
-from mojo_toolbox.review.records import Decision
+from mojo_toolbox.review.records import ReviewDecision
 
 TYPE = {"content-type": "application/x-ndjson"}
 UPLOAD = "/api/admin/import"
@@ -60,7 +60,7 @@ def test_refused_lines_are_told_and_nothing_is_stored(people, address, store, tm
 
 def test_the_decided_ones_are_downloaded(people, address, store):
     who = store.local_reviewer()
-    for decision in (Decision("okay"), Decision("wrong", reason="A duplicate")):
+    for decision in (ReviewDecision("okay"), ReviewDecision("wrong", reason="A duplicate")):
         store.decide(who, store.next(who).id, decision)
     page = people(f"{address}/admin")
     page.get_by_label("thrown out (1)").check()
@@ -74,7 +74,7 @@ def test_the_decided_ones_are_downloaded(people, address, store):
 
 def test_a_download_is_what_the_shell_exports(admin, store, tmp_path):
     who = store.local_reviewer()
-    store.decide(who, store.next(who).id, Decision("okay"))
+    store.decide(who, store.next(who).id, ReviewDecision("okay"))
     for include in ([], ["undecided", "wrong"]):
         answer = admin.get("/admin/export", params={"include": include})
         store.export_file(tmp_path / "out.jsonl", include=include)

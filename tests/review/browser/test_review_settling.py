@@ -5,7 +5,7 @@ from playwright.sync_api import expect
 from serving import filled, served
 from talks import assistant, talk, user
 
-from mojo_toolbox.review.records import Decision
+from mojo_toolbox.review.records import ReviewDecision
 
 
 @pytest.fixture
@@ -18,7 +18,7 @@ def disputed(tmp_path):
         for name, label in (("Ana", "plan_a_trip"), ("Bo", "meeting_recap")):
             who = store.reviewer(store.invite(name))
             item = store.next(who)
-            store.decide(who, item.id, Decision("change", {3: label}, note=f"{name} is sure"))
+            store.decide(who, item.id, ReviewDecision("change", {3: label}, note=f"{name} is sure"))
         yield store
 
 
@@ -83,7 +83,7 @@ def test_elsewhere_there_is_nothing_to_leave(page, store):
 def test_what_one_person_changed_is_shown_to_who_checks_it(people, tmp_path):
     with filled(tmp_path, [talk(1), {**talk(2), "messages": [user("hi", None)]}]) as store:
         ana = store.reviewer(store.invite("Ana"))
-        store.decide(ana, store.next(ana).id, Decision("check", {2: "plan_a_trip"}, note="right?"))
+        store.decide(ana, store.next(ana).id, ReviewDecision("check", {2: "plan_a_trip"}, note="right?"))
         with served(store) as address:
             page = people(f"{address}/join/{store.invite('Cy', admin=True)}")
             page.get_by_role("link", name="Admin").click()

@@ -1,5 +1,16 @@
-{# Whether the moment was seen: a small matrix for each measuring point, and one for none. #}
-{% import "macros.html" as draw %}
+"""Whether the moment was seen: a yes or no at each measuring point, and one for none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from mojo_toolbox.data import POINTS
+from mojo_toolbox.evaluation.drawing.markdown_tables import by_router, titled
+from mojo_toolbox.evaluation.drawing.readable import DASH, MINUS, POINT_MEANINGS, count, with_interval
+from mojo_toolbox.evaluation.sections.section import Document, Section, Shown
+
+_PAGE = """{% import "macros.html" as draw %}
 
 {% macro square_cell(kind, number, n) -%}
 <td class="{{ kind }} s{{ shade(number, n) }}">{{ number|count if n else '–' }}</td>
@@ -63,4 +74,58 @@
 </details>
 {% endfor %}
 {% endif %}
-</section>
+</section>"""
+
+
+def _values(shown: Shown) -> dict[str, Any]:
+    return {"routers": shown.routers(), "points": POINTS, "meanings": POINT_MEANINGS}
+
+
+def _markdown(shown: Shown) -> str:
+    cells = ["n", "true +", "false +", f"false {MINUS}", f"true {MINUS}"]
+    heads = ["router", "point", *cells, "precision", "recall", "F1", "accuracy"]
+    rows = [
+        [name, point, *_cells(found)] for name, report in shown.named for point, found in _questions(report).items()
+    ]
+    return titled("Was the moment seen?", by_router(heads, rows, alone=shown.alone, numbers_from=2))
+
+
+def _questions(report: Document) -> dict[str, Mapping[str, Any]]:
+    return {point: report["points"][point]["detection"] for point in POINTS} | {"no task": report["none_detection"]}
+
+
+def _cells(found: Mapping[str, Any]) -> list[str]:
+    (tn, fp), (fn, tp) = found["matrix"]
+    counts = [_of(tp, tp + fn), _of(fp, fp + tn), _of(fn, tp + fn), _of(tn, fp + tn)]
+    shares = [with_interval(found[figure]) for figure in ("precision", "recall", "f1", "accuracy")]
+    return [count(tp + fn), *counts, *shares]
+
+
+def _of(number: int, n: int) -> str:
+    return count(number) if n else DASH
+
+
+def _lines(_: Document) -> Iterator[tuple[str, str]]:
+    yield "Precision, recall, F1", "was the point seen, whichever the task"
+
+
+def _explains(_: Shown) -> Iterator[tuple[str, str]]:
+    yield (
+        "Detection",
+        (
+            "Was it seen that something starts (goes on, switches, ends)? Which task does not matter. The answered point follows "
+            "from the decision before and the answer; an invalid answer or an error is no point at all."
+        ),
+    )
+
+
+DETECTION = Section(
+    name="detection",
+    anchor="detection",
+    link="Detection",
+    page=_PAGE,
+    values=_values,
+    markdown=_markdown,
+    lines=_lines,
+    explains=_explains,
+)

@@ -23,7 +23,7 @@ CREATE TABLE IF NOT EXISTS answers (
 """
 
 
-class Journal:
+class AnswerJournal:
     """The answers of one run; `shuffle` 0 is the list as it stands. Safe to share between threads."""
 
     def __init__(self, path: Path | None) -> None:

@@ -13,25 +13,24 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 from mojo_toolbox import __version__
 from mojo_toolbox.errors import ConfigurationError
 from mojo_toolbox.errors.extras import require
 from mojo_toolbox.evaluation.counting.bootstrap import CONFIDENCE
-from mojo_toolbox.evaluation.counting.confidence import confidence
-from mojo_toolbox.evaluation.counting.figures import Cost, Data, PositionBias, Settings, Tokens
-from mojo_toolbox.evaluation.counting.mistakes import with_conversations, worst
-from mojo_toolbox.evaluation.counting.position_bias import position_bias
+from mojo_toolbox.evaluation.counting.figures import Cost, Data, MeasurementSettings, Tokens
 from mojo_toolbox.evaluation.counting.tally import Tally
 from mojo_toolbox.evaluation.report import Report
 from mojo_toolbox.evaluation.routers.question import Router, RouterFunction, as_router
+from mojo_toolbox.evaluation.runs.answer_journal import AnswerJournal
 from mojo_toolbox.evaluation.runs.asking import Asking, Previous, ask_all
 from mojo_toolbox.evaluation.runs.file_names import PREDICTIONS_FILE
-from mojo_toolbox.evaluation.runs.journal import Journal
 from mojo_toolbox.evaluation.runs.predictions import Prediction, is_right
 from mojo_toolbox.evaluation.runs.run_folder import RunFolder, open_run, require_usable
-from mojo_toolbox.evaluation.runs.source import Conversations, Source, Survey
+from mojo_toolbox.evaluation.runs.source import Conversations, Source, SourceContents
+from mojo_toolbox.evaluation.sections import table
+from mojo_toolbox.evaluation.sections.section import FinishedRun
 from mojo_toolbox.model import Model
 from mojo_toolbox.progress import Progress, reporting_to
 
@@ -149,7 +148,7 @@ def require_askable(router: Router, output: Path | str | None, *, again: bool) -
         require_reachable()
 
 
-def run_of(router: Router, survey: Survey, *, previous: Previous, seed: int) -> dict[str, object]:
+def run_of(router: Router, survey: SourceContents, *, previous: Previous, seed: int) -> dict[str, object]:
     """Return what makes a run this one."""
     return {
         "router": router.name,
@@ -185,9 +184,9 @@ def _check(asking: Asking, counting: _Counting, limit: int | None) -> None:
 @contextmanager
 def _folder(
     output: Path | str | None, run: dict[str, object], **how: bool
-) -> Iterator[tuple[RunFolder | None, Journal]]:
+) -> Iterator[tuple[RunFolder | None, AnswerJournal]]:
     if output is None:
-        journal = Journal(None)
+        journal = AnswerJournal(None)
         try:
             yield None, journal
         finally:
@@ -201,8 +200,8 @@ def _folder(
 class _Measurement:
     router: Router
     source: Source
-    survey: Survey
-    journal: Journal
+    survey: SourceContents
+    journal: AnswerJournal
     asking: Asking
     counting: _Counting
 
@@ -246,11 +245,14 @@ class _Measurement:
             latency_ms=tally.latency(limit=self.counting.latency_limit_ms),
             tokens=tokens,
             cost=price.of(tokens, overall.n) if price and tokens else None,
-            position_bias=self._position_bias() if self.asking.shuffles else None,
-            confidence=confidence(self.journal.predictions(), resamples=self.counting.resamples, seed=self.asking.seed),
             error_kinds=dict(tally.error_kinds.most_common(20)),
-            mistakes=with_conversations(worst(self.journal.predictions()), self.source),
+            **self._measured(),
         )
+
+    def _measured(self) -> dict[str, Any]:
+        """Return the figures that sections count themselves, by their names."""
+        run = FinishedRun(self.journal, self.source, self.asking.shuffles, self.counting.resamples, self.asking.seed)
+        return {section.name: section.measure(run) for section in table.SECTIONS if section.measure}
 
     def _data(self) -> Data:
         return Data(
@@ -260,21 +262,12 @@ class _Measurement:
             decisions=self.survey.decisions,
         )
 
-    def _settings(self) -> Settings:
-        return Settings(
+    def _settings(self) -> MeasurementSettings:
+        return MeasurementSettings(
             concurrency=self.asking.concurrency,
             timeout_s=self.asking.timeout,
             shuffles=self.asking.shuffles,
             seed=self.asking.seed,
             resamples=self.counting.resamples,
             confidence=CONFIDENCE,
-        )
-
-    def _position_bias(self) -> PositionBias:
-        return position_bias(
-            self.journal.predictions(),
-            self.journal.shuffled(self.asking.shuffles),
-            shuffles=self.asking.shuffles,
-            resamples=self.counting.resamples,
-            seed=self.asking.seed,
         )

@@ -9,7 +9,7 @@ from typing import Any
 
 from mojo_toolbox.data.likeness.conversation_index import require_packages
 from mojo_toolbox.generation.quality.diversity import diversity, words_said
-from mojo_toolbox.generation.quality.figures import FIGURES, Figure, Value
+from mojo_toolbox.generation.quality.meanings import FIGURES, Figure, Value
 from mojo_toolbox.generation.quality.profile import Profile
 from mojo_toolbox.generation.quality.two_samples import LEAST, TwoSampleTest, two_sample_tests
 from mojo_toolbox.progress import Progress, reporting_to

@@ -21,12 +21,12 @@ from mojo_toolbox.errors import (
     ProviderUnavailableError,
 )
 from mojo_toolbox.generation.asking import Retries
+from mojo_toolbox.generation.generating import generate
 from mojo_toolbox.generation.judging import PromptJudge
 from mojo_toolbox.generation.openai_provider import OpenAIProvider
 from mojo_toolbox.generation.prices import TokenPrices
 from mojo_toolbox.generation.providers import Reply
 from mojo_toolbox.generation.replay import RecordingProvider, ReplayProvider
-from mojo_toolbox.generation.runner import generate
 
 QUICK = Retries(first_wait=0.001, longest_wait=0.002)
 
@@ -335,7 +335,7 @@ import os, sys, threading
 from pathlib import Path
 sys.path[:0] = {path!r}
 from written import Model, conversation_text
-from mojo_toolbox.generation.runner import generate
+from mojo_toolbox.generation.generating import generate
 asked = 0
 lock = threading.Lock()
 def answer(request):

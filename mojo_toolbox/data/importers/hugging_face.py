@@ -1,4 +1,4 @@
-"""Data sets of the Hugging Face hub, or of a folder or file that its `datasets` library reads, streamed."""
+"""Data sets of Hugging Face, or of a folder or file that its `datasets` library reads, streamed."""
 
 from __future__ import annotations
 
@@ -50,12 +50,12 @@ def import_dataset(
     summary: ImportSummary | None = None,
     progress: Progress = silent,
 ) -> Iterator[Conversation]:
-    """Yield the rows of a data set, streamed, by its name on Hugging Face's hub, or a folder or file that `datasets` reads.
+    """Yield the rows of a data set, streamed, by its name on Hugging Face, or a folder or file that `datasets` reads.
 
     The column `messages`, if given, holds chats, as `import_chats` reads them. Otherwise each row is a user turn with `text` and
     `label`, as `import_csv` reads them. Labels that are numbers become their names, and those names are the tasks unless you
-    give `tasks`. The first row is read at once. The function does not ask whether the hub can be reached. A hub that cannot
-    be reached may take minutes to fail.
+    give `tasks`. The first row is read at once. The function does not ask whether Hugging Face can be reached. If not, that
+    may take minutes to show.
 
     Raises:
         DataError: there is no such data set, split or column, or without `tasks` the names of the labels are unknown.
@@ -157,7 +157,7 @@ def _counted(
 
 
 def _open(name: str, *, split: str, subset: str | None, revision: str | None) -> Any:
-    with needed_for("Reading data sets of the hub", extra="local"):
+    with needed_for("Reading data sets of Hugging Face", extra="local"):
         import datasets
     if address(Path(name)) and not Path(name).exists():
         raise not_there(Path(name), what="data set")
@@ -165,7 +165,7 @@ def _open(name: str, *, split: str, subset: str | None, revision: str | None) ->
     saved = any((path / mark).is_file() for mark in (_SAVED_DICT, _SAVED))
     if (revision and path.exists()) or (subset and (saved or path.is_file())):
         what = "a revision" if revision else "subsets"
-        raise DataError(f"has not {what}: those belong to data sets of the hub. Leave it out.", path=path)
+        raise DataError(f"has not {what}: those belong to data sets of Hugging Face. Leave it out.", path=path)
     try:
         if saved:
             return _of_split(datasets.load_from_disk(str(path)), path, split)

@@ -16,11 +16,11 @@ from mojo_toolbox.generation.attempts import Drafting
 from mojo_toolbox.generation.judging import Judge
 from mojo_toolbox.generation.lanes import Ended, Lanes
 from mojo_toolbox.generation.language import unchecked_languages
-from mojo_toolbox.generation.output import Output, finish, open_output
 from mojo_toolbox.generation.plan import Plan, plan
 from mojo_toolbox.generation.prices import Budget, TokenPrices, dollars, expected
 from mojo_toolbox.generation.projection import project
 from mojo_toolbox.generation.providers import Provider, fingerprint
+from mojo_toolbox.generation.run_files import Output, finish, open_output
 from mojo_toolbox.generation.task_file import TaskFile, read_task_file
 from mojo_toolbox.generation.templates import PromptTemplate, load_template
 from mojo_toolbox.generation.turn_checks import PlainChecks

@@ -1,0 +1,1 @@
+"""The sections of a report: one file has all that one metric needs."""
