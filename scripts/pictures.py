@@ -50,7 +50,7 @@ def terminal(work: Path) -> None:
 
 def report(work: Path, page: Page) -> None:
     """The beginning of the report that the evaluation left."""
-    page.set_viewport_size({"width": 1280, "height": 1000})
+    page.set_viewport_size({"width": 1280, "height": 780})
     page.goto((work / "evaluation" / "summary.html").as_uri())
     page.screenshot(path=PICTURES / "report.png")
 

@@ -16,7 +16,7 @@ from pages import BASE_MODEL, PAGES, ROOT, blocks, commands, table_rows
 PAGES_BY_NAME = {page.name: page for page in PAGES}
 DOCS = ROOT / "docs"
 # Pages that ask an endpoint which the reader has from the tutorial.
-ASKING = {"programmers-guide.md", "local-cloud.md"}
+ASKING = {"README.md", "programmers-guide.md", "local-cloud.md"}
 # Blocks that no test can run; a new one needs a reason here as well as on its page.
 NOT_RUN = {"to-aws.md": 2, "local-cloud.md": 1}
 KEY = {"product": "mojodex", "task": "routing", "model_id": "smollm2-router"}
