@@ -62,6 +62,7 @@ quickstart: $(STAMP)
 test: lint $(SERVING_STAMP)
 	@echo '== tests'
 	@$(PYTEST)
+	@[ -n "$$MOJO_TEST_POSTGRES_URL" ] || echo 'The tests on PostgreSQL were skipped. This runs them too: scripts/postgres.py make test'
 	@$(MAKE) --no-print-directory docs wheel-test
 
 quick: lint
