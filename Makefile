@@ -20,18 +20,20 @@ SERVING_STAMP := $(SERVING).installed
 # The first one that is new enough; `make PYTHON=/path/to/python` chooses another.
 PYTHON := $(shell for python in python3 python3.11 python3.12 python3.13 python3.14; do \
 	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { command -v "$$python"; break; }; done)
-# One process a core, and a file's tests in one process: they share models and local clouds.
-PYTEST := $(BIN)/python -m pytest -q -n auto --dist loadfile
+# One process a core, and a file's tests in one process: they share models and local clouds. The order is tests/conftest.py's.
+PYTEST := $(BIN)/python -m pytest -q -n auto --dist loadfile --no-loadscope-reorder
 # Two processes with all cores each would only wait for one another.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help install quickstart test quick lint format docs wheel-test sdk-test container-test pictures notebooks bench clean
+.PHONY: help install quickstart test test-matrix coverage quick lint format docs wheel-test sdk-test container-test pictures notebooks bench clean
 
 help:
 	@echo 'make quickstart      install, train a router on this machine, deploy it, ask it'
 	@echo 'make install         what the main job needs, into $(VENV); quickstart does it too'
 	@echo 'make test            everything that CI checks, after installing what only that needs'
-	@echo 'make quick           the same without what trains a real model, the docs and the wheel'
+	@echo 'make test-matrix     make test on every Python from 3.11 to 3.13 that this machine has'
+	@echo 'make coverage        run the tests and show which lines they reach'
+	@echo 'make quick           make test without what trains a real model, the docs and the wheel'
 	@echo 'make format          format the code and fix what the linter can'
 	@echo 'make docs            build the documentation into build/docs'
 	@echo 'make wheel-test      build the wheel and try it in a fresh environment'
@@ -62,7 +64,16 @@ quickstart: $(STAMP)
 test: lint $(SERVING_STAMP)
 	@echo '== tests'
 	@$(PYTEST)
-	@$(MAKE) --no-print-directory docs wheel-test
+	@[ -n "$$MOJO_TEST_POSTGRES_URL" ] || echo 'The tests on PostgreSQL were skipped. This runs them too: scripts/postgres.py make test'
+	@$(MAKE) --no-print-directory wheel-test
+
+# TARGET=quick leaves out what trains a real model.
+test-matrix:
+	@scripts/test_matrix.sh $(or $(TARGET),test)
+
+# Also of the programs that tests start; `fail_under` stays unset, because a share says little about what is asserted.
+coverage: $(DEV_STAMP) $(SERVING_STAMP)
+	@$(PYTEST) --cov --cov-report=term:skip-covered $(TESTS)
 
 quick: lint
 	@echo '== tests, without the slow ones'

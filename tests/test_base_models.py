@@ -216,6 +216,7 @@ def test_offline_mode_asks_nobody(hub, monkeypatch):
     assert hugging_face_reachable() is False
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_two_processes_convert_smollm2_once_and_whole(tmp_path):
     spawn = multiprocessing.get_context("spawn")

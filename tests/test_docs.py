@@ -29,6 +29,7 @@ def test_there_are_pages():
 # ------------------------------------------------------------------------------------------------ what runs
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "python")], ids=lambda page: page.name)
 def test_python_blocks_run(page, workspace, tiny_model, request):
     if page.name in ASKING:

@@ -54,6 +54,7 @@ def trained(hub, tiny_base):
     return job.wait(progress=False)
 
 
+@pytest.mark.long
 def test_a_trained_router_is_deployed_asked_updated_and_deleted(hub, trained, local_home):
     endpoint = hub.deploy(**KEY, stage="dev").wait(progress=False)
     model = AWSModel(**KEY, stage="dev", cloud_service="local", home=local_home)

@@ -45,5 +45,6 @@ def test_the_tests_add_the_rest_and_all_of_it_is_pinned():
     assert script.index("[[ $extras == dev ]] || exit 0") < script.index("chromium")
 
 
-def test_ci_calls_the_readmes_command():
-    assert (ROOT / ".ci" / "run").read_text(encoding="utf-8").rstrip().endswith("exec make test")
+def test_ci_calls_the_readmes_command_with_a_database_server():
+    ci = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    assert ci.rstrip().endswith("\nexec scripts/postgres.py make test")

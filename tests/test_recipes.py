@@ -39,6 +39,7 @@ def dry_run(**changes):
     return Hub(cloud_service="aws", region_name="us-east-1", role="r", bucket="b-123").train(dry_run=True, **options)[0]
 
 
+@pytest.mark.long
 @pytest.mark.timeout(900)
 def test_an_encoder_router_is_trained_deployed_and_asked(local_home, tiny_encoder):
     hub = Hub(cloud_service="local", home=local_home)

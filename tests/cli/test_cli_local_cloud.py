@@ -115,6 +115,7 @@ def failed(local):
     return name
 
 
+@pytest.mark.long
 def test_a_failed_job_says_why_wherever_it_is_named(local, failed):
     listed = local("ls", "jobs", "--model-id", "fails")
     assert re.search(rf"^{failed} +Failed ", listed.stdout, re.MULTILINE)

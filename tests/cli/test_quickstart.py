@@ -113,6 +113,7 @@ def test_it_ends_with_commands_that_run(tiny_quickstart, capsys, monkeypatch):
     assert "Ask it from Python (env/bin/python):" in out
 
 
+@pytest.mark.long
 def test_the_quickstart_trains_deploys_asks_and_leaves_the_endpoint_running(
     tiny_quickstart, capsys, local_home, monkeypatch
 ):

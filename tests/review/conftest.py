@@ -24,7 +24,7 @@ def url(request, tmp_path):
         return
     server = os.environ.get(POSTGRES)
     if not server:
-        pytest.skip(f"{POSTGRES} names no PostgreSQL server")
+        pytest.skip(f"{POSTGRES} names no PostgreSQL server (scripts/postgres.py starts one)")
     from sqlalchemy import create_engine, text
 
     engine = create_engine(server.replace("postgresql://", "postgresql+psycopg://", 1))

@@ -12,6 +12,7 @@ from mojo_toolbox.contract import chat_request, first_question, parse_chat_reply
 
 # peft 0.21.2 still reads an attribute that transformers 5.23 deprecates; nothing of ours does.
 pytestmark = [
+    pytest.mark.long,
     pytest.mark.slow,
     pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning"),
 ]

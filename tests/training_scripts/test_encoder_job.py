@@ -102,6 +102,7 @@ def uninterrupted(tiny_encoder, tmp_path_factory):
     return folder / "model", outcome.progress
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("sent", "code"), [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGTERM, 128 + signal.SIGTERM)])
 def test_an_interrupted_run_ends_with_the_very_weights_of_an_uninterrupted_one(
     tiny_encoder, job, uninterrupted, sent, code

@@ -15,6 +15,7 @@ from mojo_toolbox.data.starter import starter_conversations, starter_pool
 from mojo_toolbox.purposes.routing.training import training_examples, validation_example
 
 
+@pytest.mark.long
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_a_real_encoder_gets_more_held_out_decisions_right(tmp_path):

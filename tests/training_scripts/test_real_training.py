@@ -7,6 +7,7 @@ import pytest
 from tiny_base import write_channel
 
 from mojo_toolbox.base_models import smollm2_folder
+from mojo_toolbox.settings import load_settings
 
 TASKS = "meeting_recap: sums up a meeting\nfollow_up_email: writes to a client\nquote: prepares an offer\nnone: no task"
 REQUESTS = {
@@ -17,6 +18,7 @@ REQUESTS = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_a_real_model_learns_its_decisions(run_script, tmp_path):
@@ -30,7 +32,7 @@ def test_a_real_model_learns_its_decisions(run_script, tmp_path):
         rows.append({"messages": messages})
     channel = write_channel(tmp_path / "train", rows)
     outcome = run_script(
-        base=smollm2_folder(tmp_path / "models"),
+        base=smollm2_folder(load_settings().home / "base_models"),
         environment={
             "OMP_NUM_THREADS": 1,
             "SM_CHANNEL_TRAIN": channel,

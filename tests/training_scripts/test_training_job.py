@@ -96,6 +96,7 @@ def test_a_job_reads_another_version_of_the_data_in_each_epoch(run_script, job, 
     assert training["tokens"] == sum(tokens[0::3]) + sum(tokens[1::3])
 
 
+@pytest.mark.long
 def test_a_stopped_job_goes_on_from_its_newest_whole_checkpoint(run_script, tiny_base, job):
     settings = {"num_train_epochs": 12, "save_steps": 2, "load_in_4bit": False, "dtype": "float32"}
     process = start_script(tiny_base, environment=job, **settings)
