@@ -13,6 +13,7 @@ MAY_DIFFER = {
     "save_total_limit",
     "logging_steps",
     "load_best_model_at_end",
+    "metric_for_best_model",
     "calibrate",
     "dataset_sha256",
     "validation_sha256",

@@ -10,7 +10,14 @@ from job.errors import TrainingInputError
 from job.settings import TrainingSettings, check_numbers
 
 # A checkpoint may be resumed with other values of these.
-MAY_DIFFER = {"save_steps", "save_total_limit", "logging_steps", "load_best_model_at_end", "merge_weights"}
+MAY_DIFFER = {
+    "save_steps",
+    "save_total_limit",
+    "logging_steps",
+    "load_best_model_at_end",
+    "metric_for_best_model",
+    "merge_weights",
+}
 MOST_LAYERS = 10_000  # any model has fewer: a range that ends beyond is refused, not counted out
 
 
