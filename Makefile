@@ -83,6 +83,7 @@ lint: $(DEV_STAMP)
 	@echo '== format' && $(BIN)/ruff format --check .
 	@echo '== lint' && $(BIN)/ruff check .
 	@echo '== types' && $(BIN)/mypy
+	@echo '== prose' && $(BIN)/python scripts/prose.py --quiet
 
 format: $(DEV_STAMP)
 	@$(BIN)/ruff format .

@@ -150,7 +150,7 @@ class Hub:
     ) -> Deletion:
         """Remove a stage: its endpoint, configurations and models. Training jobs and artifacts in S3 stay.
 
-        What could not be removed stands in the answer's `failed` with AWS's reason. Where nothing was there, the answer's
-        text says under which name it was looked for.
+        The answer's `failed` lists everything that could not be removed, with AWS's reason. If nothing was there, the
+        answer's text has the name that was looked for.
         """
         return self.endpoint(product=product, task=task, model_id=model_id, stage=stage).delete()

@@ -132,7 +132,7 @@ class Model(ABC):
             EndpointNotReadyError: it is there but does not answer: on its way (`status`), or it failed (`reason`).
             ModelError: the container answered an error.
             PredictionTimeoutError: no answer within a minute.
-            InvalidAnswerError: an answer that is none of the tasks.
+            InvalidAnswerError: an answer outside the tasks.
         """
         _check_threshold(abstain_below)
         if tasks is None:

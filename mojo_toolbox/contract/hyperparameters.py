@@ -58,7 +58,7 @@ def _layers_as_text(layers: Any) -> Any:
 
 
 class TrainingHyperparameters(BaseModel):
-    """What `training_scripts/train_qlora.py` can be told, by transformers', peft's and trl's names, with its defaults."""
+    """The settings of `training_scripts/train_qlora.py`, by transformers', peft's and trl's names, with its defaults."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -95,7 +95,7 @@ class TrainingHyperparameters(BaseModel):
 
 
 class EncoderHyperparameters(BaseModel):
-    """What `training_scripts/train_encoder.py` can be told, by transformers' names where it has them, with its defaults."""
+    """The settings of `training_scripts/train_encoder.py`, by transformers' names where it has them, with its defaults."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 

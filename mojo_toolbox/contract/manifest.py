@@ -26,7 +26,7 @@ class BaseModelReference(BaseModel):
 class Manifest(BaseModel):
     """What `manifest.json` in an artifact says of the model; written by the training script.
 
-    `fallback` is the choice that an encoder takes for none of the others; a language model has none.
+    `fallback` is the choice that an encoder takes for none of the others. A language model does not have one.
     """
 
     model_config = ConfigDict(frozen=True, extra="allow")

@@ -94,7 +94,7 @@ class LocalCloudError(MojoError):
 
 
 class PortInUseError(LocalCloudError):
-    """Another program listens on the port that the local cloud was told to use."""
+    """Another program listens on the port that you gave the local cloud."""
 
     def __init__(self, port: int) -> None:
         super().__init__(f"Port {port} is in use by another program. Choose another: mojo local up --port N")
@@ -270,7 +270,7 @@ class PredictionTimeoutError(PredictionError, TimeoutError):
 
 
 class InvalidAnswerError(PredictionError):
-    """The model answered something that is none of the choices; it is never passed on as a task."""
+    """The model answered something outside the choices. It never becomes a task."""
 
     def __init__(
         self, message: str, *, endpoint_name: str, request_id: str = "", answer: str = "", choices: Sequence[str] = ()

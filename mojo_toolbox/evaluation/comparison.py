@@ -77,7 +77,7 @@ def compare(
     gated: tuple[str, ...] = ("accuracy", "balanced"),
     any_data: bool = False,
 ) -> Comparison:
-    """Compare two report.json (or their folders); with predictions.jsonl beside both, differences have intervals.
+    """Compare two report.json (or their folders); with predictions.jsonl next to both, differences have intervals.
 
     Args:
         a: what is there now.

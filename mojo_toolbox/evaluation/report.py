@@ -96,7 +96,7 @@ class Report(BaseModel):
         return threshold_for(self.confidence, precision=precision, sure=sure)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the report as it stands in report.json."""
+        """Return the report as report.json holds it."""
         return self.model_dump(mode="json")
 
     def save(self, folder: Path | str) -> None:

@@ -162,7 +162,7 @@ class Scaling(Figures):
 
 
 class Confidence(Figures):
-    """Of the probabilities that a router gives its answers; invalid answers and errors have none."""
+    """Figures of the probabilities of a router's answers. Invalid answers and errors do not have any."""
 
     asked: int
     """All decisions, those without a probability too."""

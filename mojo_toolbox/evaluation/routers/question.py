@@ -76,7 +76,7 @@ RouterFunction = Callable[[list[Record], list[Record], str | None], str | None]
 
 @runtime_checkable
 class Router(Protocol):
-    """What `evaluate()` asks, from several threads at once where it is told to."""
+    """The thing that `evaluate()` asks, from several threads at once if you want that."""
 
     @property
     def name(self) -> str:
