@@ -100,14 +100,6 @@ def require_kind(name: str, kind: Literal["language_model", "encoder"]) -> None:
         )
 
 
-def _config_path(name: str) -> Path | None:
-    folder = Path(name).expanduser()
-    if folder.is_dir():
-        return folder / "config.json"
-    # Without the package there is no cache either.
-    return _cached_config(name) if importlib.util.find_spec("huggingface_hub") else None
-
-
 def _config_at_hand(name: str) -> dict[str, Any]:
     """Read the config.json of a folder, or of the Hugging Face cache; nothing where there is none."""
     if name in _CLASSES_AT_HAND:
