@@ -77,17 +77,17 @@ def compare(
     gated: tuple[str, ...] = ("accuracy", "balanced"),
     any_data: bool = False,
 ) -> Comparison:
-    """Compare two report.json (or their folders); with predictions.jsonl next to both, differences have intervals.
+    """Compare two report.json (or their folders). If both have a predictions.jsonl, differences have intervals.
 
     Args:
-        a: what is there now.
-        b: what is to take its place.
+        a: the router in use now.
+        b: the router to take its place.
         margin: how much of a share (0.01 is one percentage point) b may be below a.
         gated: the figures that decide whether b is worse: "accuracy", "balanced" or a measuring point.
         any_data: compare even if they were measured on different conversations, without intervals.
 
     Raises:
-        ReportError: no report, one of another version, or of other conversations; or a figure or margin there is not.
+        ReportError: no report, one of another version or of other conversations, or an unknown figure or margin.
         MissingExtraError: the `evaluation` extra is not installed.
     """
     require("Comparing reports", "numpy", extra="evaluation")

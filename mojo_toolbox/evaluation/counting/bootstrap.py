@@ -22,7 +22,7 @@ _BLOCK = 64
 
 
 class Interval(BaseModel):
-    """A figure with its interval; `low` and `high` are None where too few resamples have the figure at all."""
+    """A figure with its interval. `low` and `high` are None if too few resamples have the figure at all."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -54,7 +54,7 @@ class Weights:
 
 
 def interval(figures: NDArray[Any], *, value: float | None = None) -> Interval | None:
-    """Return the figure of the data (the first, or `value`) with the interval of the resampled ones; NaN is no figure."""
+    """Return the figure of the data (the first, or `value`) with the interval of the resampled ones. NaN counts as no figure."""
     import numpy as np
 
     shown = float(figures[0]) if value is None else value
@@ -77,7 +77,7 @@ def ratio(part: NDArray[Any], whole: NDArray[Any]) -> NDArray[Any]:
 
 
 def mean_of_known(figures: NDArray[Any]) -> NDArray[Any]:
-    """Return the mean over the first axis of what is a number; NaN where nothing is."""
+    """Return the mean of the numbers over the first axis, or NaN if there are none."""
     import numpy as np
 
     with warnings.catch_warnings():
