@@ -47,7 +47,7 @@ def load_encoder(model_dir: Path) -> LoadedEncoder:
 def load_encoder_beside(model_dir: Path) -> LoadedEncoder | None:
     """Load the encoder that an artifact holds in `encoder/` beside its own model, None where it holds none.
 
-    The folder is an artifact of its own; MOJO_ENCODER_BASE_MODEL names another place of the encoder's base model.
+    The folder is an artifact of its own. MOJO_ENCODER_BASE_MODEL names another place of the encoder's base model.
 
     Raises:
         UnservableArtifactError: as in `load_encoder()`.
@@ -60,7 +60,7 @@ def load_encoder_beside(model_dir: Path) -> LoadedEncoder | None:
 
 
 def mixed(loaded: LoadedEncoder, beside: LoadedEncoder, *, weight: float) -> LoadedEncoder:
-    """Let another encoder answer with one, under the names of the one; `weight` is the other's share.
+    """Let another encoder answer with one, under the names of the one. `weight` is the other's share.
 
     Raises:
         UnservableArtifactError: they were trained to take different choices for the fallback.
@@ -95,7 +95,7 @@ def _encoder(folder: Path, weights: str, revision: str | None) -> ChoiceEncoder:
         ) from error
     encoder.requires_grad_(False)
     # PyTorch's own fast path for attention layers is none here: it writes out a weight for each pair of choices. Without it
-    # a decision among 1,000 took 66 ms of one core, with it 125 ms; among 10,000 it needs gigabytes.
+    # a decision among 1,000 took 66 ms of one core, with it 125 ms. Among 10,000 it needs gigabytes.
     torch.backends.mha.set_fastpath_enabled(False)
     _log.info(
         "LoadedLanguageModel an encoder on %s in %.1f s: %s on the CPU.", weights, time.monotonic() - started, dtype

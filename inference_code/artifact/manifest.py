@@ -11,7 +11,7 @@ LANGUAGE_MODEL, ENCODER = KINDS = ("language_model", "encoder")
 
 
 class UnservableArtifactError(ValueError):
-    """The artifact cannot be served; the message says why and what to try."""
+    """The artifact cannot be served. The message says why and what to try."""
 
 
 def artifact_kind(model_dir: Path) -> str:

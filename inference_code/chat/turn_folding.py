@@ -1,9 +1,9 @@
-"""Which of the oldest turns are left out of a conversation that is longer than the context; pure.
+"""Which of the oldest turns are left out of a conversation that is longer than the context. Pure.
 
 Servers keep no conversations, so what is left out must follow from the messages alone, and must stay the same over many
 following turns: else each turn's prompt would begin differently and no kept prefix would serve it. So the history is
-replayed: at the first turn that does not fit, turns are dropped from the front until those before it take half of the room;
-then nothing changes until it is full again. Only turns up to the asked one decide, so the next request replays the same.
+replayed: at the first turn that does not fit, turns are dropped from the front until those before it take half of the room.
+Then nothing changes until it is full again. Only turns up to the asked one decide, so the next request replays the same.
 
 A caller who keeps no decisions sends a transcript: all turns in one user message, each marked with who speaks. Its turns are
 left out in the same way.
@@ -36,7 +36,7 @@ class Exchanges:
     starts: list[int]
 
     def without_first(self, count: int, messages: Sequence[dict[str, str]]) -> list[dict[str, str]]:
-        """Return the messages without those of the first `count` exchanges; a system message is never left out."""
+        """Return the messages without those of the first `count` exchanges. System messages stay."""
         kept_from = self.starts[count]
         return [m for i, m in enumerate(messages) if i < self.head or i >= kept_from or m["role"] == "system"]
 
@@ -61,12 +61,12 @@ class TranscriptTurn:
 
 
 def turn_starts(content: str) -> list[int]:
-    """Return where a transcript's turns begin: at each of the user's marks; what has none is one turn."""
+    """Return where a transcript's turns begin: at each of the user's marks. A transcript without marks is one turn."""
     return [0, *(mark.start() + 1 for mark in _USER_MARK.finditer(content))]
 
 
 def transcript_turns(content: str, starts: Sequence[int]) -> list[TranscriptTurn]:
-    """Cut a transcript at `starts`, the last of its turns' starts; its last turn is the user's throughout."""
+    """Cut a transcript at `starts`, the last of its turns' starts. Its last turn is the user's throughout."""
     turns = []
     for start, end in itertools.pairwise(starts):
         said, mark, answered = content[start:end].partition(_ASSISTANT_MARK)

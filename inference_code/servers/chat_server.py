@@ -29,7 +29,7 @@ _Answer = tuple[dict[str, Any], list[tuple[int, float]], int]
 
 
 class ChatServer:
-    """Answers requests from any number of threads; the model runs one pass at a time.
+    """Answers requests from any number of threads. The model runs one pass at a time.
 
     Passes are run in the order in which they were asked for, with no limit to the waiting (SageMaker's callers give up after
     60 s). A decision is one pass as a rule, so it waits for one pass at most of each request before it, however long the

@@ -18,8 +18,8 @@ from servers.server import Server
 DEFAULT_PREFIX_CACHE_BYTES = 512 * 2**20
 # Choices that a language model reads at most, where an encoder is there to choose them.
 DEFAULT_SHORTLIST = 20
-# What the probabilities of an encoder count for beside a language model, and beside another encoder; docs/lab-notebook.md has
-# what they gain.
+# The weight of an encoder's probabilities next to a language model, and next to another encoder. docs/lab-notebook.md has
+# the gains.
 DEFAULT_ENCODER_WEIGHT = 0.7
 DEFAULT_SECOND_ENCODER_WEIGHT = 0.4
 

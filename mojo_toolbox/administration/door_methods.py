@@ -36,7 +36,7 @@ class _Method(Protocol[_Keywords, _Sent]):
 def takes(
     options: Callable[_Keywords, _Options],
 ) -> Callable[[Callable[[Any, _Options, bool], _Handle | list[Request]]], _Method[_Keywords, _Handle]]:
-    """Give a method the arguments of the class `options`, and `dry_run`; the method gets an instance of the class.
+    """Give a method the arguments of the class `options`, and `dry_run`. The method gets an instance of the class.
 
     `help()`, editors and type checkers show each argument with its default, as if the method listed them itself. What the
     class says of its arguments stands in the method's documentation too.

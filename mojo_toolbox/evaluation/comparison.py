@@ -36,7 +36,7 @@ _BESIDE = {
 
 
 class Difference(BaseModel):
-    """One figure of both routers; `difference` is b - a, with an interval where both have their predictions beside them."""
+    """One figure of both routers. `difference` is b - a, with an interval where both have their predictions beside them."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -46,7 +46,7 @@ class Difference(BaseModel):
     b: float | None
     difference: Interval | None
     verdict: Verdict | None
-    """Whether b is better or worse than a by more than the margin; None where one of them has no such figure."""
+    """Whether b is better or worse than a by more than the margin, or None if one of them has no such figure."""
     certain: bool
     """Whether the interval of the difference leaves out 0."""
 

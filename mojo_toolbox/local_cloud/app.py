@@ -24,7 +24,7 @@ from mojo_toolbox.local_cloud.wire.threads import in_thread
 _log = logging.getLogger(__name__)
 
 _MAX_DRAIN_BYTES = 1024**3
-# A client that was refused before it sent its body closes its connection; one that sends all the same has so long.
+# A client that was refused before it sent its body closes its connection. One that sends all the same has so long.
 _LINGER_SECONDS = 2.0
 
 Handler = Callable[[Incoming], Awaitable[HttpAnswer | None]]
@@ -50,7 +50,7 @@ def handlers(cloud: LocalCloud) -> tuple[Handler, ...]:
         cloud.sagemaker.answer_invocation,
         cloud.sagemaker.answer,
         cloud.sagemaker.check_scaling,
-        # Everything else; moto refuses the services that it is not used for.
+        # Everything else goes to moto, which refuses the services that it is not used for.
         cloud.moto.answer,
     )
 

@@ -28,7 +28,7 @@ _MISLEADING = (
     "AWS_CONTAINER_CREDENTIALS_FULL_URI",
     "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
 )
-# Of the services that the local cloud offers; an address of one service goes before the address of all.
+# The services that the local cloud offers. An address of one service goes before the address of all.
 _SERVICE_ADDRESSES = tuple(
     f"AWS_ENDPOINT_URL_{service}"
     for service in (
@@ -48,7 +48,7 @@ _PROXIES = ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy")
 
 
 def to_set(connection: RunningCloud, environment: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables with which any AWS client finds the local cloud; `environment` is the client's so far."""
+    """Return the variables with which any AWS client finds the local cloud. `environment` is the client's so far."""
     return {
         "AWS_ENDPOINT_URL": connection.endpoint_url,
         "AWS_ACCESS_KEY_ID": connection.credentials.access_key_id,
@@ -62,7 +62,7 @@ def to_set(connection: RunningCloud, environment: Mapping[str, str]) -> dict[str
 
 
 def to_unset(environment: Mapping[str, str]) -> list[str]:
-    """Return the variables that would lead a client elsewhere; `environment` is the client's so far."""
+    """Return the variables that would lead a client elsewhere. `environment` is the client's so far."""
     addresses = [name for name in environment if re.fullmatch(r"AWS_ENDPOINT_URL_[A-Za-z0-9_]+", name)]
     return [*_MISLEADING, *_SWITCHES, *sorted({*_SERVICE_ADDRESSES, *addresses})]
 
@@ -74,7 +74,7 @@ def shell_lines(connection: RunningCloud, environment: Mapping[str, str]) -> str
 
 
 def _against_the_profile(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return what switches off again what the user's default profile switches on; nothing, most often."""
+    """Return what switches off again what the user's default profile switches on. Most often that is nothing."""
     parser = configparser.ConfigParser(interpolation=None, strict=False, default_section="")
     try:
         parser.read(Path(environment.get("AWS_CONFIG_FILE") or "~/.aws/config").expanduser(), encoding="utf-8")

@@ -59,7 +59,7 @@ class _AnnouncedServer(uvicorn.Server):
 
 
 def serve(home: Home, port: int | None = None, *, lock: int | None = None, ends_with: int | None = None) -> None:
-    """Serve until SIGTERM or Ctrl-C, or until the process `ends_with` ends; children have ended when this returns.
+    """Serve until SIGTERM or Ctrl-C, or until the process `ends_with` ends. Children have ended when this returns.
 
     `lock` is an open descriptor of the home's lock, which the starter holds already.
 

@@ -25,7 +25,7 @@ def learn(
     progress: ProgressLines,
     stop: StopSignal,
 ) -> dict[str, Any]:
-    """Train to the end and return the last epoch's figures; on SIGTERM leave a checkpoint and end the process."""
+    """Train to the end and return the last epoch's figures. On SIGTERM leave a checkpoint and end the process."""
     metrics: dict[str, Any] = {"eval_loss": None, "eval_decision_accuracy": None, "best_epoch": None}
     progress.start(run, run.decisions_read)
     for epoch in run.epochs_left():

@@ -68,7 +68,7 @@ class EncoderRun:
         return left
 
     def step(self, batch: Sequence[ChoiceQuestion], progress: ProgressLines) -> None:
-        """Learn from one batch; a loss that is no number ends the job."""
+        """Learn from one batch. A loss that is no number ends the job."""
         rates = self._set_rates()
         loss = self.model.loss(batch, running_share=self.settings.continue_share)
         self.losses.append(loss.item())

@@ -26,7 +26,7 @@ class Job:
 
 
 def read_environment() -> Job:
-    """Read SM_* variables; a missing train channel, or a model folder that cannot be written, is refused at once."""
+    """Read SM_* variables. A missing train channel, or a model folder that cannot be written, is refused at once."""
 
     def folder(name: str) -> Path | None:
         return Path(os.environ[name]) if os.environ.get(name) else None
@@ -69,7 +69,7 @@ def base_model_source(base_model: str, job: Job) -> str:
 
 
 def base_model_revision(source: str, settings: TrainingSettings) -> str | None:
-    """Return what of the hub's history is read; a folder has none."""
+    """Return what of the hub's history is read. A folder has none."""
     return None if Path(source).is_dir() else settings.base_model_revision or None
 
 

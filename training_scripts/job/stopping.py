@@ -28,7 +28,7 @@ class StopSignal(TrainerCallback):  # type: ignore[misc]
 
 
 def sum_over_processes(values: list[float], device: torch.device) -> list[float]:
-    """Add up each value over the training processes; with one process return them as they are."""
+    """Add up each value over the training processes. With one process return them as they are."""
     if not torch.distributed.is_initialized():
         return values
     total = torch.tensor(values, dtype=torch.float64, device=device)

@@ -29,7 +29,7 @@ from model_code.encoder_questions import FALLBACK, ChoiceQuestion
 
 CONFIG_FILE = "choice_encoder.json"
 WEIGHTS_FILE = "choice_encoder.safetensors"
-# Tokens that are read of each part of a question; of longer texts the parts that say most.
+# Tokens that are read of each part of a question. Of longer texts it reads the parts that say most.
 _USER_HEAD, _USER_TAIL, _ASSISTANT, _EARLIER, _RUNNING, _CHOICE = 64, 32, 40, 32, 32, 64
 _NO_CHOICE = -1e4  # the logit of a place in the batch where no choice stands
 _BATCH = 64
@@ -51,7 +51,7 @@ class EncoderConfig:
 
 
 class ChoiceEncoder(nn.Module):
-    """Scores choices; see the module for how."""
+    """Scores choices. See the module for how."""
 
     def __init__(self, base: Any, trained: Any, tokenizer: Any, config: EncoderConfig) -> None:
         super().__init__()
@@ -112,7 +112,7 @@ class ChoiceEncoder(nn.Module):
         (folder / CONFIG_FILE).write_text(json.dumps(asdict(self.config), indent=1) + "\n", encoding="utf-8")
 
     def load_trained(self, folder: Path) -> None:
-        """Take the weights in `folder`; those of another shape are an error."""
+        """Take the weights in `folder`. Those of another shape are an error."""
         weights = load_file(folder / WEIGHTS_FILE)
         _, unexpected = self.load_state_dict(weights, strict=False)
         trained = {name for name, value in self.named_parameters() if value.requires_grad}
@@ -200,7 +200,7 @@ class ChoiceEncoder(nn.Module):
         given: dict[str, Tensor] = {"input_ids": ids, "attention_mask": words.long()}
         if getattr(self.encoder.config, "type_vocab_size", 0) > 1:
             given["token_type_ids"] = (words - of_user).long()
-        # Half the time of a step in float32; what follows is small, and stays exact.
+        # Half the time of a step in float32. What follows is small, and stays exact.
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.training):
             states = self.encoder(**given).last_hidden_state
         return states.float(), words, of_user
@@ -240,7 +240,7 @@ class ChoiceEncoder(nn.Module):
 
     @torch.no_grad()
     def _embed(self, texts: set[str]) -> dict[str, Tensor]:
-        """Return the frozen tower's vectors of length 1; the last 20,000 are kept, or all that `remember()` was told."""
+        """Return the frozen tower's vectors of length 1. The last 20,000 are kept, or all that `remember()` was told."""
         known = {text: self._vectors[text] for text in texts if text in self._vectors}
         for text in known:
             self._vectors.move_to_end(text)
@@ -267,7 +267,7 @@ class ChoiceEncoder(nn.Module):
 
 
 class _Comparing(nn.Module):
-    """Lets the choices see each other and the words, and returns what that adds to each logit; nothing before training."""
+    """Lets the choices see each other and the words, and returns what that adds to each logit. Before training that is nothing."""
 
     def __init__(self, width: int, config: EncoderConfig) -> None:
         super().__init__()

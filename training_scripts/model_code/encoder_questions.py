@@ -18,7 +18,7 @@ from typing import Any
 
 # Of a conversation without any answer, the user turns that are decided to know what is running.
 MOST_BARE_TURNS = 12
-# Longer texts are cut before anything else is done with them; no tokenizer makes fewer tokens than it reads of these.
+# Longer texts are cut before anything else is done with them. No tokenizer makes fewer tokens than it reads of these.
 _MOST_CHARACTERS = 4096
 _SPEAKER = re.compile(r"\n(User|Assistant): ")
 # Speakers looked for in one message, from its end: a message of megabytes may mark hundreds of thousands.
@@ -124,7 +124,7 @@ def labelled_questions(
 
 
 def bare_turns(messages: Sequence[dict[str, Any]], *, most: int = MOST_BARE_TURNS) -> list[list[dict[str, Any]]]:
-    """Return the chats that lead to the last one turn by turn, when it comes without any answer; else it alone.
+    """Return the chats that lead to the last one turn by turn, when it comes without any answer. Otherwise return it alone.
 
     A caller who keeps no decisions sends the conversation in one message. To know what is running, each of its last `most`
     user turns is decided in turn. The chats of a conversation stay the same while it grows.
@@ -164,7 +164,7 @@ def _name_at_end(line: str, names: set[str], lengths: set[int]) -> str | None:
 
 
 def _turns(content: str) -> list[_Turn]:
-    """Take a user message apart by who said what; it ends with the user's words, and begins with them where no mark is.
+    """Take a user message apart by who said what. It ends with the user's words, and begins with them where no mark is.
 
     A mark that a user typed cannot be told from a real one, except behind the last words: these are the user's, whatever
     is written in them.

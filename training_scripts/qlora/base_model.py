@@ -18,7 +18,7 @@ from qlora.settings import QloraSettings
 
 
 def check_base_model(source: str, settings: QloraSettings) -> Any:
-    """Refuse a base model that cannot be trained as asked for, by config.json alone; return its text configuration.
+    """Refuse a base model that cannot be trained as asked for, by config.json alone. Return its text configuration.
 
     A network without weights, made in a moment, has the names of the modules.
     """

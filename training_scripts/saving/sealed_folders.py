@@ -27,7 +27,7 @@ def seal(folder: Path, facts: dict[str, Any]) -> None:
 
 
 def sealed_facts(folder: Path) -> dict[str, Any] | None:
-    """Return what was sealed with the folder; None if it is not whole."""
+    """Return what was sealed with the folder, or None if it is not whole."""
     try:
         facts: dict[str, Any] = json.loads((folder / "sealed.json").read_text(encoding="utf-8"))
         whole = all((folder / name).stat().st_size == size for name, size in facts["sizes"].items())

@@ -2,7 +2,7 @@
 
 Decisions of one conversation depend on each other, so conversations are drawn, not decisions. In place of drawing n of n
 with replacement, each conversation gets a weight from a Poisson distribution with mean 1 in each resample, which is the
-same in the limit and needs no second pass (Hanley & MacGibbon 2006; Chamandy et al. 2012, "Estimating uncertainty for
+same in the limit and needs no second pass (Hanley & MacGibbon 2006, and Chamandy et al. 2012, "Estimating uncertainty for
 massive data streams"). Intervals are the percentiles of the resampled figures.
 """
 

@@ -33,7 +33,7 @@ _FOLDS = 5
 
 
 def confidence(rows: Iterable[Prediction], *, resamples: int = 1000, seed: int = 0) -> Confidence | None:
-    """Return the figures of a router's probabilities; None where it gave none with any valid answer."""
+    """Return the figures of a router's probabilities, or None if it gave none with any valid answer."""
     found = _Rows()
     for row in rows:
         found.add(row)
@@ -111,7 +111,7 @@ class _Rows:
         thresholds = _thresholds(confidences)
         weights = Weights(resamples, seed)
         accepted, hits = (np.zeros((len(thresholds), resamples + 1)) for _ in range(2))
-        # The strictest threshold that lets each decision through; the looser ones do too.
+        # The strictest threshold that lets each decision through. The looser ones do too.
         levels = np.searchsorted(-thresholds, -confidences)
         for conversation, level, hit in zip(self.conversations, levels, right, strict=True):
             weight = weights.of(conversation)
@@ -177,7 +177,7 @@ def _reach(right: NDArray[Any], accepted: NDArray[Any]) -> tuple[float, float]:
     """Return the interval of a precision: the wider end of the bootstrap over conversations and of Wilson's.
 
     The bootstrap knows that decisions of one conversation depend on each other, but where all are right it is sure of it,
-    be they two; Wilson's interval (1927) knows how few they are.
+    be they two, but Wilson's interval (1927) knows how few they are.
     """
     found = interval(ratio(right, accepted))
     low, high = _wilson(right[0], accepted[0])

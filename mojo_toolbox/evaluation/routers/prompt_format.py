@@ -43,7 +43,7 @@ def filled(sections: Sections, values: Mapping[str, str]) -> list[dict[str, str]
 
 @dataclass(frozen=True)
 class PromptFile:
-    """A prompt file whose header is read; what follows is when it is known which placeholders it may have."""
+    """A prompt file whose header is read. The rest is read once its allowed placeholders are known."""
 
     path: Path
     kind: str
@@ -131,7 +131,7 @@ def read_prompt_file(path: Path, *, kind: str, fields: Sequence[str], otherwise:
     Args:
         path: where it is.
         kind: what messages call it.
-        fields: what may stand in the header; without any the header may be left out.
+        fields: the keys that the header may contain. Without any the header may be left out.
         otherwise: what can be given where there is no such file, for the message.
 
     Raises:

@@ -27,7 +27,7 @@ class AnswerJournal:
     """The answers of one run; `shuffle` 0 is the list as it stands. Safe to share between threads."""
 
     def __init__(self, path: Path | None) -> None:
-        """Open or begin the journal at `path`; without a path it lasts as long as the object.
+        """Open or begin the journal at `path`. Without a path it lasts as long as the object.
 
         Raises:
             EvaluationError: it is damaged, or another process writes it.
@@ -83,7 +83,7 @@ class AnswerJournal:
             self._database.execute("DELETE FROM answers")
 
     def forget_errors(self, *, and_what_followed: bool) -> None:
-        """Drop the rows of failed calls, so that they are asked again; or all rows of a conversation from the first on."""
+        """Drop the rows of failed calls, so that they are asked again, or all rows of a conversation from the first on."""
         # Only what was asked with the list as it stands goes into the history of what follows.
         followed = """DELETE FROM answers WHERE failed OR EXISTS (
             SELECT 1 FROM answers AS e
@@ -112,7 +112,7 @@ class AnswerJournal:
             yield json.loads(record)
 
     def close(self) -> None:
-        """Close; what was kept stays on disk."""
+        """Close. What was kept stays on disk."""
         with self._lock:
             self._database.close()
 

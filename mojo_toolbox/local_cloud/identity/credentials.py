@@ -34,7 +34,7 @@ class Key:
 
 
 class KeyRing:
-    """Every access key that may sign; temporary ones outlive a restart."""
+    """Every access key that may sign. Temporary ones outlive a restart."""
 
     def __init__(
         self,
@@ -51,7 +51,7 @@ class KeyRing:
         database.execute(_TABLE)
 
     def find(self, access_key_id: str) -> Key | None:
-        """Return the key, expired or not; None when it was never made."""
+        """Return the key, expired or not, or None if it was never made."""
         if secrets.compare_digest(access_key_id.encode(), self._owner.access_key_id.encode()):
             return self._owner
         rows = self._database.execute("SELECT * FROM sts_sessions WHERE access_key_id = ?", (access_key_id,))
@@ -64,7 +64,7 @@ class KeyRing:
         return Key(access_key_id, secret, arn=arn, user_id=user_id)
 
     def lend(self, *, arn: str, user_id: str, seconds: int) -> Key:
-        """Make a temporary key; it is on disk when this returns."""
+        """Make a temporary key. It is on disk when this returns."""
         key = Key(
             access_key_id=new_access_key_id("ASIA"),
             secret_access_key=new_secret(),

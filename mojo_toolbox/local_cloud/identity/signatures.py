@@ -1,4 +1,4 @@
-"""Checks every request's signature against the keys that the local cloud knows; anything else is refused with 403."""
+"""Checks every request's signature against the keys that the local cloud knows. Anything else is refused with 403."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def verify(
     body_sha256: str = sigv4.EMPTY_SHA256,
     now: float | None = None,
 ) -> Verified:
-    """Check a request's signature; all services but S3 sign the hash of the body itself.
+    """Check a request's signature. All services but S3 sign the hash of the body itself.
 
     Raises:
         ServiceError: 403, with AWS's code.
@@ -117,7 +117,7 @@ def verify(
     expected = sigv2.signatures(request, key.secret_access_key, old, bucket_of_host)
     if not any(hmac.compare_digest(old.signature.encode(), one.encode()) for one in expected):
         raise refusal("wrong_signature", "s3")
-    # Version 2 does not cover the body; a client may state its hash all the same.
+    # Version 2 does not cover the body. A client may state its hash all the same.
     stated = request.headers.get("x-amz-content-sha256")
     rule = PayloadRule(sha256=stated if stated and re.fullmatch("[0-9a-f]{64}", stated) else None)
     return Verified(key, "s3", REGION, rule)
@@ -211,7 +211,7 @@ def _credential(text: str, request: HttpRequest) -> tuple[str, sigv4.Scope]:
 
 
 def _amz_date(request: HttpRequest) -> str:
-    """Return the time of the signature as version 4 writes it; a plain Date header serves too."""
+    """Return the time of the signature as version 4 writes it. A plain Date header serves too."""
     stated = request.headers.get("x-amz-date")
     if stated is not None:
         return stated

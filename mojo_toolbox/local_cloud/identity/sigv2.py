@@ -55,7 +55,7 @@ _RESOURCE_PARAMETERS = frozenset(
 
 @dataclass(frozen=True)
 class Claim:
-    """A signature of version 2 as the request states it; `expires` for presigned URLs, `time` for headers."""
+    """A signature of version 2 as the request states it. `expires` for presigned URLs, `time` for headers."""
 
     access_key_id: str
     signature: str
@@ -116,7 +116,7 @@ def http_time(text: str) -> float | None:
 
 def _string_to_sign(request: HttpRequest, claim: Claim, path: str) -> str:
     query = request.query
-    # Headers came as latin-1, whatever the client meant; their bytes are signed, as are those of the query.
+    # Headers came as latin-1, whatever the client meant. Their bytes are signed, as are those of the query.
     headers = {
         name: value.encode("latin-1").decode("utf-8", "surrogateescape") for name, value in request.headers.items()
     }

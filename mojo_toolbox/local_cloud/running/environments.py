@@ -27,7 +27,7 @@ Log = Callable[[list[tuple[int, str]]], None]
 
 
 class EnvironmentFailedError(Exception):
-    """pip could not install a requirements.txt; the message ends with its last lines."""
+    """pip could not install a requirements.txt. The message ends with its last lines."""
 
 
 class Environments:
@@ -38,7 +38,7 @@ class Environments:
         self._owner = owner
 
     def layer(self, folder: Path, *, below: Path | None = None) -> Path:
-        """Make an empty environment that sees the packages of `below` and of this interpreter; returns its Python.
+        """Make an empty environment that sees the packages of `below` and of this interpreter. Returns its Python.
 
         It takes some 30 ms, and everything that pip installs there stays there.
         """

@@ -33,7 +33,7 @@ MAX_LINE_BYTES = 200 * 1024
 
 
 class Child:
-    """One command under its warden; the output of both streams comes as lines."""
+    """One command under its warden. The output of both streams comes as lines."""
 
     def __init__(self, command: Sequence[str], *, environment: Mapping[str, str], folder: Path, owner: str) -> None:
         self._run = uuid.uuid4().hex
@@ -69,7 +69,7 @@ class Child:
         return self._process.wait(timeout)
 
     def stop(self, grace_seconds: float) -> None:
-        """Ask with SIGTERM, kill after the grace; returns at once. A second call can only shorten the grace.
+        """Ask with SIGTERM, kill after the grace. Returns at once. A second call can only shorten the grace.
 
         Whoever reads `batches` sees to it that it ends, even when the command has stopped its warden.
         """
@@ -137,7 +137,7 @@ class Child:
         return True
 
     def _is_over(self) -> bool:
-        """Whether the warden has ended; ends it, and what escaped it, where it should have ended long ago."""
+        """Return whether the warden has ended. End it, and its escaped children, if it should have ended long ago."""
         if self.running and time.monotonic() < self._over_at:
             return False
         self._end_by_force()
@@ -173,7 +173,7 @@ class Child:
 
 
 def sweep(owner: str, *, spare: Callable[[psutil.Process], bool] = lambda _: False) -> int:
-    """Kill what an earlier local cloud of the same home left running; returns how many there were.
+    """Kill what an earlier local cloud of the same home left running. Returns how many there were.
 
     Wardens see to that already, unless somebody killed them too.
     """
@@ -191,12 +191,12 @@ def sweep(owner: str, *, spare: Callable[[psutil.Process], bool] = lambda _: Fal
 
 
 def _split(block: bytes) -> tuple[list[str], bytes]:
-    """Cut a block into complete lines and a rest; a progress bar's carriage return ends a line too."""
+    """Cut a block into complete lines and a rest. A progress bar's carriage return ends a line too."""
     *complete, rest = block.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")
     while len(rest) > MAX_LINE_BYTES:
         complete.append(rest[:MAX_LINE_BYTES])
         rest = rest[MAX_LINE_BYTES:]
-    # A carriage return alone makes empty lines; CloudWatch takes no empty message.
+    # A carriage return alone makes empty lines. CloudWatch takes no empty message.
     return [_text(line) for line in complete if line], rest
 
 

@@ -34,7 +34,7 @@ def main() -> None:
         signal.signal(ignored, signal.SIG_IGN)
     _linux_prctl(_PR_SET_CHILD_SUBREAPER, 1)
     command = _start(sys.argv[1:])
-    # The output belongs to the command alone; whoever reads it must see its end when the command and its heirs are gone.
+    # The output belongs to the command alone. Whoever reads it must see its end when the command and its heirs are gone.
     nothing = os.open(os.devnull, os.O_RDWR)
     os.dup2(nothing, 1)
     os.dup2(nothing, 2)

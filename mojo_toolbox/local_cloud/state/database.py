@@ -1,4 +1,4 @@
-"""One SQLite file that many threads use; what a transaction wrote is on disk when it returns."""
+"""One SQLite file that many threads use. What a transaction wrote is on disk when it returns."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-# Writers queue inside SQLite; a checkpoint of a large write-ahead log on a slow disk takes seconds.
+# Writers queue inside SQLite. A checkpoint of a large write-ahead log on a slow disk takes seconds.
 BUSY_TIMEOUT_SECONDS = 60.0
 
 
@@ -31,7 +31,7 @@ class CloudDatabase:
         self._mine = threading.local()
 
     def execute(self, statement: str, parameters: Sequence[Any] = ()) -> list[sqlite3.Row]:
-        """Run one statement and return its rows; a write is on disk afterwards.
+        """Run one statement and return its rows. A write is on disk afterwards.
 
         Inside `transaction()` of the same thread it is part of that transaction.
         """

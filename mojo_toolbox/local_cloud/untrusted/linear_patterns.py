@@ -15,7 +15,7 @@ _OPTIONS.log_errors = False
 
 
 class PatternError(ValueError):
-    """A regular expression that cannot be used; the message says why."""
+    """A regular expression that cannot be used. The message says why."""
 
 
 class Match(Protocol):

@@ -29,7 +29,7 @@ def request_of(scope: Scope) -> HttpRequest:
 
 
 async def send_answer(answer: HttpAnswer, request: HttpRequest, receive: Receive, send: Send) -> None:
-    """Send an answer; stop when the client closes its connection."""
+    """Send an answer. Stop when the client closes its connection."""
     headers = {"x-amz-request-id": request.request_id, **answer.headers}
     headers.setdefault(
         "content-length", str(len(answer.body) if isinstance(answer.body, bytes) else answer.body.length)

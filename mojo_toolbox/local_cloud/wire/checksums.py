@@ -63,7 +63,7 @@ class _XxHash:
 
 
 def new_checksum(algorithm: str) -> Checksum:
-    """Start a checksum; `algorithm` is one of ALGORITHMS."""
+    """Start a checksum. `algorithm` is one of ALGORITHMS."""
     if algorithm in _CRC_BYTES:
         return _Crc(getattr(_awscrt(), algorithm.lower()), _CRC_BYTES[algorithm])
     if algorithm in _XXHASH:

@@ -25,7 +25,7 @@ class Fields:
     reasons: Mapping[str, str] = field(default_factory=dict)
     """Why a field is refused, where its name alone does not say it."""
     nothing_by_itself: frozenset[str] = frozenset()
-    """Structures that ask for nothing unless a member does; any other one switches something on by being there."""
+    """Structures that ask for nothing unless a member does. Any other one switches something on by being there."""
 
     @cached_property
     def accepted(self) -> frozenset[str]:
@@ -81,14 +81,14 @@ def _unhonoured(value: Any, path: str, fields: Fields) -> Iterator[tuple[str, An
 
 
 def _is_nothing(value: Any) -> bool:
-    """Whether a value switches nothing on wherever it is; a structure may, by being there."""
+    """Whether a value switches nothing on wherever it is. A structure may, by being there."""
     return value is None or value is False or value in ("", [])
 
 
 def _only_members_ask(value: Any, path: str, fields: Fields) -> bool:
     """Whether a structure is one that means nothing by itself, and its members ask for nothing.
 
-    `VpcConfig: {}` and `RemoteDebugConfig: {"EnableRemoteDebug": False}` are; `AsyncInferenceConfig` makes an endpoint
+    `VpcConfig: {}` and `RemoteDebugConfig: {"EnableRemoteDebug": False}` are. `AsyncInferenceConfig` makes an endpoint
     asynchronous whatever is in it.
     """
     return path in fields.nothing_by_itself and isinstance(value, Mapping) and all(map(_is_nothing, value.values()))

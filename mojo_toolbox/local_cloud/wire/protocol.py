@@ -24,7 +24,7 @@ class ServiceError(Exception):
 
 
 def bounded_number(text: str, most: int) -> int | None:
-    """Return the number from 0 to `most` that `text` writes in plain digits; None when it does not write one."""
+    """Return the number from 0 to `most` that `text` writes in plain digits, or None if it does not write one."""
     # Counted first: Python refuses to read thousands of digits.
     if not (text.isascii() and text.isdigit()) or len(text.lstrip("0")) > len(str(most)):
         return None

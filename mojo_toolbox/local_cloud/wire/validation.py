@@ -1,6 +1,6 @@
 """Checks a request against botocore's own model of the service, as AWS does on its side.
 
-botocore checks types, required members and minima in the client; enumerations, maxima and patterns only AWS checks, and
+botocore checks types, required members and minima in the client. Enumerations, maxima and patterns only AWS checks, and
 not every client is botocore. What the model does not know is let through: a newer client may send newer members.
 """
 
@@ -15,7 +15,7 @@ from typing import Any
 
 from mojo_toolbox.local_cloud.wire.protocol import ServiceError
 
-# Enumerations of instance types hold hundreds of names; AWS lists them all, nobody reads them.
+# Enumerations of instance types hold hundreds of names. AWS lists them all, nobody reads them.
 SHOWN_ENUM_VALUES = 12
 
 
@@ -87,7 +87,7 @@ def _problems(shapes: Mapping[str, Any], name: str, value: Any, path: str) -> It
         yield from _time_problems(value, path)
 
 
-# A JSON service sends times as seconds since 1970; some clients send ISO 8601, which AWS takes too.
+# A JSON service sends times as seconds since 1970. Some clients send ISO 8601, which AWS takes too.
 _TYPES: Mapping[str, tuple[type, ...]] = {
     "structure": (dict,),
     "map": (dict,),
@@ -103,7 +103,7 @@ _TYPES: Mapping[str, tuple[type, ...]] = {
 }
 
 
-# What the types of AWS's models hold; the times leave a day for time zones within the years 1 to 9999.
+# What the types of AWS's models hold. The times leave a day for time zones within the years 1 to 9999.
 _INTEGERS = {"integer": 2**31, "long": 2**63}
 _TIMES = (-62135510400, 253402214400)
 

@@ -62,7 +62,7 @@ class _ChatExample(BaseModel):
 
 
 def require_readable(source: DataSource) -> None:
-    """Look at the first record of data that can be read again; a stream, which cannot, is left for later.
+    """Look at the first record of data that can be read again. A stream, which cannot, is left for later.
 
     Raises:
         DataError: no such file, nothing in it, or a first record that cannot be used.
@@ -153,7 +153,7 @@ class _Preparation:
         return PreparedData(path=target, rows=rows, sha256=self._hash.hexdigest(), augmented=self._kind == _ROUTING)
 
     def _examples(self) -> Iterator[dict[str, Any]]:
-        """Yield examples; every record is of the first one's kind."""
+        """Yield examples. Every record is of the first one's kind."""
         for path, line, record in _records(self._source):
             kind = _ROUTING if isinstance(record, Conversation) or "tasks" in record else _CHAT
             self._kind = self._kind or kind

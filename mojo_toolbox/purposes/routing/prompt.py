@@ -9,7 +9,7 @@
 
 The task list stands first and does not change within a conversation, so a server that caches prefixes reads only the new
 turn. The agent's replies, and user turns whose decision is unknown or no longer listed, are folded into the next message.
-This module is the only place that knows all this; training data, callers and evaluation share it.
+This module is the only place that knows all this. Training data, callers and evaluation share it.
 """
 
 from __future__ import annotations
@@ -144,7 +144,7 @@ def answer_for(task: str | None) -> str:
 
 
 def decision_chat(turns: Sequence[Message], tasks: Sequence[Task]) -> list[dict[str, str]]:
-    """Render turns as one chat; each labelled user turn is followed by its decision as an assistant message."""
+    """Render turns as one chat. Each labelled user turn is followed by its decision as an assistant message."""
     names = {task.name for task in tasks}
     chat = [{"role": "system", "content": system_message(tasks)}]
     folded: list[str] = []
@@ -199,7 +199,7 @@ def _read_previous(previous: str | None) -> str | None:
 def _with_previous(turns: list[Message], previous: str | None) -> list[Message]:
     earlier = [index for index, turn in enumerate(turns[:-1]) if turn.role == "user"]
     if not earlier:
-        # Nothing was decided before the first user turn; there is no turn that could carry it.
+        # Nothing was decided before the first user turn. There is no turn that could carry it.
         return turns
     last = earlier[-1]
     labelled = Message(role="user", content=turns[last].content, task=previous)

@@ -46,7 +46,7 @@ _TABLES = (
 
 
 class LogsService:
-    """Groups, streams and events; `append` is for the local cloud's own jobs and endpoints."""
+    """Groups, streams and events. `append` is for the local cloud's own jobs and endpoints."""
 
     def __init__(self, database: CloudDatabase, *, region: str = REGION, account_id: str = ACCOUNT_ID) -> None:
         self._database = database
@@ -130,7 +130,7 @@ class LogsService:
         self._append(group, stream, [(_now(), "The oldest lines of this log were removed: it became too long.")])
 
     def tail(self, group: str, stream: str, lines: int) -> list[str]:
-        """Return the last lines of a stream, oldest first; none where it does not exist."""
+        """Return the last lines of a stream, oldest first, or none if it does not exist."""
         rows = self._database.execute(
             "SELECT e.message FROM log_events e JOIN log_streams s ON s.id = e.stream "
             "WHERE s.log_group = ? AND s.name = ? ORDER BY e.id DESC LIMIT ?",
@@ -370,7 +370,7 @@ def _page(items: list[dict[str, Any]], request: Mapping[str, Any], key: str) -> 
 
 
 def _token(request: Mapping[str, Any]) -> int:
-    """Return the position that a token of ours names; 0 where there is none."""
+    """Return the position that a token of ours names, or 0 if there is none."""
     number = bounded_number(request.get("nextToken", "0"), 2**62)
     if number is None:
         raise ServiceError("InvalidParameterException", "The specified nextToken is invalid.")

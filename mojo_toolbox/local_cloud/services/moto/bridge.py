@@ -49,7 +49,7 @@ _MAKES = ("Create", "Start", "Retry")
 
 
 class MotoBridge:
-    """moto, imported and brought up to date at the first request for it; one request at a time."""
+    """moto, imported and brought up to date at the first request for it. One request at a time."""
 
     def __init__(self, database: CloudDatabase) -> None:
         self._journal = AcknowledgedChanges(database)
@@ -57,7 +57,7 @@ class MotoBridge:
         self._application: Any = None
 
     async def answer(self, incoming: Incoming) -> HttpAnswer:
-        """Answer one request; a change is on disk before it is acknowledged.
+        """Answer one request. A change is on disk before it is acknowledged.
 
         Raises:
             ServiceError: the service or operation is not offered.
@@ -83,7 +83,7 @@ class MotoBridge:
             query="&".join(pair for pair in request.raw_query.split("&") if not pair.startswith("X-Amz-")),
             content_type=request.headers.get("content-type", ""),
             target=request.headers.get("x-amz-target", ""),
-            # moto reads region, service and user from it; the signature itself has been checked and is not kept.
+            # moto reads region, service and user from it. The signature itself has been checked and is not kept.
             # It keeps each region's records apart: the local cloud serves all regions alike, so it knows one.
             authorization=f"AWS4-HMAC-SHA256 Credential={verified.key.access_key_id}/20000101/{REGION}/"
             f"{verified.service}/aws4_request, SignedHeaders=host, Signature=0",
@@ -139,7 +139,7 @@ class MotoBridge:
             raise
 
     def _forget(self) -> None:
-        """Drop everything that moto holds in memory; the next request starts from the journal again."""
+        """Drop everything that moto holds in memory. The next request starts from the journal again."""
         from moto.core.model_instances import reset_model_data
 
         reset_model_data()
@@ -177,7 +177,7 @@ class MotoBridge:
 
 
 def _in_the_one_region(entry: AcknowledgedChange) -> AcknowledgedChange:
-    """Return an entry as it would be kept today; earlier ones have the region that their client signed for."""
+    """Return an entry as it would be kept today. Earlier ones have the region that their client signed for."""
     key, date, _, service, rest = entry.authorization.split("/", 4)
     return replace(entry, authorization=f"{key}/{date}/{REGION}/{service}/{rest}")
 

@@ -90,7 +90,7 @@ def _check_new_name(backend: Any, noun: str, name: str | None, before: str | Non
 
 
 def _check_trust(document: str) -> None:
-    """Refuse a document that could not say who takes on a role; moto checks it at its update alone."""
+    """Refuse a document that could not say who takes on a role. moto checks it at its update alone."""
     from moto.iam.exceptions import MalformedPolicyDocument
     from moto.iam.policy_validation import IAMTrustPolicyDocumentValidator
 

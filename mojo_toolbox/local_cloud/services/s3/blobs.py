@@ -52,7 +52,7 @@ class Blobs:
         return BlobWriter(blob, path)
 
     def open(self, find: Callable[[], Sequence[Segment]]) -> SegmentReader:
-        """Open the segments that `find` returns; they stay readable until the reader is closed."""
+        """Open the segments that `find` returns. They stay readable until the reader is closed."""
         with self.lock:
             segments = find()
             self._pins.update(segment.blob for segment in segments)
@@ -94,7 +94,7 @@ def _unlink(path: Path) -> None:
 
 
 class BlobWriter:
-    """A blob that is being written; it is on disk after `seal()`, and gone after `discard()`."""
+    """A blob that is being written. It is on disk after `seal()`, and gone after `discard()`."""
 
     def __init__(self, blob: str, path: Path) -> None:
         self.blob = blob

@@ -40,7 +40,7 @@ _S3_HOST = re.compile(r"(?:(?P<bucket>.+)\.)?s3(?:[.-][a-z]{2}(?:-[a-z]+)+-\d)?"
 
 @dataclass(frozen=True)
 class Call:
-    """A request to S3; `headers` include what a presigned URL carries in its query."""
+    """A request to S3. `headers` include what a presigned URL carries in its query."""
 
     request: HttpRequest
     bucket: str
@@ -57,7 +57,7 @@ class Call:
 
 
 def bucket_of_host(host: str) -> str:
-    """Return the bucket that a host name carries: `bucket.localhost`, `bucket.s3.localhost`; "" when it is none."""
+    """Return the bucket that a host name carries: `bucket.localhost`, `bucket.s3.localhost`, or "" if it has none."""
     name = host.rpartition(":")[0] if re.search(r":\d+$", host) else host
     if not name.lower().endswith(_LOOPBACK_NAME):
         return ""
@@ -121,7 +121,7 @@ def kept_headers(headers: Mapping[str, str]) -> dict[str, str]:
 
 
 def checked_values(headers: Mapping[str, str]) -> dict[str, str]:
-    """Refuse values that no header can carry; only a query could bring them here.
+    """Refuse values that no header can carry. Only a query could bring them here.
 
     Raises:
         ObjectStoreError: InvalidArgument.
@@ -171,7 +171,7 @@ def checked_tags(pairs: list[tuple[str, str]], *, most: int) -> dict[str, str]:
 
 
 def encryption_headers(headers: Mapping[str, str]) -> dict[str, str]:
-    """Return the encryption headers of an answer; S3 says AES256 when the client asked for nothing."""
+    """Return the encryption headers of an answer. S3 says AES256 when the client asked for nothing."""
     stated = {name: value for name, value in headers.items() if name.startswith(_ENCRYPTION)}
     return {_ENCRYPTION: "AES256"} | stated
 

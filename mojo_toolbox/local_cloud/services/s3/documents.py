@@ -84,7 +84,7 @@ _KINDS = {
         "BucketWebsite", "WebsiteConfiguration", missing="NoSuchWebsiteConfiguration", deletable=True
     ),
 }
-# Kinds of which a bucket may have several on AWS, told apart by ?id=; here it has none.
+# Kinds of which a bucket may have several on AWS, told apart by ?id=. Here it has none.
 _NUMBERED = {
     "analytics": "Analytics",
     "intelligent-tiering": "IntelligentTiering",

@@ -46,7 +46,7 @@ class FormReader:
         self.complete = False
 
     def feed(self, data: bytes) -> bytes:
-        """Return the bytes of the file in `data`; `fields` is complete once `in_file` is true.
+        """Return the bytes of the file in `data`. `fields` is complete once `in_file` is true.
 
         Raises:
             ObjectStoreError: MalformedPOSTRequest.
@@ -68,7 +68,7 @@ class FormReader:
         return piece
 
     def _take_field(self) -> bool:
-        """Take one field off the buffer, or the head of the file; return whether there was enough for it."""
+        """Take one field off the buffer, or the head of the file. Return whether there was enough for it."""
         if len(self._buffer) < len(self._end):
             return False
         if not self._buffer.startswith(self._end):

@@ -1,4 +1,4 @@
-"""Which parameters of each S3 operation the local cloud honours, and which change nothing here; the rest is refused."""
+"""Which parameters of each S3 operation the local cloud honours, and which change nothing here. The rest is refused."""
 
 from __future__ import annotations
 

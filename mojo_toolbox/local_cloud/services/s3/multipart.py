@@ -54,7 +54,7 @@ class MultipartUploads:
         self._database = store.database
 
     def begin(self, bucket: str, key: str, new: NewObject, algorithm: str) -> Upload:
-        """Start an upload; `new.checksum_type` says how the whole will be summed up.
+        """Start an upload. `new.checksum_type` says how the whole will be summed up.
 
         Raises:
             ObjectStoreError: NoSuchBucket or KeyTooLongError.
@@ -75,7 +75,7 @@ class MultipartUploads:
         return self.find(bucket, key, upload)
 
     def find(self, bucket: str, key: str, upload: str, *, completed: bool = False) -> Upload:
-        """Return an upload that is open; with `completed` also one that has become an object.
+        """Return an upload that is open, or with `completed` also one that has become an object.
 
         Raises:
             ObjectStoreError: NoSuchBucket or NoSuchUpload.

@@ -1,4 +1,4 @@
-"""Which operation a request asks for; a query parameter that the operation does not know is refused, never ignored."""
+"""Which operation a request asks for. A query parameter that the operation does not know is refused, never ignored."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _NOT_OFFERED = frozenset(
         "torrent",
     ]
 )
-# The signature's own parameters; version 2 moves these headers of a presigned request into the query too.
+# The signature's own parameters. Version 2 moves these headers of a presigned request into the query too.
 _OF_SIGNATURES = frozenset(["AWSAccessKeyId", "Expires", "Signature", "content-md5", "content-type", "date"])
 
 Operation = Callable[[Call], HttpAnswer]

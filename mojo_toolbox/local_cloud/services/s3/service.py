@@ -92,7 +92,7 @@ class S3Service:
         yield Route("DeleteObject", "DELETE", "", objects.delete, _VERSION)
 
     async def answer(self, incoming: Incoming) -> HttpAnswer | None:
-        """Answer the requests that are signed for S3; the signature and the hash of the body are checked here.
+        """Answer the requests that are signed for S3. The signature and the hash of the body are checked here.
 
         Raises:
             ServiceError: it is refused.

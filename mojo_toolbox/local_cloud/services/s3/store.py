@@ -36,7 +36,7 @@ Condition = Callable[[ObjectRecord | None], None]
 
 
 class ObjectStore:
-    """Safe to use from many threads. An object's bytes are files that never change; SQLite says which belong to it."""
+    """Safe to use from many threads. An object's bytes are files that never change. SQLite says which belong to it."""
 
     def __init__(self, folder: Path, database: CloudDatabase) -> None:
         self.database = database
@@ -45,7 +45,7 @@ class ObjectStore:
             database.execute(statement)
 
     def sweep(self) -> int:
-        """Delete the files of uploads that a killed process left; call it before the first request."""
+        """Delete the files of uploads that a killed process left. Call it before the first request."""
         rows = self.database.execute("SELECT blob FROM s3_segments UNION SELECT blob FROM s3_parts")
         return self.blobs.sweep({row["blob"] for row in rows})
 
@@ -71,7 +71,7 @@ class ObjectStore:
         return [Bucket(**dict(row)) for row in self.database.execute("SELECT * FROM s3_buckets ORDER BY name")]
 
     def create_bucket(self, bucket: str, region: str = REGION) -> bool:
-        """Make a bucket; return False when it was there.
+        """Make a bucket. Return False when it was there.
 
         Raises:
             ObjectStoreError: InvalidBucketName.
@@ -180,7 +180,7 @@ class ObjectStore:
         new: NewObject,
         condition: Condition | None,
     ) -> tuple[ObjectRecord, Collection[str]]:
-        """Do `put` inside a transaction; the blobs returned are to be discarded once it is committed."""
+        """Do `put` inside a transaction. The blobs returned are to be discarded once it is committed."""
         check_key(key)
         self.bucket(bucket)
         replaced = self._remove(connection, bucket, key, condition)
@@ -251,7 +251,7 @@ class ObjectStore:
         return [Segment(row["blob"], row["size"]) for row in rows]
 
     def open_record(self, bucket: str, key: str) -> tuple[ObjectRecord, SegmentReader]:
-        """Open an object together with what is known of exactly these bytes; the caller closes it.
+        """Open an object together with what is known of exactly these bytes. The caller closes it.
 
         Raises:
             ObjectStoreError: NoSuchBucket or NoSuchKey.
@@ -266,7 +266,7 @@ class ObjectStore:
             file.close()
 
     def open(self, bucket: str, key: str) -> BinaryIO:
-        """Open an object for reading; it stays readable when it is replaced meanwhile. The caller closes it.
+        """Open an object for reading. It stays readable when it is replaced meanwhile. The caller closes it.
 
         Raises:
             ObjectStoreError: NoSuchBucket or NoSuchKey.
@@ -274,7 +274,7 @@ class ObjectStore:
         return cast("BinaryIO", io.BufferedReader(self.open_record(bucket, key)[1], READ_SIZE))
 
     def put_file(self, bucket: str, key: str, path: Path) -> None:
-        """Copy a file in; readers see the old object until all of it is on disk.
+        """Copy a file in. Readers see the old object until all of it is on disk.
 
         Raises:
             ObjectStoreError: NoSuchBucket.

@@ -34,7 +34,7 @@ TABLES = (
 
 @dataclass(frozen=True)
 class Bucket:
-    """A bucket; `created` in seconds since 1970."""
+    """A bucket. `created` in seconds since 1970."""
 
     name: str
     region: str
@@ -64,7 +64,7 @@ class NewObject:
 
 @dataclass(frozen=True)
 class ObjectRecord(NewObject):
-    """A stored object; `etag` without quotes, `modified` in seconds since 1970."""
+    """A stored object. `etag` without quotes, `modified` in seconds since 1970."""
 
     id: int = 0
     bucket: str = ""
@@ -76,7 +76,7 @@ class ObjectRecord(NewObject):
 
 @dataclass(frozen=True)
 class Upload:
-    """A multipart upload; `completed_etag` once it has become an object."""
+    """A multipart upload. `completed_etag` once it has become an object."""
 
     id: str
     bucket: str

@@ -47,7 +47,7 @@ _OURS = ("training-job", "model", "endpoint-config", "endpoint")
 
 
 class SageMakerService:
-    """Answers SageMaker's operations that run something, or describe what runs; moto answers the others."""
+    """Answers SageMaker's operations that run something, or describe what runs. moto answers the others."""
 
     def __init__(  # noqa: PLR0917 - the order of the rooms below
         self,
@@ -124,7 +124,7 @@ class SageMakerService:
         return await self._invocations.invoke(name, headers, body)
 
     async def answer(self, incoming: Incoming) -> HttpAnswer | None:
-        """Answer the operations that run something here, or describe it; moto has the records of the others.
+        """Answer the operations that run something here, or describe it. moto has the records of the others.
 
         Raises:
             ServiceError: it is refused, with SageMaker's code and words.
@@ -152,7 +152,7 @@ class SageMakerService:
         return None
 
     def handles(self, operation: str, request: dict[str, Any] | None = None) -> bool:
-        """Whether this operation is answered here; tags are where the ARN in `request` names something of ours."""
+        """Whether this operation is answered here. Tags are where the ARN in `request` names something of ours."""
         if operation in self._tag_operations:
             return request is None or self._names_ours(str(request.get("ResourceArn", "")))
         if operation == "Search":
@@ -160,7 +160,7 @@ class SageMakerService:
         return operation in self._operations
 
     def handle(self, operation: str, request: dict[str, Any]) -> dict[str, Any]:
-        """Answer one request; a write is on disk when this returns.
+        """Answer one request. A write is on disk when this returns.
 
         Raises:
             ServiceError: it is refused, with SageMaker's code and words.
@@ -190,7 +190,7 @@ class SageMakerService:
         self._endpoints.recover()
 
     def shutdown(self) -> None:
-        """End every child process; jobs that ran are Failed, endpoints come back with the next start."""
+        """End every child process. Jobs that ran are Failed, endpoints come back with the next start."""
         self._jobs.shutdown()
         self._endpoints.shutdown()
         self._invocations.close()

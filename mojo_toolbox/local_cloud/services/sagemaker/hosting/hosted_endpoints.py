@@ -97,7 +97,7 @@ class Endpoints:
         )
 
     def update(self, request: dict[str, Any]) -> dict[str, Any]:
-        """UpdateEndpoint: the old servers answer until the new ones do; if those fail, the old ones stay."""
+        """UpdateEndpoint: the old servers answer until the new ones do. If those fail, the old ones stay."""
         name = request["EndpointName"]
         self._required(request)
         plan = make_plan(request["EndpointConfigName"], self._configs, self._models)
@@ -156,7 +156,7 @@ class Endpoints:
         return {}
 
     def serving(self, name: str) -> Deployment | None:
-        """Return the servers that answer for an endpoint; None where nothing is in service."""
+        """Return the servers that answer for an endpoint, or None if nothing is in service."""
         record = self.records.get(name)
         if record is None or record.status not in _SERVING:
             return None
@@ -185,7 +185,7 @@ class Endpoints:
                 self._begin(self._remove, record.name)
 
     def shutdown(self) -> None:
-        """End all servers; the records stay as they are, so that the next start serves again."""
+        """End all servers. The records stay as they are, so that the next start serves again."""
         self._closing.set()
         with self._lock:
             deployments = [*self._live.values(), *self._coming.values(), *self._retiring]
@@ -268,7 +268,7 @@ class Endpoints:
         self._tags.forget(self._cloud.arn("endpoint", name))
 
     def _bring_up(self, name: str, deployment: Deployment) -> str:
-        """Start servers and wait for them; returns why they failed, nothing when they answer."""
+        """Start servers and wait for them. Returns why they failed, nothing when they answer."""
         with self._lock:
             self._coming[name] = deployment
         try:

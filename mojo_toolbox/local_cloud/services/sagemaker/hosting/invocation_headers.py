@@ -27,7 +27,7 @@ class Invocation:
     """What an invocation asks for, besides its body."""
 
     variant: str
-    """The variant that is asked for; empty where the weights choose."""
+    """The variant that is asked for. Empty where the weights choose."""
     session: str
     passed_on: Mapping[str, str]
     """The headers that the container gets."""

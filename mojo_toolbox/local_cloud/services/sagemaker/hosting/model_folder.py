@@ -115,7 +115,7 @@ def _fetch(cloud: Surroundings, source: Mapping[str, Any], target: Path, folder:
 
 
 def _runs_multi_model_server(container: Mapping[str, Any]) -> bool:
-    """Whether the image's own server is multi-model-server, as far as its name tells; an image of nobody we know may be."""
+    """Whether the image's own server is multi-model-server, as far as its name tells. An unknown image may be."""
     repository = str(container.get("Image", "")).rpartition("/")[2].partition(":")[0]
     return repository not in _OTHER_SERVERS
 

@@ -31,7 +31,7 @@ class NotReadyError(Exception):
 
 
 class ServerFailedError(Exception):
-    """The server cannot be started; the message says why."""
+    """The server cannot be started. The message says why."""
 
 
 @dataclass(frozen=True)
@@ -163,7 +163,7 @@ class ModelServer:
             pause = min(pause * 2, _MAX_PAUSE_SECONDS)
 
     def _serve(self) -> str:
-        """Run the process to its end; returns why it ended."""
+        """Run the process to its end. Returns why it ended."""
         try:
             laid_out = lay_out_model(
                 self._cloud, self._variant["Container"], self._folder, log=self._log, stopped=self._stopping.is_set

@@ -60,7 +60,7 @@ class _Kept:
         return list_page(self.records.all(), request, key=self.list_key, summary=self._head)
 
     def delete(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Forget the document; endpoints that use it go on serving."""
+        """Forget the document. Endpoints that use it go on serving."""
         record = self.required(request[f"{self.key}Name"])
         self.records.delete(record.name)
         self._tags.forget(self._cloud.arn(self.kind, record.name))

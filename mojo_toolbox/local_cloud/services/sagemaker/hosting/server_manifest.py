@@ -54,7 +54,7 @@ class _Publisher(BaseModel):
 
 
 class _Manifest(BaseModel):
-    """A manifest of version 1.0; the containers have no python2."""
+    """A manifest of version 1.0. The containers have no python2."""
 
     model_config = ConfigDict(extra="ignore")
 

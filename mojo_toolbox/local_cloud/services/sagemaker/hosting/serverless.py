@@ -17,7 +17,7 @@ class ServerlessConcurrency:
 
     @contextmanager
     def place(self, endpoint: str, variant: str, *, most: int | None) -> Iterator[bool]:
-        """Hold one of `most` places of a variant while answering; False where none is free. None is no limit."""
+        """Hold one of `most` places of a variant while answering. Return False if none is free. `most=None` sets no limit."""
         key = (endpoint, variant)
         with self._lock:
             free = most is None or self._busy[key] < most

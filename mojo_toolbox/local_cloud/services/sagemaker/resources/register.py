@@ -79,7 +79,7 @@ class ResourceRegister:
         return [_record(row) for row in rows]
 
     def change(self, name: str, edit: Callable[[ResourceRecord], None]) -> ResourceRecord | None:
-        """Let `edit` change a record as one transaction; None where it is gone (a job was deleted meanwhile)."""
+        """Let `edit` change a record as one transaction. Return None if it is gone (a job was deleted meanwhile)."""
         with self._database.transaction():
             record = self.get(name)
             if record is None:
@@ -101,7 +101,7 @@ class ResourceRegister:
         return record
 
     def delete(self, name: str) -> bool:
-        """Remove a record; False where there was none."""
+        """Remove a record. Return False if there was none."""
         with self._database.transaction():
             there = self.get(name) is not None
             self._database.execute("DELETE FROM sagemaker_records WHERE kind = ? AND name = ?", (self._kind, name))

@@ -21,7 +21,7 @@ class TransferError(Exception):
 
 
 def download_prefix(store: ObjectAccess, uri: str, folder: Path) -> int:
-    """Download every object below a prefix; returns how many there were.
+    """Download every object below a prefix. Returns how many there were.
 
     As SageMaker does: below `s3://b/data` the object `data/a/x` becomes `a/x`, the object `data` itself its last part.
 
@@ -149,7 +149,7 @@ class FolderUpload:
                 raise TransferError(f"{entry.name} has {entry.status.st_size:,} bytes, and the disk has {free:,} free.")
             upload_file(self._store, entry.path, uri)
         except FileNotFoundError:
-            # Replaced or removed by the job while it was looked at; the next call sees what came after.
+            # Replaced or removed by the job while it was looked at. The next call sees what came after.
             return
         except (NotPlainError, PermissionError, NotADirectoryError) as error:
             self._left_out(entry.name, str(error))

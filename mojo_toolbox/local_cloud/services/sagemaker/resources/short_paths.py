@@ -12,7 +12,7 @@ from pathlib import Path
 
 
 def short_folder(owner: str) -> Path:
-    """Name the folder of this home's sockets and links; it is there only while something needs it.
+    """Name the folder of this home's sockets and links. It is there only while something needs it.
 
     A Unix socket's path holds some 100 bytes, and a home may lie deeper than that.
     """

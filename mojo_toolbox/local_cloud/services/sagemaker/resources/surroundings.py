@@ -66,7 +66,7 @@ class Surroundings:
 
 
 def split_s3_uri(uri: str) -> tuple[str, str]:
-    """Split `s3://bucket/key` in bucket and key; the key may be empty.
+    """Split `s3://bucket/key` in bucket and key. The key may be empty.
 
     Raises:
         ValueError: it is no S3 URI.

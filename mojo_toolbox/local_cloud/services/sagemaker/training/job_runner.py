@@ -72,7 +72,7 @@ class Control:
     child: Child | None = None
 
     def stop(self, secondary: str = "Stopped") -> None:
-        """Ask the job to end, and kill it after the grace; the first reason stays."""
+        """Ask the job to end, and kill it after the grace. The first reason stays."""
         with self.lock:
             if not self.requested.is_set():
                 self.stop_reason = secondary
@@ -116,7 +116,7 @@ class JobRun:
         self._metrics = Metrics(request["AlgorithmSpecification"].get("MetricDefinitions", []))
 
     def run(self) -> JobOutcome:
-        """Run the job to its end; never raises."""
+        """Run the job to its end. Never raises."""
         remove_folder(self._folder.root)
         try:
             return self._run()
@@ -193,7 +193,7 @@ class JobRun:
         return requirements if requirements.is_file() else None
 
     def _source_archive(self, source: str) -> Path | None:
-        """Return the archive that the training toolkit will unpack in the job; ours refuses what that one lets through."""
+        """Return the archive that the training toolkit will unpack in the job. Ours refuses what that one lets through."""
         if source.startswith("s3://"):
             archive = self._folder.root / "source.tar.gz"
             download_object(self._cloud.object_store, source, archive)
@@ -261,7 +261,7 @@ class JobRun:
         return float(self._request.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", 86400))
 
     def _stopped_or_too_long(self) -> bool:
-        """Whether the job is to end; stops it when training, or pip before it, takes longer than it may."""
+        """Return whether the job is to end. Stop it when training, or pip before it, takes longer than it may."""
         if time.monotonic() >= self._deadline and not self._control.requested.is_set():
             self._reports.phase("Stopping")
             self._control.stop("MaxRuntimeExceeded")
@@ -347,7 +347,7 @@ def _now(text: str) -> list[tuple[int, str]]:
 
 
 def _plain(hyperparameter: str) -> str:
-    """Hyperparameters of script mode are JSON strings; some clients send them bare."""
+    """Hyperparameters of script mode are JSON strings. Some clients send them bare."""
     try:
         value = json.loads(hyperparameter)
     except ValueError:
