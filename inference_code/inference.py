@@ -1,4 +1,4 @@
-"""The container's door: SageMaker's handlers around what answers, a language model or an encoder.
+"""The container's door: SageMaker's handlers around a language model or an encoder.
 
 Both the Hugging Face inference toolkit and the local cloud call `model_fn` once, then `transform_fn` for each request. A
 refusal is an answer too, of one JSON line with a status of its own (400: the request, 500: the model). The toolkit would
@@ -43,13 +43,13 @@ def transform_fn(
     accept: str = "application/json",  # noqa: ARG001 - an answer is JSON, whatever is asked for
     context: Any = None,
 ) -> str:
-    """Answer one request. What cannot be answered is refused with a status and `{"error": "..."}` in one line."""
+    """Answer one request. An impossible request is refused with a status and `{"error": "..."}` in one line."""
     try:
         return answer(model, data, context)
     except (InvalidRequestError, ModelFailureError) as error:
         if not hasattr(context, "set_response_status"):
             raise
-        # The phrase stands in the reply's first line, which takes no line breaks and no other characters.
+        # The phrase is part of the reply's first line, which takes no line breaks and no other characters.
         context.set_response_status(
             error.status_code, "Bad Request" if error.status_code == BAD_REQUEST else "Model Error"
         )

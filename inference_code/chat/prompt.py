@@ -35,7 +35,7 @@ Messages = list[dict[str, str]]
 _CHARACTERS_A_TOKEN = 4
 _PIECE = 32_768
 _KEPT_BYTES = 32 * 2**20
-# What must fit, when all else is left out.
+# This much must fit when all else is left out.
 _LEAST = "The system message and the last turn"
 
 

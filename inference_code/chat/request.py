@@ -1,6 +1,6 @@
-"""What a caller may ask for: the subset of OpenAI's chat completion request that we answer, checked field by field.
+"""The requests that a caller may make: the subset of OpenAI's chat completion request that we answer, checked field by field.
 
-Every refusal is one line that says what is wrong, with which field, and what to try.
+Every refusal is one line that names the problem, the field and the remedy.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The choices as a trie of tokens, each ended by the end-of-turn token: what constrained decoding walks."""
+"""The choices as a trie of tokens, each ended by the end-of-turn token. Constrained decoding walks it."""
 
 from __future__ import annotations
 

@@ -107,7 +107,7 @@ def _ancestry(trie: ChoiceTrie, row_of: dict[int, int]) -> np.ndarray:
 
 
 def _tree_mask(start: int, stop: int, prompt_length: int, ancestry: np.ndarray) -> torch.Tensor:
-    """What rows start..stop of prompt + shared nodes see of all tokens before `stop`."""
+    """The view of rows start..stop of prompt + shared nodes on all tokens before `stop`."""
     mask = np.zeros((stop - start, stop), dtype=bool)
     first = max(start, prompt_length)
     mask[: first - start] = np.arange(stop) <= np.arange(start, first)[:, None]

@@ -33,7 +33,7 @@ def generate(
     prefixes: PrefixCache,
     adapter: str = BASE_MODEL,
 ) -> Generated:
-    """Answer `prompt`, of fewer tokens than the model's context, within `max_tokens` and what is left of that context.
+    """Answer `prompt`, of fewer tokens than the model's context, within `max_tokens` and the rest of that context.
 
     Raises:
         ModelFailureError: the model computes NaN.

@@ -1,4 +1,4 @@
-"""Decides with an encoder, from any thread. Remembers the lists it was asked about and what bare conversations came to."""
+"""Decides with an encoder, from any thread. Remembers the lists it was asked about and its decisions for bare conversations."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from threads.recently_used import RecentlyUsed
 
 # Lists of choices with their system messages: 8 MB of ASCII, at most 32 MB.
 _KEPT_CHARACTERS = 8 * 2**20
-# What Python takes for a list of choices and for each of them, whatever their length, in characters of four bytes.
+# The memory that Python takes for a list of choices and for each of them, whatever their length, in characters of four bytes.
 _LIST_CHARACTERS, _CHOICE_CHARACTERS = 150, 75
 _KEPT_TURNS = 20_000
 # As many texts as the encoder keeps vectors of.
@@ -55,7 +55,7 @@ def likeliest(log_probabilities: Sequence[float]) -> int:
 
 @dataclass(frozen=True)
 class _Listed:
-    """A list of choices: what the encoder reads of them, and where in its answer each of them stands."""
+    """A list of choices: the texts that the encoder reads, and the place of each choice in its answer."""
 
     choices: ChoiceList
     places: list[int]  # 0 is the fallback's
@@ -147,7 +147,7 @@ class EncoderDecider:
         found = choice_list(system, choices, fallback=self.fallback)
         texts = sorted({text for text in found.texts if self._seen.get(text) is None}, key=len)
         for start in range(0, max(0, len(texts) - _TEXTS_A_PASS), _TEXTS_A_PASS):
-            with self._lock:  # the encoder keeps what it made of them; the rest is read with the question
+            with self._lock:  # the encoder keeps their vectors, and reads the rest with the question
                 self._encoder.log_probabilities(
                     [ChoiceQuestion("", "", "", tuple(texts[start : start + _TEXTS_A_PASS]))]
                 )

@@ -12,7 +12,7 @@ class AdapterError(ValueError):
 
 
 def with_adapter(network: Any, name: str, folder: Path) -> Any:
-    """Add the adapter in `folder` to a network, beside those that it has, under a name of its own.
+    """Add the adapter in `folder` to a network, next to those that it has, under a name of its own.
 
     Raises:
         AdapterError: it was trained on another base model, or cannot be read.

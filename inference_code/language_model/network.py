@@ -1,6 +1,6 @@
 """The model as the rest of the server sees it: token ids in, logits out, with keys and values it can hand over.
 
-What a model can do beyond that (a KV cache of plain keys and values, an attention mask of our own) is tried once at
+A model's further abilities (a KV cache of plain keys and values, an attention mask of our own) is tried once at
 load, on a few tokens, against plain full passes. A way that does not reproduce them is not used.
 """
 
@@ -195,7 +195,7 @@ class TokenSequence:
 def begun(
     model: LanguageModel, prompt: list[int], *, prefixes: PrefixCache, adapter: str = BASE_MODEL
 ) -> Iterator[TokenSequence]:
-    """Give a sequence that has what is stored of `prompt`, to who reads the rest and stores it within this context."""
+    """Give a sequence with the stored part of `prompt`. Its caller reads the rest and stores it within this context."""
     if not model.has_cache:
         yield TokenSequence(model, adapter=adapter)
         return

@@ -44,7 +44,7 @@ def load_server(folder: Path, *, gpu_id: int | None) -> Server:
 
 
 def load_encoders(folder: Path) -> LoadedEncoder:
-    """Load the encoder in `folder`, together with the one beside it if there is one that has a say."""
+    """Load the encoder in `folder`, together with the one next to it, if that has a say."""
     weight = _encoder_weight(DEFAULT_SECOND_ENCODER_WEIGHT)
     loaded = load_encoder(folder)
     beside = load_encoder_beside(folder) if weight else None

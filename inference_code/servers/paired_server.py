@@ -1,6 +1,6 @@
-"""A language model and an encoder that answer together: what each does better than the other counts.
+"""A language model and an encoder that answer together: each counts for the part that it does better.
 
-The language model knows when a task goes on, changes and ends. The encoder knows what the words mean. Their probabilities of
+The language model knows when a task goes on, changes and ends. The encoder knows the meaning of the words. Their probabilities of
 each choice are mixed geometrically, as those of two encoders are (encoders/mixture.py). Long lists are shortened by the
 encoder first.
 """
@@ -33,7 +33,7 @@ class PairedServer:
         Args:
             server: the language model's.
             decider: the encoder's.
-            most: how many choices the language model is shown at most; 0 shows it all.
+            most: how many choices the language model reads at most. 0 means all.
             encoder_weight: the encoder's share in the mixture, from 0 (it only shortens lists) to 1.
         """
         self._server = server

@@ -14,7 +14,7 @@ from mojo_toolbox.purposes.purpose import DataMix, DataSource, PreparedData, Pur
 
 @dataclass(frozen=True)
 class TrainingData:
-    """What the administrator gave to train on, and to choose the best epoch by. Its purpose knows how to read it."""
+    """The administrator's data to train on, and to choose the best epoch by. Its purpose knows how to read it."""
 
     train: DataSource
     validation: DataSource | None

@@ -1,4 +1,4 @@
-"""Which purpose a task has: a new purpose is a package beside `routing`, and a line here."""
+"""The purpose of each task: a new purpose is a package next to `routing`, and a line here."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ def load_decisions(channel: Path, *, fallback: str, versions: int = 1) -> Decisi
 
 
 def questions_of(record: Any, *, fallback: str) -> list[ChoiceQuestion]:
-    """Return the labelled decisions of one chat. `fallback` may stand among its choices or not."""
+    """Return the labelled decisions of one chat. `fallback` may be among its choices or not."""
     messages, names = checked_messages(record), checked_choices(record)
     decided = [place for place, message in enumerate(messages) if message["role"] == "assistant"]
     if any(place == 0 or messages[place - 1]["role"] != "user" for place in decided):

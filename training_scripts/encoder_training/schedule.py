@@ -81,7 +81,7 @@ class Schedule:
 
 
 def scheduled(train: Decisions, settings: EncoderSettings) -> Schedule:
-    """Lay out what is read when."""
+    """Lay out the decisions of each step."""
     return Schedule(
         train,
         epochs=settings.num_train_epochs,

@@ -20,7 +20,7 @@ _NO_CHOICE = -1e9  # the logarithm where a row has no choice
 
 @dataclass(frozen=True)
 class Answers:
-    """What a model makes of N decisions: `logs` (N, K) of its probabilities, and the places that are `right` (N)."""
+    """A model's view of N decisions: `logs` (N, K) of its probabilities, and the places that are `right` (N)."""
 
     logs: Tensor
     right: Tensor

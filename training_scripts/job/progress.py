@@ -21,7 +21,7 @@ class ProgressLines(TrainerCallback):  # type: ignore[misc]
         self._since = (time.monotonic(), 0)
 
     def write(self, state: Any, **values: Any) -> None:
-        """Print where training stands, and `values`."""
+        """Print the progress of training, and `values`."""
         if self._is_printer:
             epoch = None if state.epoch is None else round(state.epoch, 4)
             line = {"step": state.global_step, "max_steps": state.max_steps, "epoch": epoch, **values}

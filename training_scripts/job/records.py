@@ -64,7 +64,7 @@ def check_versions(channel: Path, lines: int, versions: int) -> None:
 
 
 def channel_sha256(channel: Path) -> str:
-    """Return the content hash of the channel's records, whatever files they lie in. The library's `ContentHash` is the same."""
+    """Return the content hash of the channel's records, whatever files hold them. The library's `ContentHash` is the same."""
     digest = hashlib.sha256()
     for _, record in read_records(channel):
         text = json.dumps(record, ensure_ascii=False, sort_keys=True, separators=(",", ":"))

@@ -20,7 +20,7 @@ class StopSignal(TrainerCallback):  # type: ignore[misc]
         self.requested = True
 
     def on_step_end(self, args: Any, _state: Any, control: Any, **_: Any) -> None:
-        """Stop if any process was told to: one that went on alone would wait for the others forever."""
+        """Stop if any process got the signal: one that went on alone would wait for the others forever."""
         self.requested = bool(sum_over_processes([float(self.requested)], args.device)[0])
         if self.requested:
             control.should_training_stop = True

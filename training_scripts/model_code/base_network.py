@@ -1,4 +1,4 @@
-"""Loads networks whose weights are all there: what a checkpoint lacks, transformers fills with random numbers and serves."""
+"""Loads networks whose weights are all there. transformers fills missing weights with random numbers, and serves them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _NUMBER = re.compile(r"\.\d+\.")
 
 
 class BaseModelError(ValueError):
-    """A base model that cannot be used for what is wanted. The message is one line and says why."""
+    """A base model that cannot be used for this work. The message is one line and says why."""
 
 
 def load_language_model(source: str, *, revision: str | None = None, **options: Any) -> Any:
@@ -46,7 +46,7 @@ def read_config(source: str, *, revision: str | None = None) -> Any:
     """Read a base model's config.json.
 
     Raises:
-        BaseModelError: there is none, or of a kind that the installed transformers does not know.
+        BaseModelError: there is no model, or it is of a kind that the installed transformers does not know.
     """
     return _read(AutoConfig, source, revision=revision)
 
@@ -55,7 +55,7 @@ def load_tokenizer(source: str, *, revision: str | None = None) -> Any:
     """Load a base model's tokenizer, or one that an artifact brings.
 
     Raises:
-        BaseModelError: there is none that the installed transformers can read.
+        BaseModelError: there is no model that the installed transformers can read.
     """
     tokenizer = _read(AutoTokenizer, source, what="The tokenizer of", revision=revision)
     # Where its files are missing, transformers 5.5 makes one that knows special tokens only.
@@ -110,7 +110,7 @@ def _no_language_model(source: str, kind: str) -> str:
 
 
 def _whole(loader: Any, source: str, *, may_lack: re.Pattern[str] | None = None, **options: Any) -> Any:
-    # Sizes that differ are told below, with their names. Transformers would only log them.
+    # Sizes that differ are reported below, with their names. Transformers would only log them.
     network, found = _read(loader, source, **options, output_loading_info=True, ignore_mismatched_sizes=True)
     parameters = {name for name, _ in network.named_parameters(remove_duplicate=False)}
     lacking = {

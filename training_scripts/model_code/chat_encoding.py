@@ -98,7 +98,7 @@ def _encode_plain(tokenizer: Any, text: str, reserved: frozenset[int]) -> list[i
 
 def _cuts_within(tokenizer: Any, text: str, reserved: frozenset[int]) -> list[int]:
     """Say where to cut a text so that no part of it spells a reserved token: after the first character of each."""
-    if not tokenizer.is_fast:  # it cannot say where its tokens stand
+    if not tokenizer.is_fast:  # it cannot give the places of its tokens
         return [len(text) // 2] if len(text) > 1 else []
     read = tokenizer(text, add_special_tokens=False, split_special_tokens=True, return_offsets_mapping=True)
     places = zip(read["input_ids"], read["offset_mapping"], strict=True)
@@ -221,7 +221,7 @@ def ensure_chat_template(tokenizer: Any) -> bool:
     """Give the tokenizer ChatML if it has no chat template or one without a system role. Return whether it changed.
 
     No token is added, so the adapter stays small and the base model unchanged: where the vocabulary lacks `<|im_end|>`, the
-    tokenizer's own end-of-text token ends each turn. What begins each text (BOS) begins each chat.
+    tokenizer's own end-of-text token ends each turn. The token that begins each text (BOS) begins each chat.
 
     Raises:
         ChatTemplateError: the template rewrites earlier turns (for example by dropping earlier answers) or ends answers
@@ -265,7 +265,7 @@ def _ending(tokenizer: Any) -> str:
 
 
 def _beginning(tokenizer: Any) -> str:
-    """Return what stands before each text: what the tokenizer adds there, else BOS where the chat template wrote it."""
+    """Return the tokens before each text: those that the tokenizer adds, else BOS where the chat template wrote it."""
     alone = tokenizer.encode("a", add_special_tokens=False)
     whole = tokenizer.encode("a")
     start = next((i for i in range(len(whole)) if whole[i : i + len(alone)] == alone), 0)

@@ -18,7 +18,7 @@ def fetch_hugging_face_token() -> None:
     arn = os.environ.get("MOJO_HF_TOKEN_SECRET_ARN")
     if not arn or os.environ.get("HF_TOKEN"):
         return
-    import boto3  # in AWS's images; needed only for gated models
+    import boto3  # in AWS's images, and needed only for gated models
 
     try:
         # arn:aws:secretsmanager:REGION:ACCOUNT:secret:NAME

@@ -42,7 +42,7 @@ def load_tokenizer(source: str, settings: QloraSettings, *, vocabulary: int) -> 
 
 
 def compute_dtype(settings: QloraSettings, device: torch.device) -> torch.dtype:
-    """Resolve what is computed in on this device."""
+    """Resolve the number format on this device."""
     if settings.dtype != "auto":
         dtype: torch.dtype = getattr(torch, settings.dtype)
         if dtype is torch.float16 and device.type == "cpu":

@@ -43,7 +43,7 @@ class Examples(torch.utils.data.Dataset[dict[str, Any]]):
         self._current = epoch % self._versions
 
     def all_versions(self) -> Sequence[EncodedConversation]:
-        """Return what any epoch may read."""
+        """Return the examples that any epoch may read."""
         return self._examples
 
 

@@ -46,7 +46,7 @@ class QloraSettings(TrainingSettings):
     """LoRA's weights in fp32 whatever the base computes in. False: in the base's dtype."""
     load_in_4bit: bool = True
     dtype: Literal["auto", "bfloat16", "float16", "float32"] = "auto"
-    """What is computed in: auto is bfloat16, or float16 on a GPU that has no bfloat16."""
+    """The number format of computing: auto is bfloat16, or float16 on a GPU that has no bfloat16."""
     logging_steps: int = 1
     save_steps: int = 50
     merge_weights: bool = False

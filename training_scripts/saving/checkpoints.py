@@ -21,7 +21,7 @@ def run_fingerprint(
 ) -> str:
     """Digest of all that must be the same for a checkpoint to be resumed. `examples` are JSON values."""
     kept = {name: value for name, value in dataclasses.asdict(settings).items() if name not in may_differ}
-    # The folder's name says nothing: on resume the same base model may lie elsewhere.
+    # The folder's name says nothing: on resume the same base model may be elsewhere.
     kept["base_model"] = Path(source).name
     digest = hashlib.sha256(json.dumps(kept, sort_keys=True).encode())
     for example in examples:

@@ -1,6 +1,6 @@
-"""Do probabilities mean what they say? Pure functions on the probabilities that a router gave and on what was right.
+"""Do probabilities mean what they say? Pure functions on a router's probabilities and on its right answers.
 
-A router is calibrated when of its answers given a probability of .8 eight in ten are right (Guo et al. 2017, "On
+A router is calibrated when eight in ten of its answers with a probability of 0.8 are right (Guo et al. 2017, "On
 Calibration of Modern Neural Networks", arXiv:1706.04599).
 """
 
@@ -62,7 +62,7 @@ def equal_mass(confidences: NDArray[Any], right: NDArray[Any], *, bins: int = BI
 
 
 def error_by_chance(confidences: NDArray[Any], *, share: float = 0.95, draws: int = 400, seed: int = 0) -> float:
-    """Return what the error of a perfectly calibrated router stays below with probability `share`.
+    """Return the bound that the error of a perfectly calibrated router stays below with probability `share`.
 
     The error is never negative, so with few decisions it is not small even for a router whose answers are right exactly
     as often as it says. Here they are drawn so (Bröcker & Smith 2007, "consistency resampling").
@@ -87,7 +87,7 @@ class Distributions:
 
     @classmethod
     def of(cls, rows: Sequence[Sequence[float]]) -> Distributions:
-        """Take rows of probabilities; 0 counts as one in a million millions."""
+        """Take rows of probabilities. A 0 counts as one in a million millions."""
         import numpy as np
 
         flat = np.array([probability for row in rows for probability in row], dtype=float)
@@ -128,7 +128,7 @@ def fit_temperature(distributions: Distributions, right: NDArray[Any]) -> float:
     logits log p are up to a constant. The likelihood is convex in 1/T, so its slope is halved in on.
 
     Args:
-        distributions: what the router gave.
+        distributions: the router's probabilities.
         right: the index of the right choice in each row.
     """
     low, high = LEAST_TEMPERATURE, MOST_TEMPERATURE

@@ -1,4 +1,4 @@
-"""Predictions -> how far a router's probabilities can be trusted, and what a threshold on them would let through.
+"""Predictions -> how far a router's probabilities can be trusted, and the decisions that a threshold on them would accept.
 
 Memory grows by some bytes a decision, and by four for each choice where routers give a probability to every one.
 """
@@ -41,7 +41,7 @@ def confidence(rows: Iterable[Prediction], *, resamples: int = 1000, seed: int =
 
 
 class _Rows:
-    """What is needed of each decision, in arrays."""
+    """The needed facts of each decision, in arrays."""
 
     def __init__(self) -> None:
         self.asked = 0
@@ -129,7 +129,7 @@ class _Rows:
         )
 
     def _scaling(self, right: NDArray[Any]) -> Scaling | None:
-        """Return what one temperature would change, each conversation scaled by one that was fitted on others."""
+        """Return the effect of one temperature, each conversation scaled by one that was fitted on others."""
         import numpy as np
 
         places, gold, chosen = (np.array(values, dtype=int) for values in (self.places, self.gold, self.chosen))

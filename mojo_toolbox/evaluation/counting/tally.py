@@ -1,6 +1,6 @@
 """Predictions -> figures, one row after the other: memory grows with the tasks, not with the conversations.
 
-The figures themselves are scikit-learn's, computed on counts of what was right and what was answered. The intervals take
+The figures themselves are scikit-learn's, computed on counts of right tasks and answers. The intervals take
 the same formulas over all resamples at once. A test holds the two against each other.
 """
 
@@ -44,7 +44,7 @@ class Tally:
         self._weights = Weights(resamples, seed)
         size = resamples + 1
         zeros: Any = lambda: np.zeros(size)  # noqa: E731
-        # What was right against what was answered, in whole numbers: for scikit-learn.
+        # Right tasks against answers, in whole numbers: for scikit-learn.
         self._answers: Counter[tuple[str, str]] = Counter()
         self._points: Counter[tuple[Point, Point | None]] = Counter()
         self._right: Counter[Point] = Counter()

@@ -13,7 +13,7 @@ DASH = "\N{EN DASH}"
 MINUS = "\N{MINUS SIGN}"
 TIMES = "\N{MULTIPLICATION SIGN}"
 _SHORT = 80
-# What no encoding can write or a screen would obey: controls but tab and line break, halves of surrogate pairs.
+# Characters that no encoding can write or a screen would obey: controls but tab and line break, halves of surrogate pairs.
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 # Characters that turn the reading direction of whatever follows them.
 _DIRECTION = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069]")
@@ -143,13 +143,13 @@ def printable(text: str) -> str:
 
 
 def short(text: str, longest: int = _SHORT) -> str:
-    """Return a name or message on one line, cut where it is too long to stand in a table."""
+    """Return a name or message on one line, cut if it is too long for a table."""
     line = _DIRECTION.sub("", " ".join(printable(text).split()))
     return line if len(line) <= longest else line[: longest - 1].rstrip() + "…"
 
 
 def narrowed(text: str, longest: int = 24) -> str:
-    """Return a name cut in its middle: where space is short, names that begin alike are told apart by their ends."""
+    """Return a name cut in its middle: where space is short, names that begin alike differ at their ends."""
     line = short(text)
     tail = longest // 3
     return line if len(line) <= longest else f"{line[: longest - tail - 1]}…{line[-tail:]}"

@@ -1,4 +1,4 @@
-"""OpenAI's chat completions: the request that is sent, the answer that comes back, and what a refusal means."""
+"""OpenAI's chat completions: the request that is sent, the answer that comes back, and the meaning of a refusal."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _LONGEST_REASON = 300
 
 @dataclass(frozen=True)
 class Completion:
-    """What a chat model wrote."""
+    """A chat model's text."""
 
     content: str
     usage: Usage | None = None
@@ -55,9 +55,9 @@ def completion_request(
     left_out: frozenset[str],
     reasoning_tokens: int,
 ) -> dict[str, Any]:
-    """Return the arguments of a chat completion without what the model refuses (`left_out`).
+    """Return the arguments of a chat completion without the parameters that the model refuses (`left_out`).
 
-    A model that refuses `max_tokens` thinks before it answers: its longer name, and room for the thoughts, stand in.
+    A model that refuses `max_tokens` thinks before it answers: its longer name, and room for the thoughts, replace it.
     """
     wanted: dict[str, Any] = {"max_tokens": max_tokens, "temperature": temperature, "seed": seed}
     if stop:
@@ -85,7 +85,7 @@ def restriction(choices: Sequence[str], structured: Structured) -> dict[str, Any
 
 
 def read_completion(answer: Any) -> Completion:
-    """Read what openai's client returned.
+    """Read the reply of openai's client.
 
     Raises:
         ValueError: it is no chat completion.

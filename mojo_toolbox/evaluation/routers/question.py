@@ -133,7 +133,7 @@ def require_endpoint(model: Model) -> None:
         AWSError: credentials, or the permission to ask.
     """
     if not isinstance(model, AWSModel):
-        return  # what others make of such a request is theirs
+        return  # other servers answer such a request in their own way
     try:
         model._ask(b"{}")  # noqa: SLF001 - the same door, without a question
     except EndpointNotReadyError as error:
@@ -161,10 +161,10 @@ def checked_answer(said: object, question: Question, *, text: str | None = None,
 
 
 def usable(answer: object, question: Question) -> Answer:
-    """Return an answer as rows take it: what names no listed task is invalid, whatever it says of itself.
+    """Return an answer as rows take it. An answer that names no listed task is invalid, even if it says otherwise.
 
     Raises:
-        TypeError, ValueError: it is no Answer, or its probabilities, tokens or text are none.
+        TypeError, ValueError: it is not an Answer, or its probabilities, tokens or text are not of their kinds.
     """
     if not isinstance(answer, Answer):
         raise TypeError(f"ask() returned {type(answer).__name__}, not an Answer")

@@ -26,7 +26,7 @@ class Patience:
         self._begin()
 
     def call(self, function: Callable[[], Any]) -> Any:
-        """Return what the function returns, or raise what it raises.
+        """Return the function's result, or raise its exception.
 
         Raises:
             TimeoutError: it did not return in time. It goes on in the background.

@@ -1,4 +1,4 @@
-"""What an administrator gives as data -> the chat examples that a training job reads, as JSON Lines on disk."""
+"""An administrator's data -> the chat examples that a training job reads, as JSON Lines on disk."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def prepare_training_data(
 ) -> PreparedData:
     """Write the training examples of `source` to `target`: `copies` augmented ones of each routing conversation in turn.
 
-    Chat examples (`{"messages": […]}` without `tasks`) pass as they are, once. Behind routing conversations stand `starter`
+    Chat examples (`{"messages": […]}` without `tasks`) pass as they are, once. Behind routing conversations come `starter`
     of those that ship with the library, each as `copies` different ones.
 
     Raises:
@@ -121,7 +121,7 @@ def prepare_training_data(
 
 
 def prepare_validation_data(source: DataSource, target: Path) -> PreparedData:
-    """Write the validation examples of `source` to `target`: each conversation once, as it stands.
+    """Write the validation examples of `source` to `target`: each conversation once and unchanged.
 
     Raises:
         DataError: as in `prepare_training_data()`.
@@ -130,7 +130,7 @@ def prepare_validation_data(source: DataSource, target: Path) -> PreparedData:
 
 
 class _Preparation:
-    """One pass over what was given: rendered, written and hashed as it comes."""
+    """One pass over the given data: rendered, written and hashed as it comes."""
 
     def __init__(
         self,

@@ -74,7 +74,7 @@ class RoutingSession(Generic[_Decision]):
         decision = self._predict(asked, tasks=self.tasks)
         # An abstained answer is kept as unknown. As a decision it would be shown to the router as a fact ever after, just
         # where it is most often wrong. The decision before would claim that the turn changed nothing. Unknown turns are
-        # folded into the next message, as in training, and the decision before them still stands in the prompt.
+        # folded into the next message, as in training, and the decision before them is still in the prompt.
         if not decision.abstained:
             asked[-1]["task"] = decision.task
         self._messages = asked
