@@ -1,4 +1,4 @@
-"""The web application: the list of its handlers, and what goes wrong in them as an answer of the client's protocol."""
+"""The web application: the list of its handlers. An error in them becomes an answer of the client's protocol."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class Application:
             if body.complete:
                 await send_answer(answer, request, receive, send)
                 return
-            # What is left of this body would be read as the next request.
+            # The rest of this body would be read as the next request.
             answer = replace(answer, headers={**answer.headers, "connection": "close"})
             await send_answer(answer, request, receive, partial(send_unfinished, send))
             await body.linger(_LINGER_SECONDS)

@@ -1,4 +1,4 @@
-"""The environment of other AWS clients: what leads them to the local cloud, and what would lead them elsewhere."""
+"""The environment of other AWS clients: variables that lead them to the local cloud, or would lead them elsewhere."""
 
 from __future__ import annotations
 
@@ -68,13 +68,13 @@ def to_unset(environment: Mapping[str, str]) -> list[str]:
 
 
 def shell_lines(connection: RunningCloud, environment: Mapping[str, str]) -> str:
-    """Return what a POSIX shell evaluates."""
+    """Return the lines that a POSIX shell evaluates."""
     exports = [f"export {name}={shlex.quote(value)}" for name, value in to_set(connection, environment).items()]
     return "\n".join([f"unset {' '.join(to_unset(environment))}", *exports])
 
 
 def _against_the_profile(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return what switches off again what the user's default profile switches on. Most often that is nothing."""
+    """Return the variables that undo settings of the user's default profile. Most often there are none."""
     parser = configparser.ConfigParser(interpolation=None, strict=False, default_section="")
     try:
         parser.read(Path(environment.get("AWS_CONFIG_FILE") or "~/.aws/config").expanduser(), encoding="utf-8")
@@ -87,7 +87,7 @@ def _against_the_profile(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def _past_the_proxy(connection: RunningCloud, environment: Mapping[str, str]) -> dict[str, str]:
-    """Return what keeps requests to this machine from a company's proxy, where there is one."""
+    """Return the variables that keep requests to this machine from a company's proxy, if there is one."""
     host = str(urlsplit(connection.endpoint_url).hostname)
     spared = environment.get("no_proxy") or environment.get("NO_PROXY") or ""
     hosts = [one.strip() for one in spared.split(",") if one.strip()]

@@ -24,14 +24,14 @@ from mojo_toolbox.local_cloud.state.account import REGION
 from mojo_toolbox.local_cloud.state.home import AccessKey, Home, hold_serve_lock
 from mojo_toolbox.local_cloud.wire.protocol import STATUS_SERVICE
 
-# The exit status by which `serve` says that the port it was told to use is taken.
+# The exit status by which `serve` says that its port is taken.
 PORT_IN_USE_STATUS = 4
 # Where this variable names a process, a local cloud that is started ends with it: tests and CI leave none behind.
 ENDS_WITH = "MOJO_LOCAL_ENDS_WITH"
 # The pid of a process that holds the home's lock and has not written its own yet.
 _UNNAMED = 0
 _START_SECONDS = 120.0
-# Endpoints and jobs are given time to end. What has not ended by then is killed.
+# Endpoints and jobs are given time to end. Those that have not ended by then are killed.
 _STOP_SECONDS = 45.0
 _POLL_SECONDS = 0.05
 _LOG_TAIL_LINES = 15
@@ -113,7 +113,7 @@ def _start(home: Home, port: int | None) -> RunningCloud:
     try:
         return _await_answer(home, process, port, begun)
     except BaseException:
-        # Ctrl-C, most often: what was begun and does not answer yet is taken back.
+        # Ctrl-C, most often: the process that does not answer yet is ended again.
         process.kill()
         process.wait()
         raise

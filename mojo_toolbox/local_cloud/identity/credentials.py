@@ -14,13 +14,13 @@ from mojo_toolbox.local_cloud.state.home import AccessKey, new_access_key_id, ne
 _TABLE = """CREATE TABLE IF NOT EXISTS sts_sessions (
     access_key_id TEXT PRIMARY KEY, secret_access_key TEXT NOT NULL, session_token TEXT NOT NULL,
     arn TEXT NOT NULL, user_id TEXT NOT NULL, expires REAL NOT NULL)"""
-# An expired key is remembered for a day, so that its user is told that it expired and not that it never was.
+# An expired key is remembered for a day, so that its user reads that it expired, not that it never was.
 _FORGET_AFTER_SECONDS = 86400.0
 
 
 @dataclass(frozen=True)
 class Key:
-    """What a signature is checked against, and who it proves."""
+    """The secret that a signature is checked against, and the user that it proves."""
 
     access_key_id: str
     secret_access_key: str

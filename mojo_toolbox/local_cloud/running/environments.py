@@ -31,7 +31,7 @@ class EnvironmentFailedError(Exception):
 
 
 class Environments:
-    """Layered virtual environments under one folder, cached by what was asked for."""
+    """Layered virtual environments under one folder, cached by the requirements."""
 
     def __init__(self, folder: Path, *, owner: str) -> None:
         self._folder = folder
@@ -114,7 +114,7 @@ def _content(path: Path) -> bytes:
         with open_plain(path) as file:
             return file.read()
     except (OSError, ValueError):
-        # pip will say what is wrong with it.
+        # pip will name the problem.
         return b""
 
 
@@ -133,7 +133,7 @@ def child_environment(
     return {
         **base,
         "PYTHONUNBUFFERED": "1",
-        # Only what the container's own Environment names may speak to a hub in somebody's name.
+        # Only what the container's own Environment names may sign in to a hub.
         "HF_TOKEN_PATH": os.devnull,
         "HF_HUB_DISABLE_IMPLICIT_TOKEN": "1",
         **extra,

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import psutil
 
-# What every child and its descendants carry in their environment, so that the next start finds those that got away.
+# Every child and its descendants carry this in their environment, so that the next start finds those that got away.
 MARKER = "MOJO_LOCAL_CLOUD_CHILD_OF"
-# The same for one child: what escapes its warden, because the child killed that, is found by it.
+# The same for one child: it finds processes that escaped the child's warden, because the child killed the warden.
 RUN_MARKER = "MOJO_LOCAL_CLOUD_RUN"
 _WARDEN = Path(__file__).with_name("warden.py")
 # Log lines are written to the database in batches of this age: one commit for each line would be slow.
@@ -77,7 +77,7 @@ class Child:
         self._order(f"stop {grace_seconds}\n".encode())
 
     def kill(self) -> None:
-        """Kill the command and its descendants and wait for their end. What they printed last is lost."""
+        """Kill the command and its descendants and wait for their end. Their last output is lost."""
         with self._order_lock:
             if self._process.stdin is not None and not self._process.stdin.closed:
                 self._close_order_pipe()
@@ -88,7 +88,7 @@ class Child:
             self._process.stdout.close()
 
     def batches(self) -> Iterator[list[tuple[int, str]]]:
-        """Yield what the command prints, as (milliseconds, line), in batches, until its end.
+        """Yield the command's output, as (milliseconds, line), in batches, until its end.
 
         A batch is yielded every quarter of a second at the latest, an empty one when nothing was printed: a caller can
         look at the clock in between. Bytes that are no UTF-8 are replaced.
@@ -173,7 +173,7 @@ class Child:
 
 
 def sweep(owner: str, *, spare: Callable[[psutil.Process], bool] = lambda _: False) -> int:
-    """Kill what an earlier local cloud of the same home left running. Returns how many there were.
+    """Kill the processes that an earlier local cloud of the same home left running. Returns how many there were.
 
     Wardens see to that already, unless somebody killed them too.
     """

@@ -67,7 +67,7 @@ class Home:
 
     @property
     def log_file(self) -> Path:
-        """What the process prints."""
+        """The log of the process."""
         return self.folder / "server.log"
 
     @property

@@ -10,7 +10,7 @@ from typing import Protocol, cast
 import re2
 
 _OPTIONS = re2.Options()
-# It would print to the server's log what is raised anyway.
+# It would print to the server's log an error that is raised anyway.
 _OPTIONS.log_errors = False
 
 
@@ -19,7 +19,7 @@ class PatternError(ValueError):
 
 
 class Match(Protocol):
-    """What was found."""
+    """A match."""
 
     def __getitem__(self, group: int) -> str | None: ...
 

@@ -51,7 +51,7 @@ async def send_unfinished(send: Send, message: Message) -> None:
 
 async def _send_file(body: FileBody, receive: Receive, send: Send) -> None:
     left = body.length
-    # A client that goes away in the middle is told to nobody who only sends.
+    # A sender does not learn by itself that the client has gone away.
     gone = asyncio.ensure_future(_gone(receive))
     try:
         while left and not gone.done():

@@ -1,4 +1,4 @@
-"""Refuses what a request asks for and the local cloud does not do: every field is honoured, without effect, or refused."""
+"""Refuses requests for something that the local cloud does not do: every field is honoured, without effect, or refused."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mojo_toolbox.local_cloud.wire.protocol import ServiceError
 class Fields:
     """The fields of one operation by their path, such as `InputDataConfig[].ChannelName`.
 
-    A path stands for everything below it too. A field that none of these names is refused.
+    A path includes everything below it. Any other field is refused.
     """
 
     honoured: frozenset[str]
@@ -50,7 +50,7 @@ def refuse_unhonoured(
     """Refuse the first field that asks for something that would not be done.
 
     Raises:
-        ServiceError: it names the field, and what the local cloud takes instead where there is something.
+        ServiceError: it names the field, and the local cloud's alternative if there is one.
     """
     for path, value in _unhonoured(request, "", fields):
         raise ServiceError(code, _words(operation, path, value, fields), status)

@@ -1,4 +1,4 @@
-"""What every service of the local cloud shares: the error that it answers with, and numbers read from requests."""
+"""The common parts of all services of the local cloud: the error that they answer with, and numbers read from requests."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class ServiceError(Exception):
     """
 
     def __init__(self, code: str, message: str, status: int = 400, *, headers: Mapping[str, str] | None = None) -> None:
-        """Take the refusal, and the headers that the answer has beside its body."""
+        """Take the refusal, and the headers that the answer has in addition to its body."""
         super().__init__(message)
         self.code = code
         self.message = message

@@ -1,7 +1,7 @@
 """Checks a request against botocore's own model of the service, as AWS does on its side.
 
 botocore checks types, required members and minima in the client. Enumerations, maxima and patterns only AWS checks, and
-not every client is botocore. What the model does not know is let through: a newer client may send newer members.
+not every client is botocore. Members that the model does not know are let through: a newer client may send newer members.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ _TYPES: Mapping[str, tuple[type, ...]] = {
 }
 
 
-# What the types of AWS's models hold. The times leave a day for time zones within the years 1 to 9999.
+# The limits of the types of AWS's models. The times leave a day for time zones within the years 1 to 9999.
 _INTEGERS = {"integer": 2**31, "long": 2**63}
 _TIMES = (-62135510400, 253402214400)
 
@@ -183,7 +183,7 @@ def _compiled(pattern: str | None) -> re.Pattern[str] | None:
     try:
         return re.compile(_python_pattern(pattern))
     except re.error:
-        # What is still Java's own dialect AWS will check.
+        # AWS itself will check patterns that are still Java's own dialect.
         return None
 
 

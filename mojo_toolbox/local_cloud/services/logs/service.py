@@ -1,4 +1,4 @@
-"""CloudWatch Logs: what jobs and endpoints print, kept in SQLite."""
+"""CloudWatch Logs: the output of jobs and endpoints, kept in SQLite."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ MAX_BYTES = 1024 * 1024
 # One event of CloudWatch holds 256 KB, its own 26 bytes included.
 MAX_MESSAGE_BYTES = 256 * 1024 - 26
 DEFAULT_PAGE = 50
-# More than a training of weeks prints. What a job or an endpoint prints for ever must not fill the disk.
+# More than a training of weeks prints. A job or an endpoint that prints for ever must not fill the disk.
 MOST_STREAM_BYTES = 256 * 1024 * 1024
 _EVENT_OVERHEAD_BYTES = 100
 _REMOVED_AT_ONCE = 20_000
@@ -62,7 +62,7 @@ class LogsService:
             "GetLogEvents": self._get_events,
             "PutLogEvents": self._put_events,
         }
-        # What each stream has grown by since this start.
+        # The growth of each stream since this start.
         self._grown: Counter[tuple[str, str]] = Counter()
         for statement in _TABLES:
             database.execute(statement)
@@ -296,7 +296,7 @@ class LogsService:
         }
 
     def _empty_page(self, stream_id: int, anchor: int) -> tuple[int, int]:
-        """Anchors around nothing: what is written later must still lie after the forward token."""
+        """Anchors around nothing: later events must still come after the forward token."""
         if anchor < 2**62:
             return anchor + 1 if anchor else 0, max(anchor, 0)
         last = self._database.execute("SELECT max(id) AS id FROM log_events WHERE stream = ?", (stream_id,))[0]["id"]

@@ -1,4 +1,4 @@
-"""What needs no execution (IAM, scaling policies, model packages, …), answered by moto in this process and remembered."""
+"""Requests that need no execution (IAM, scaling policies, model packages, …): moto answers, and a journal keeps them."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ from mojo_toolbox.local_cloud.wire.threads import in_thread
 
 _log = logging.getLogger(__name__)
 
-# Services that moto answers from its memory alone, and that people meet beside SageMaker.
+# Services that moto answers from its memory alone, and that people meet next to SageMaker.
 SERVICES = frozenset({"application-autoscaling", "iam", "sagemaker"})
 _READS = ("Get", "List", "Describe", "Search", "BatchGet", "BatchDescribe", "Lookup", "Simulate", "Query", "Generate")
-# What moto may make: records that nothing would have to be executed for. It would call anything else done at once.
+# moto may make these: records that need no execution. It would call anything else done at once.
 _REMEMBERED = frozenset(
     [
         "CreateExperiment",
@@ -127,7 +127,7 @@ class MotoBridge:
         for entry in self._journal.entries():
             status, _, content = self._ask(_in_the_one_region(entry))
             if status >= 300:  # noqa: PLR2004
-                # Another version of moto may refuse what an earlier one took: the rest is still worth having.
+                # Another version of moto may refuse a request that an earlier one took: the rest is still worth having.
                 _log.warning("moto refuses what it once took (%s %s): %s", entry.target, entry.path, content[:300])
 
     def _keep(self, entry: AcknowledgedChange) -> None:
@@ -213,7 +213,7 @@ def _same_chance_and_time(entry: AcknowledgedChange) -> Iterator[None]:
         yield
     finally:
         clock.datetime = real
-        # Nobody may foresee what comes next from what has been answered.
+        # Nobody may foresee the next numbers from earlier answers.
         mock_random.seed()
         random.seed()
 

@@ -40,7 +40,7 @@ _S3_HOST = re.compile(r"(?:(?P<bucket>.+)\.)?s3(?:[.-][a-z]{2}(?:-[a-z]+)+-\d)?"
 
 @dataclass(frozen=True)
 class Call:
-    """A request to S3. `headers` include what a presigned URL carries in its query."""
+    """A request to S3. `headers` include those in the query of a presigned URL."""
 
     request: HttpRequest
     bucket: str
@@ -107,7 +107,7 @@ def kept_headers(headers: Mapping[str, str]) -> dict[str, str]:
     metadata = {name: value for name, value in kept.items() if name.startswith("x-amz-meta-")}
     if sum(len(name) - len("x-amz-meta-") + len(value) for name, value in metadata.items()) > _MAX_METADATA_BYTES:
         raise ObjectStoreError("MetadataTooLarge", "Your metadata headers exceed the maximum allowed metadata size")
-    # aws-chunked is how the body travelled, not what it is.
+    # aws-chunked is the body's encoding on the wire, not its own.
     coding = ", ".join(
         one for one in map(str.strip, kept.pop("content-encoding", "").split(",")) if one not in ("", "aws-chunked")
     )
@@ -152,7 +152,7 @@ def body_tags(body: bytes, *, most: int = _MAX_OBJECT_TAGS) -> dict[str, str]:
 
 
 def checked_tags(pairs: list[tuple[str, str]], *, most: int) -> dict[str, str]:
-    """Refuse what S3 refuses of tags.
+    """Refuse tags that S3 refuses.
 
     Raises:
         ObjectStoreError: InvalidTag, or BadRequest when there are too many.

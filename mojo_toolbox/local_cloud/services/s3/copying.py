@@ -17,7 +17,7 @@ _MAX_COPY_BYTES = 5 * 1024**3
 
 @dataclass(frozen=True)
 class SummedCopy:
-    """What a copy of the object with the id `source` has. Its checksums are of all bytes."""
+    """The facts of a copy of the object with the id `source`. Its checksums are of all bytes."""
 
     source: int
     etag: str

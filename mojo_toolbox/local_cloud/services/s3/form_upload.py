@@ -31,7 +31,7 @@ class FormUpload:
         self._least, self._most = 0, 0
 
     def take(self, data: bytes) -> None:
-        """Take what came in.
+        """Take the next bytes.
 
         Raises:
             ServiceError: the form is not signed, or its file is too large.
@@ -99,7 +99,7 @@ class FormUpload:
 
 
 def _redirect(target: str, added: dict[str, str]) -> str | None:
-    """Return the URL that a form wants its browser to go on to, with what was stored, or None if it is not a URL."""
+    """Return the URL that a form wants its browser to go on to, with the stored object's name, or None if it is not a URL."""
     try:
         parts = urlsplit(target)
     except ValueError:
@@ -107,5 +107,5 @@ def _redirect(target: str, added: dict[str, str]) -> str | None:
     if parts.scheme not in ("http", "https") or not parts.netloc or not target.isprintable() or " " in target:
         return None
     query = "&".join(part for part in (parts.query, urlencode(added, quote_via=quote)) if part)
-    # What is not ASCII has no place in a header.
+    # A header takes ASCII only.
     return quote(urlunsplit(parts._replace(query=query)), safe="%/:?#[]@!$&'()*+,;=~")

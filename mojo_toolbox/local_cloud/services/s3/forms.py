@@ -1,4 +1,4 @@
-"""Uploads by HTML form (`generate_presigned_post`): a policy that the owner signed says what may be uploaded."""
+"""Uploads by HTML form (`generate_presigned_post`): a policy that the owner signed limits the upload."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class FormReader:
                 return b""
         at = self._buffer.find(self._end)
         self.complete = at >= 0
-        # What may be the beginning of the boundary stays until more has come.
+        # Bytes that may begin the boundary stay until more have come.
         upto = at if self.complete else max(0, len(self._buffer) - len(self._end) + 1)
         piece = bytes(self._buffer[:upto])
         del self._buffer[:upto]
@@ -178,7 +178,7 @@ def _against_policy(reason: str) -> ObjectStoreError:
 
 def _malformed() -> ObjectStoreError:
     return ObjectStoreError(
-        # 403, since what cannot be read is not signed either.
+        # 403, since an unreadable policy is not signed either.
         "MalformedPOSTRequest",
         "The body of your POST request is not well-formed multipart/form-data.",
         403,

@@ -14,7 +14,7 @@ _LAST_CHARACTER = chr(0x10FFFF)
 
 @dataclass
 class Page:
-    """What one list request answers. `last` is the key or common prefix to go on after."""
+    """The answer to one list request. `last` is the key or common prefix to go on after."""
 
     objects: list[ObjectRecord] = field(default_factory=list)
     prefixes: list[str] = field(default_factory=list)
@@ -76,7 +76,7 @@ def list_uploads(store: ObjectStore, bucket: str) -> list[Upload]:
 
 
 def _records(store: ObjectStore, bucket: str, prefix: str, at: str, *, inclusive: bool) -> Iterator[ObjectRecord]:
-    """Yield what lies at or behind a key, batch by batch: a page never needs all keys in memory."""
+    """Yield the objects from a key on, batch by batch: a page never needs all keys in memory."""
     while True:
         rows = store.database.execute(
             f"SELECT * FROM s3_objects WHERE bucket = ? AND key {'>=' if inclusive else '>'} ? ORDER BY key LIMIT ?",  # noqa: S608

@@ -39,7 +39,7 @@ class StatedPart:
 
 @dataclass(frozen=True)
 class StatedWhole:
-    """What the client states of the object when it completes the upload."""
+    """The client's claims about the object when it completes the upload."""
 
     checksums: Mapping[str, str] = field(default_factory=dict)
     checksum_type: str | None = None
@@ -136,7 +136,7 @@ class MultipartUploads:
         whole: StatedWhole,
         condition: Condition | None,
     ) -> ObjectRecord:
-        """Make an object of the parts that the client names, if it is what the client states of the whole.
+        """Make an object of the parts that the client names, if it matches the client's claims about the whole.
 
         Raises:
             ObjectStoreError: InvalidPart, InvalidPartOrder, EntityTooSmall, InvalidRequest, BadDigest, NoSuchUpload.

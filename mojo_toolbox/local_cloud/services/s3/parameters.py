@@ -1,4 +1,4 @@
-"""Refuses what a request to S3 asks for and would not get: in AWS's words where AWS has some, else in our own."""
+"""Refuses requests to S3 for something unsupported: in AWS's words where AWS has some, else in our own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Buckets and objects on disk: what a method has returned from survives `kill -9`, and nothing is ever half there."""
+"""Buckets and objects on disk: finished writes survive `kill -9`, and no object is ever half there."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ class ObjectStore:
     # Objects
 
     def find(self, bucket: str, key: str) -> ObjectRecord:
-        """Return what is known of an object.
+        """Return the facts of an object.
 
         Raises:
             ObjectStoreError: NoSuchBucket or NoSuchKey.
@@ -159,7 +159,7 @@ class ObjectStore:
         """Make sealed segments an object, in place of the one that was there.
 
         Raises:
-            ObjectStoreError: NoSuchBucket, KeyTooLongError, or what the condition says.
+            ObjectStoreError: NoSuchBucket, KeyTooLongError, or the condition's own error.
         """
         with self.database.transaction() as connection:
             record, unused = self.put_within(
@@ -213,14 +213,14 @@ class ObjectStore:
         """Delete an object if it is there.
 
         Raises:
-            ObjectStoreError: NoSuchBucket, or what the condition says.
+            ObjectStoreError: NoSuchBucket, or the condition's own error.
         """
         refused = self.delete_all(bucket, [(key, condition)])
         if refused[0] is not None:
             raise refused[0]
 
     def delete_all(self, bucket: str, wanted: Sequence[tuple[str, Condition | None]]) -> list[ObjectStoreError | None]:
-        """Delete those objects that are there, in one write, and return what each one's condition says.
+        """Delete those objects that are there, in one write, and return the answer of each one's condition.
 
         Raises:
             ObjectStoreError: NoSuchBucket.
@@ -244,14 +244,14 @@ class ObjectStore:
         self.database.execute("UPDATE s3_objects SET tags = ? WHERE id = ?", (json.dumps(tags), record.id))
 
     def segments(self, record: ObjectRecord) -> list[Segment]:
-        """Return where an object's bytes lie."""
+        """Return the place of an object's bytes."""
         rows = self.database.execute(
             "SELECT blob, size FROM s3_segments WHERE object = ? ORDER BY position", (record.id,)
         )
         return [Segment(row["blob"], row["size"]) for row in rows]
 
     def open_record(self, bucket: str, key: str) -> tuple[ObjectRecord, SegmentReader]:
-        """Open an object together with what is known of exactly these bytes. The caller closes it.
+        """Open an object together with the facts of exactly these bytes. The caller closes it.
 
         Raises:
             ObjectStoreError: NoSuchBucket or NoSuchKey.

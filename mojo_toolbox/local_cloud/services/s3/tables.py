@@ -1,4 +1,4 @@
-"""What the store knows of buckets, objects and uploads, and the tables that it is kept in."""
+"""The store's facts of buckets, objects and uploads, and their tables."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class PartRecord:
 
 @dataclass(frozen=True)
 class NewObject:
-    """What a client says of an object when it stores one."""
+    """A client's own facts of an object that it stores."""
 
     headers: Mapping[str, str] = field(default_factory=dict)
     """The headers that come back with the object: content-type, x-amz-meta-… and the like."""

@@ -205,7 +205,7 @@ class UploadRoutes:
 
 
 def _copied_range(header: str | None, size: int) -> tuple[int, int]:
-    """Return start and length of what UploadPartCopy reads. S3 cuts nothing off here as it does for a read."""
+    """Return start and length of the bytes that UploadPartCopy reads. S3 cuts nothing off here as it does for a read."""
     if header is None:
         return 0, size
     found = _COPIED_RANGE.fullmatch(header.strip())

@@ -34,7 +34,7 @@ def _value(value: object) -> str:
         return _elements(value)
     if isinstance(value, bool):
         return str(value).lower()
-    # Keys may hold what XML 1.0 cannot. S3 writes numeric references all the same, and advises encoding-type=url.
+    # Keys may have characters that XML 1.0 cannot write. S3 writes numeric references all the same, and advises encoding-type=url.
     return _CONTROL.sub(lambda found: f"&#x{ord(found[0]):x};", escape(str(value), {'"': "&quot;"}))
 
 

@@ -38,7 +38,7 @@ STOP_GRACE_SECONDS = 120.0
 INVOCATION_SECONDS = 60.0
 # The one operation of SageMaker's data services that moto remembers something by: a trial component's metrics.
 _PUT_METRICS = "/BatchPutMetrics"
-# What would scale something: the others describe, or take back.
+# Operations that would scale something. The others describe, or take back.
 _SCALES = ("RegisterScalableTarget", "PutScalingPolicy", "PutScheduledAction")
 _INVOCATION = re.compile(
     r"/endpoints/(?P<name>[^/]+)/(?P<kind>invocations|invocations-response-stream|async-invocations)"
@@ -47,7 +47,7 @@ _OURS = ("training-job", "model", "endpoint-config", "endpoint")
 
 
 class SageMakerService:
-    """Answers SageMaker's operations that run something, or describe what runs. moto answers the others."""
+    """Answers SageMaker's operations that run something, or describe running things. moto answers the others."""
 
     def __init__(  # noqa: PLR0917 - the order of the rooms below
         self,
@@ -181,7 +181,7 @@ class SageMakerService:
             raise ServiceError("ValidationException" if new else "ObjectNotFoundException", message)
 
     def recover(self) -> None:
-        """Take up what an earlier local cloud left: end its processes, fail its jobs, serve its endpoints."""
+        """Take up the state of an earlier local cloud: end its processes, fail its jobs, serve its endpoints."""
         sweep(self._cloud.owner)
         clear_short_paths(self._cloud.owner)
         endpoints = {record.name for record in self._endpoints.records.all()}

@@ -28,7 +28,7 @@ from mojo_toolbox.local_cloud.services.sagemaker.resources.register import (
 from mojo_toolbox.local_cloud.services.sagemaker.resources.surroundings import Surroundings
 from mojo_toolbox.local_cloud.services.sagemaker.resources.tags import Tags
 
-# What answers invocations: an endpoint that is being updated serves on with its old servers.
+# The servers that answer invocations: an endpoint that is being updated serves on with its old servers.
 _SERVING = ("InService", "Updating")
 
 
@@ -169,7 +169,7 @@ class Endpoints:
         return record is not None and any(one["VariantName"] == variant for one in record.private["plan"]["Variants"])
 
     def recover(self) -> None:
-        """Serve again what was in service, and go on with what was under way."""
+        """Serve the endpoints that were in service again, and go on with unfinished changes."""
         for record in self.records.all():
             plan, pending = record.private["plan"], record.private["pending"]
             self._clear_folders(record)
@@ -298,7 +298,7 @@ class Endpoints:
         thread.start()
 
     def _clear_folders(self, record: ResourceRecord) -> None:
-        """Remove what half-made or superseded deployments unpacked."""
+        """Remove the files that half-made or superseded deployments unpacked."""
         plans = [record.private["plan"], record.private["pending"]]
         kept = {plan["Id"] for plan in plans if plan}
         folder = self._cloud.folders.endpoints_dir / record.name

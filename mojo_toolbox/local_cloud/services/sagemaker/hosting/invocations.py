@@ -42,7 +42,7 @@ _TIMED_OUT = (
 
 
 class Invocations:
-    """Finds the server of an endpoint, asks it, and words what goes wrong as AWS does."""
+    """Finds the server of an endpoint, asks it, and words errors as AWS does."""
 
     def __init__(self, cloud: Surroundings, endpoints: Endpoints) -> None:
         self._cloud = cloud
@@ -52,7 +52,7 @@ class Invocations:
         self._serverless = ServerlessConcurrency()
 
     async def invoke(self, name: str, headers: Mapping[str, str], body: bytes) -> HttpAnswer:
-        """Answer one invocation. Never raises for what the endpoint does."""
+        """Answer one invocation. Never raises for an endpoint's fault."""
         return await self._in_thread("InvokeEndpoint", name, headers, body)
 
     def refuse_async(self, name: str) -> HttpAnswer:

@@ -33,7 +33,7 @@ class LayoutError(Exception):
 
 @dataclass(frozen=True)
 class LaidOut:
-    """What a server needs to start."""
+    """The files and settings that a server needs to start."""
 
     python: Path
     program: Path
@@ -44,7 +44,7 @@ class LaidOut:
 def lay_out_model(
     cloud: Surroundings, container: Mapping[str, Any], folder: Path, *, log: Log, stopped: Callable[[], bool]
 ) -> LaidOut:
-    """Download and unpack a container's model, or take what an earlier start left complete.
+    """Download and unpack a container's model, or take the complete one of an earlier start.
 
     Raises:
         LayoutError: data is missing, must not be unpacked, or holds no program to host.

@@ -1,4 +1,4 @@
-"""What an endpoint runs, taken down when it is made, and how an update changes it."""
+"""An endpoint's plan, fixed when it is made, and the changes of an update."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Plan = dict[str, Any]
 
 
 def make_plan(config_name: str, configs: EndpointConfigs, models: Models) -> Plan:
-    """Take down what an endpoint needs, so that it outlives its configuration and models, as on AWS.
+    """Fix an endpoint's needs, so that it outlives its configuration and models, as on AWS.
 
     Raises:
         ServiceError: the configuration or a model is gone.

@@ -1,4 +1,4 @@
-"""Counts what a serverless variant answers at once, which its MaxConcurrency limits."""
+"""Counts the running invocations of a serverless variant, which its MaxConcurrency limits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Paths below /opt/ml, which containers name, and the folders of this machine that stand in their place."""
+"""Paths below /opt/ml, which containers name, and the folders of this machine that replace them."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ _TABLE = """CREATE TABLE IF NOT EXISTS sagemaker_records (
 
 @dataclass
 class ResourceRecord:
-    """One resource: `document` is what Describe answers, `private` what only the local cloud knows."""
+    """One resource: `document` is the answer of Describe, and `private` holds facts that only the local cloud knows."""
 
     name: str
     created: float
@@ -67,7 +67,7 @@ class ResourceRegister:
         return record
 
     def get(self, name: str) -> ResourceRecord | None:
-        """Return a record, None where there is none."""
+        """Return a record, or None if it does not exist."""
         rows = self._database.execute("SELECT * FROM sagemaker_records WHERE kind = ? AND name = ?", (self._kind, name))
         return _record(rows[0]) if rows else None
 

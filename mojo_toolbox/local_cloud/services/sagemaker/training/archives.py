@@ -1,4 +1,4 @@
-"""Packs what a job wrote as SageMaker does: model.tar.gz and output.tar.gz."""
+"""Packs a job's files as SageMaker does: model.tar.gz and output.tar.gz."""
 
 from __future__ import annotations
 

@@ -30,17 +30,17 @@ class JobFolder:
 
     @property
     def ml(self) -> Path:
-        """What the container would see as /opt/ml."""
+        """The folder that the container would see as /opt/ml."""
         return self.root / "opt" / "ml"
 
     @property
     def model(self) -> Path:
-        """What becomes model.tar.gz."""
+        """The folder that becomes model.tar.gz."""
         return self.ml / "model"
 
     @property
     def output_data(self) -> Path:
-        """What becomes output.tar.gz."""
+        """The folder that becomes output.tar.gz."""
         return self.ml / "output" / "data"
 
     @property

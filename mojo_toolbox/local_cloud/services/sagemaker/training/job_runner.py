@@ -54,7 +54,7 @@ class JobFailedError(Exception):
 
 @dataclass
 class Reports:
-    """What a running job tells the records."""
+    """The news that a running job gives to the records."""
 
     phase: Callable[[str], None]
     metrics: Callable[[Sequence[Mapping[str, Any]]], None]
@@ -144,7 +144,7 @@ class JobRun:
         self._reports.phase("Training")
         status = self._execute(python, command)
         stopped = self._control.requested.is_set()
-        # SageMaker keeps what a failed job left in output/data, its model never.
+        # SageMaker keeps a failed job's output/data, but never its model.
         self._reports.phase("Stopping" if stopped else "Uploading")
         self._upload_output()
         if not stopped and status != 0:
@@ -155,7 +155,7 @@ class JobRun:
         return JobOutcome("Completed", "Completed", model_artifacts=artifacts)
 
     def _prepare(self) -> tuple[Path, Sequence[str]]:
-        """Make the job's environment and say what runs in it."""
+        """Make the job's environment and return its command."""
         requirements, command = self._program()
         below = None
         if requirements is not None:
@@ -193,7 +193,7 @@ class JobRun:
         return requirements if requirements.is_file() else None
 
     def _source_archive(self, source: str) -> Path | None:
-        """Return the archive that the training toolkit will unpack in the job. Ours refuses what that one lets through."""
+        """Return the archive that the training toolkit will unpack in the job. Our checks refuse files that the toolkit lets through."""
         if source.startswith("s3://"):
             archive = self._folder.root / "source.tar.gz"
             download_object(self._cloud.object_store, source, archive)
@@ -294,7 +294,7 @@ class JobRun:
             self._keep(_now(f"Not uploaded: {ascii(name)[:200]} {why}."))
 
     def _failure_reason(self, status: int) -> str:
-        """Say why: what the container wrote to output/failure, and the last lines it printed."""
+        """Return the reason: the container's output/failure, and the last lines it printed."""
         written = first_bytes(self._folder.failure, _FAILURE_FILE_BYTES).decode("utf-8", "replace").strip()
         signal_name = f" (signal {status - 128})" if status > 128 else ""  # noqa: PLR2004 - the shells' convention
         head = f"AlgorithmError: {written[:500]}, exit code: {status}{signal_name}"

@@ -1,4 +1,4 @@
-"""Finds a job's metrics in what it prints, by the regular expressions of its request."""
+"""Finds a job's metrics in its output, by the regular expressions of its request."""
 
 from __future__ import annotations
 

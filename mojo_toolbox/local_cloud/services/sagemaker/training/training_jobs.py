@@ -126,7 +126,7 @@ class TrainingJobs:
         return {}
 
     def recover(self) -> None:
-        """Fail what an earlier local cloud left running."""
+        """Fail the jobs that an earlier local cloud left running."""
         for record in self.records.all():
             if record.status in _RUNNING:
                 self._finish(

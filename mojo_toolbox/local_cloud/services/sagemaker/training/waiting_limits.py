@@ -23,7 +23,7 @@ class WaitingLimits:
         self._pending: dict[str, threading.Timer] = {}
 
     def begin(self, name: str, request: Mapping[str, Any]) -> None:
-        """Count from now what a new job's StoppingCondition allows."""
+        """Start the time that a new job's StoppingCondition allows."""
         times = request.get("StoppingCondition", {})
         if "MaxWaitTimeInSeconds" in times:
             self._start(self._total, name, times["MaxWaitTimeInSeconds"], "MaxWaitTimeExceeded")
