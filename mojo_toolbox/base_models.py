@@ -171,7 +171,7 @@ def mpnet_folder(cache_dir: Path) -> Path:
     return _kept(cache_dir / "all-mpnet-base-v2", _make_mpnet)
 
 
-# What is at hand without Hugging Face.
+# The models at hand without Hugging Face.
 AT_HAND: dict[str, Callable[[Path], Path]] = {SMOLLM2: smollm2_folder, MINILM: minilm_folder, MPNET: mpnet_folder}
 
 
@@ -242,7 +242,7 @@ def _is_cached(name: str) -> bool:
 
 
 def _trouble_with_hub(name: str, token: str | None) -> str | None:
-    """Why Hugging Face cannot give this model, as a clause that ends with a full stop; None if it can."""
+    """Why Hugging Face cannot give this model, as a clause that ends with a full stop, or None if it can."""
     with needed_for(_HUB, extra="admin"):
         from huggingface_hub import HfApi
         from huggingface_hub.errors import GatedRepoError, HFValidationError, RepositoryNotFoundError

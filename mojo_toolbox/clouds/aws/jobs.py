@@ -88,7 +88,7 @@ def _channel(name: str, uri: str) -> dict[str, Any]:
 
 
 class TrainingJob:
-    """A training job that was started, here or in another session; every property asks AWS anew."""
+    """A training job that was started, here or in another session. Every property asks AWS anew."""
 
     def __init__(self, session: Session, name: str) -> None:
         self._session = session
@@ -117,23 +117,23 @@ class TrainingJob:
 
     @property
     def failure_reason(self) -> str | None:
-        """Why the job failed, in AWS's words; None when it did not."""
+        """Why the job failed, in AWS's words. None if it did not fail."""
         return self.describe().get("FailureReason")
 
     @property
     def model_data(self) -> str | None:
-        """The S3 URI of the trained artifact; None while there is none."""
+        """The S3 URI of the trained artifact. None until it exists."""
         uri: str | None = self.describe().get("ModelArtifacts", {}).get("S3ModelArtifacts")
         return uri
 
     @property
     def checkpoint_uri(self) -> str | None:
-        """The S3 URI of the folder that the job's checkpoints are copied to; None when it keeps none."""
+        """The S3 URI of the folder that the job's checkpoints are copied to. None if it keeps no checkpoints."""
         uri: str | None = self.describe().get("CheckpointConfig", {}).get("S3Uri")
         return uri
 
     def logs(self, *, follow: bool = False) -> Iterator[str]:
-        """Yield the lines that the job printed; with `follow` until it has ended."""
+        """Yield the lines that the job printed. With `follow` they go on until it has ended."""
         cursor = _LogCursor(self._session, self.name)
         while True:
             ended = not follow or self.status in _ENDED
@@ -143,15 +143,15 @@ class TrainingJob:
             time.sleep(self._poll_seconds)
 
     def stop(self) -> None:
-        """Ask the job to stop and return at once; a checkpoint and what was trained so far are kept."""
+        """Ask the job to stop and return at once. A checkpoint and the model trained so far are kept."""
         self._session.call("sagemaker", "stop_training_job", TrainingJobName=self.name)
 
     def wait(self, *, progress: bool | Progress = True, timeout: float | None = None) -> TrainingJob:
-        """Wait until the job has ended, showing a bar with the loss (or reporting to `progress`); return the handle.
+        """Wait until the job has ended, and return the handle. Shows a bar with the loss, or reports to `progress`.
 
         Raises:
-            TrainingJobFailedError: the job failed or was stopped; the message ends with its last lines.
-            WaitTimeoutError: it still runs after `timeout` seconds; it goes on.
+            TrainingJobFailedError: the job failed or was stopped. The message ends with its last lines.
+            WaitTimeoutError: it still runs after `timeout` seconds. It goes on.
         """
         cursor = _LogCursor(self._session, self.name)
         with reporting_to(progress, "Training") as report:

@@ -162,7 +162,7 @@ class Scaling(Figures):
 
 
 class Confidence(Figures):
-    """Figures of the probabilities of a router's answers. Invalid answers and errors do not have any."""
+    """The figures of a router's probabilities. Invalid answers and errors do not have a probability."""
 
     asked: int
     """All decisions, those without a probability too."""

@@ -57,7 +57,7 @@ class PromptedRouter:
             check()
 
     def ask(self, question: Question) -> Answer:
-        """Ask; what was written is kept where it is more than a name."""
+        """Ask, and keep the written text if it is more than a name."""
         if self._prompt.reading == "actions":
             return _Steps(self._model, self._prompt, question).answer()
         completion = self._model.chat(

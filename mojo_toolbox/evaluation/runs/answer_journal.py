@@ -24,7 +24,7 @@ CREATE TABLE IF NOT EXISTS answers (
 
 
 class AnswerJournal:
-    """The answers of one run; `shuffle` 0 is the list as it stands. Safe to share between threads."""
+    """The answers of one run. `shuffle` 0 is the list in its own order. Safe to share between threads."""
 
     def __init__(self, path: Path | None) -> None:
         """Open or begin the journal at `path`. Without a path it lasts as long as the object.

@@ -99,7 +99,7 @@ class FormUpload:
 
 
 def _redirect(target: str, added: dict[str, str]) -> str | None:
-    """Return the URL that a form wants its browser to go on to, with the stored object's name, or None if it is not a URL."""
+    """Return the URL that a form wants its browser to go on to, with the answer's facts, or None if it is not a URL."""
     try:
         parts = urlsplit(target)
     except ValueError:
