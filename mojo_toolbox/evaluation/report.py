@@ -45,13 +45,13 @@ class Report(BaseModel):
     """ISO 8601, UTC."""
     router: str
     baseline: bool | None = None
-    """Whether the router is one of the library's baselines; None in reports of earlier versions."""
+    """Whether the router is one of the library's baselines. None in reports of earlier versions."""
     prompt: str | None
     previous: Literal["labelled", "own"]
     data: Data
     settings: MeasurementSettings
     seconds: float
-    """Wall time of asking; a run that was gone on with counts its last part."""
+    """Wall time of asking. A run that was gone on with counts its last part."""
     overall: Overall
     points: dict[Point, PointFigures]
     none_detection: Detection

@@ -35,7 +35,7 @@ _SETTLED = frozenset({"InService", "Failed", "OutOfService", "UpdateRollbackFail
 
 @dataclass(frozen=True)
 class Deletion:
-    """What `delete()` removed, and what it could not remove with the reason."""
+    """The things that `delete()` removed, and those that it could not remove, with the reason."""
 
     removed: list[str] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)
@@ -43,7 +43,7 @@ class Deletion:
     """What to say where nothing was there: the name that was looked for."""
 
     def attempt(self, what: str, action: Callable[[], object]) -> None:
-        """Run a deletion; what is not there counts as neither removed nor failed."""
+        """Run a deletion. A missing thing counts as neither removed nor failed."""
         try:
             action()
         except NotFoundError:
@@ -276,7 +276,7 @@ class Endpoint:
         begin = f"{self._version_base}--"
         pages = self._session.pages("sagemaker", operation, NameContains=begin)
         taken = [str(row[name]) for page in pages for row in page[rows]]
-        # NameContains matches anywhere; only a name that begins so and goes on with one version is ours.
+        # NameContains matches anywhere. Only a name that begins so and goes on with one version is ours.
         return [n for n in taken if n.startswith(begin) and "--" not in n.removeprefix(begin)]
 
     def _require_served(self, description: Mapping[str, Any]) -> None:

@@ -23,7 +23,7 @@ _LAST_LINES = 15
 
 @dataclass(frozen=True)
 class TrainingPlan:
-    """Everything that a CreateTrainingJob request says; S3 places are URIs."""
+    """Everything that a CreateTrainingJob request says. S3 places are URIs."""
 
     job_name: str
     image_uri: str
@@ -61,7 +61,7 @@ def training_job_request(plan: TrainingPlan, overrides: Overrides | None = None)
             "TrainingInputMode": "File",
             "MetricDefinitions": METRIC_DEFINITIONS,
         },
-        # Hyperparameters are strings; JSON keeps the types on the way (sagemaker-training decodes it).
+        # Hyperparameters are strings. JSON keeps the types on the way (sagemaker-training decodes it).
         "HyperParameters": {name: json.dumps(value) for name, value in hyperparameters.items()},
         "InputDataConfig": [_channel(name, uri) for name, uri in plan.channels.items()],
         "OutputDataConfig": {"S3OutputPath": plan.output_uri},
@@ -178,7 +178,7 @@ class TrainingJob:
 
     @property
     def _poll_seconds(self) -> float:
-        # AWS throttles DescribeTrainingJob; the local cloud answers from this machine.
+        # AWS throttles DescribeTrainingJob. The local cloud answers from this machine.
         return 0.5 if self._session.is_local else 10.0
 
     def _failure(self, description: Mapping[str, Any], last_lines: list[str]) -> TrainingJobFailedError:
@@ -195,7 +195,7 @@ class TrainingJob:
 
 
 class _LogCursor:
-    """Reads a job's log from where it was left; remembers the last lines."""
+    """Reads a job's log from where it was left. Remembers the last lines."""
 
     def __init__(self, session: Session, job_name: str) -> None:
         self._session = session
@@ -241,7 +241,7 @@ class _LogCursor:
 
 
 def _show_step(line: str, report: Progress) -> None:
-    """Show one progress line of the training script; other lines are left alone."""
+    """Show one progress line of the training script. Other lines are left alone."""
     if not line.startswith("{"):
         return
     try:
@@ -267,7 +267,7 @@ def why_no_model(session: Session, description: Mapping[str, Any]) -> str:
 
 
 def channel_uri(description: Mapping[str, Any], channel: str) -> str | None:
-    """Return where a described job read `channel` from; None when it has no such channel."""
+    """Return where a described job read `channel` from, or None if it has no such channel."""
     for given in description.get("InputDataConfig", []):
         if given["ChannelName"] == channel:
             uri: str = given["DataSource"]["S3DataSource"]["S3Uri"]
