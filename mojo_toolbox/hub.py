@@ -30,7 +30,9 @@ class Hub:
         home: Path | str | None = None,
         allow_hashed_names: bool | None = None,
     ) -> None:
-        """Take settings; what is left out comes from the environment, `.env` or `mojo.toml` (see `Settings`). Sends nothing yet.
+        """Take settings, and send nothing yet.
+
+        Settings that you leave out come from the environment, `.env` or `mojo.toml` (see `Settings`).
 
         With `allow_hashed_names`, names that AWS does not take as they are get a hash: "Dev_1!" becomes "dev-1---62303fbb19".
 
@@ -54,7 +56,7 @@ class Hub:
         return f"Hub(cloud_service={settings.cloud_service!r}, region_name={settings.region_name!r})"
 
     def require_access(self) -> None:
-        """Raise unless region, role, credentials and bucket can be used; asks AWS, and changes nothing there.
+        """Raise unless region, role, credentials and bucket can be used. This asks AWS, and changes nothing there.
 
         Raises:
             ConfigurationError: a setting that is missing or wrong.
@@ -64,7 +66,7 @@ class Hub:
 
     @takes(TrainingOptions)
     def train(self, options: TrainingOptions, dry_run: bool) -> TrainingJob | list[Request]:
-        """Start a training job and return at once; `wait()` on the handle. The instance is billed while it runs.
+        """Start a training job and return a handle at once, which has `wait()`. The instance is billed while it runs.
 
         With `dry_run=True` everything is checked, and the requests are returned without sending any.
 
@@ -84,7 +86,7 @@ class Hub:
         """Return the training jobs that this library started, newest first, at most `limit`.
 
         Raises:
-            ConfigurationError: `limit` is no number of jobs.
+            ConfigurationError: `limit` is not a number of jobs.
             InvalidNameError: a part of the name that cannot be used.
         """
         wanted = {"product": product, "task": task, "model_id": model_id}
@@ -101,11 +103,11 @@ class Hub:
 
     @takes(DeploymentOptions)
     def deploy(self, options: DeploymentOptions, dry_run: bool) -> Endpoint | list[Request]:
-        """Put a model on the endpoint of this stage and return at once; `wait()` on the handle. Billed until deleted.
+        """Put a model on the endpoint of this stage and return a handle at once, which has `wait()`. Billed until deleted.
 
-        What is deployed: `model_data`, else the artifact of `job`, else a `base_model` that nobody trained, else the newest
-        completed job of this product, task and model_id. A stage that exists is updated without an interruption, and
-        `wait()` then removes the superseded configuration and model.
+        The model is `model_data`, else the artifact of `job`, else an untrained `base_model`. Without these three, it is the
+        artifact of the newest completed job of this product, task and model_id. An existing stage is updated without an
+        interruption, and `wait()` then removes the superseded configuration and model.
 
         With `dry_run=True` everything is checked, and the requests are returned without sending any that change something.
         A trained model is read from S3 for it, which needs credentials.
@@ -134,7 +136,7 @@ class Hub:
         model_id: str | None = None,
         stage: str | None = None,
     ) -> Endpoint:
-        """Return the handle on an endpoint, whether or not it exists. Names that are left out: as in `deploy()`."""
+        """Return the handle on an endpoint, whether or not it exists. Names that you leave out come from the settings."""
         key, stage = self._account.key(product=product, task=task, model_id=model_id), self._account.stage(stage)
         name = names.endpoint_name(key, stage)
         about_name = names.about_hash(key, stage)
@@ -150,7 +152,7 @@ class Hub:
     ) -> Deletion:
         """Remove a stage: its endpoint, configurations and models. Training jobs and artifacts in S3 stay.
 
-        The answer's `failed` lists everything that could not be removed, with AWS's reason. If nothing was there, the
-        answer's text has the name that was looked for.
+        The answer's `failed` lists each thing that AWS did not remove, with AWS's reason. If nothing was there, the answer's
+        text names the endpoint that it looked for.
         """
         return self.endpoint(product=product, task=task, model_id=model_id, stage=stage).delete()

@@ -39,17 +39,17 @@ class Decision:
     task: str | None
     """One of the tasks given. None says that no listed task is wanted."""
     probabilities: dict[str | None, float] | None
-    """One for each task and for None, summing to 1; None where the server gives none."""
+    """One for each task and for None, summing to 1. The field is None if the server gives no probabilities."""
     latency_ms: float
     """From sending the request to having the answer, in milliseconds."""
     usage: Usage
     request_id: str
     abstained: bool = False
-    """Whether `probability` is below the `abstain_below` that was given; `task` is the likeliest answer all the same."""
+    """Whether `probability` is below the `abstain_below` that was given. `task` is still the likeliest answer."""
 
     @property
     def probability(self) -> float | None:
-        """Of the answer; None where the server gives none."""
+        """The answer's probability, or None if the server gives no probabilities."""
         return None if self.probabilities is None else self.probabilities.get(self.task)
 
 
@@ -65,7 +65,7 @@ class ChatAnswer:
 
 @dataclass(frozen=True)
 class Answer:
-    """What a server sent back: the body, and the id of the request for its operator."""
+    """A server's reply: the body, and the id of the request for its operator."""
 
     body: bytes
     request_id: str
@@ -77,11 +77,11 @@ class Model(ABC):
     @property
     @abstractmethod
     def name(self) -> str:
-        """What errors call this model."""
+        """The model's name in errors."""
 
     @abstractmethod
     def _ask(self, body: bytes) -> Answer:
-        """Send one request; raise a PredictionError when there is no answer."""
+        """Send one request, and raise a PredictionError when there is no answer."""
 
     @overload
     def predict(
@@ -113,26 +113,26 @@ class Model(ABC):
         max_tokens: int = 128,
         temperature: float = 0.0,
     ) -> Decision | ChatAnswer:
-        """Ask the model once: with `tasks` which of them is in charge after the last message, without for a chat reply.
+        """Ask the model once: for the task in charge after the last message, or without `tasks` for a chat reply.
 
         Args:
             messages: `{"role": …, "content": …}`, oldest first, the user's last. When routing, an earlier user message's
-                `task` (a name or None) is the decision that was given then; without the key it is unknown.
-            tasks: `{"name": …, "description": …}` of what the assistant can do now.
-            previous: short for the decision at the last earlier user turn. None means "no task"; leave it out when unknown.
-            abstain_below: mark the decision as `abstained` when its answer's probability is below; from 0 to 1.
+                `task` (a name or None) is the decision that was given then. Without the key it is unknown.
+            tasks: `{"name": …, "description": …}` of each task that the assistant can do now.
+            previous: the decision at the last earlier user turn, in short form. None means "no task". Leave it out if unknown.
+            abstain_below: mark the decision as `abstained` if its probability is below this number from 0 to 1.
                 `Report.threshold(precision=…)` finds one.
-            max_tokens: the longest chat reply, in tokens; a decision is as long as its name.
-            temperature: of a chat reply; 0 takes the likeliest token each time.
+            max_tokens: the longest chat reply, in tokens. A decision is as long as its name.
+            temperature: the temperature of a chat reply. 0 takes the likeliest token each time.
 
         Raises:
             DataError: messages or tasks that cannot be asked, such as an empty last message.
-            ConfigurationError: `abstain_below` is no probability, or the server gives none to compare it with.
+            ConfigurationError: `abstain_below` is not a probability, or the server gives no probabilities.
             EndpointNotFoundError: nothing is deployed under this name.
-            EndpointNotReadyError: it is there but does not answer: on its way (`status`), or it failed (`reason`).
+            EndpointNotReadyError: the endpoint exists but is not ready (`status`), or it failed (`reason`).
             ModelError: the container answered an error.
             PredictionTimeoutError: no answer within a minute.
-            InvalidAnswerError: an answer outside the tasks.
+            InvalidAnswerError: the answer is not one of the tasks.
         """
         _check_threshold(abstain_below)
         if tasks is None:
@@ -146,7 +146,7 @@ class Model(ABC):
         reply, request_id, latency = self._chat(body)
         if reply.content not in prompt.choices:
             raise InvalidAnswerError(
-                f"{self.name} answered {reply.content[:80]!r}, which is none of the {len(prompt.choices)} choices. "
+                f"{self.name} answered {reply.content[:80]!r}, which is not one of the {len(prompt.choices)} choices. "
                 "Its server may not support constrained choices.",
                 endpoint_name=self.name,
                 request_id=request_id,
@@ -183,13 +183,13 @@ class Model(ABC):
     def session(
         self, *, tasks: Sequence[Task | Mapping[str, Any]], abstain_below: float | None = None
     ) -> RoutingSession[Decision]:
-        """Begin a conversation that is routed turn by turn, and that keeps its messages and decisions; nothing is sent.
+        """Begin a conversation that is routed turn by turn. It keeps its messages and decisions. Nothing is sent yet.
 
         With `abstain_below` a turn whose answer is less likely is `abstained`, and is not kept as a decision.
 
         Raises:
             DataError: tasks that cannot be listed.
-            ConfigurationError: `abstain_below` is no probability.
+            ConfigurationError: `abstain_below` is not a probability.
         """
         _check_threshold(abstain_below)
 
@@ -265,15 +265,15 @@ class AWSModel(Model):
         """Name the endpoint. Nothing is sent and nothing looked up: the endpoint's name follows from the arguments.
 
         Args:
-            product: the application that asks; left out, MOJO_PRODUCT or `mojo.toml` says it.
-            model_id: the fine-tuned model's name; left out, as for `product`.
-            task: what the model is for, such as "routing"; left out, as for `product`.
-            stage: "dev" (the default), "prod" or another; left out, as for `product`.
-            region_name: AWS region; when left out the environment decides.
+            product: the application that asks. If you leave it out, MOJO_PRODUCT or `mojo.toml` gives it.
+            model_id: the fine-tuned model's name, with defaults as for `product`.
+            task: the model's purpose, such as "routing", with defaults as for `product`.
+            stage: "dev", "prod" or another. MOJO_STAGE or `mojo.toml` can change the default, "dev".
+            region_name: the AWS region. If you leave it out, the environment gives it.
             cloud_service: "aws" (the default) or "local".
             adapter: which adapter to ask, on an endpoint that has several.
-            api_auth_token: reserved for the gateway of a later version; giving one is an error.
-            home: where the local cloud lives (MOJO_HOME, else `~/.mojo`).
+            api_auth_token: reserved for the gateway of a later version. Today it is an error to give one.
+            home: the local cloud's folder (MOJO_HOME, else `~/.mojo`).
 
         Raises:
             ConfigurationError: a setting that cannot be used.

@@ -2,8 +2,8 @@
 
 A joined name has its clean parts between "--". A part is clean when it consists of lower-case letters, digits and single
 inner dashes. Then the join can be taken apart again, so two different clean names never meet. As soon as a part had to be
-changed or the whole is too long, a hash of the original parts is appended: what was lost in the spelling stays in the
-hash.
+changed or the whole is too long, a hash of the original parts is appended. So two names that lose their difference in the
+spelling keep it in the hash.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ VERSION_LENGTH = len("20260131-235959-ab12")
 
 @dataclass(frozen=True)
 class ModelKey:
-    """What names one fine-tuned model: the product that uses it, what it is for, and its own name."""
+    """The names of one fine-tuned model: the product that uses it, its purpose, and its own name."""
 
     product: str
     task: str
@@ -51,12 +51,12 @@ def require_name(field: str, value: object) -> str:
 
 
 def clean(part: str) -> str:
-    """Return `part` as lower-case letters, digits and single inner dashes; empty when nothing is left of it."""
+    """Return `part` as lower-case letters, digits and single inner dashes, which may be empty."""
     return re.sub(r"[^a-z0-9]+", "-", part.lower()).strip("-")
 
 
 def joined(parts: list[str], *, limit: int) -> str:
-    """Return one name of at most `limit` characters for `parts`; different parts never share one."""
+    """Return one name of at most `limit` characters for `parts`. Different parts never share one."""
     cleaned = [clean(part) for part in parts]
     name = "--".join(part for part in cleaned if part)
     if name and cleaned == parts and len(name) <= limit:

@@ -1,4 +1,4 @@
-"""Where the files that travel with the library are: in a checkout beside the package, in a wheel inside it."""
+"""Where the files that travel with the library are: in a checkout next to the package, in a wheel inside it."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@
 
 Reads JSONL lines {"messages": [{"role", "content", "train"?}, ...], "choices": [name, ...]}. Each assistant message is one of
 the choices, and one decision to learn unless "train" is false. Writes choice_encoder.safetensors, choice_encoder.json and
-manifest.json to SM_MODEL_DIR. Progress is one JSON object a line on stdout; everything else goes to stderr.
+manifest.json to SM_MODEL_DIR. Progress is one JSON object a line on stdout. Everything else goes to stderr.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@
 
 Reads JSONL lines {"messages": [{"role", "content", "train"?}, ...]}. Assistant messages bear loss, on their content and
 the token that ends the turn, unless "train" is false. Writes the adapter, the tokenizer and manifest.json to SM_MODEL_DIR.
-Progress is one JSON object a line on stdout; everything else goes to stderr.
+Progress is one JSON object a line on stdout. Everything else goes to stderr.
 """
 
 from __future__ import annotations

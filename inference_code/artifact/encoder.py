@@ -1,4 +1,4 @@
-"""Loads the encoder that an artifact holds, alone or beside another model."""
+"""Loads the encoder that an artifact holds, alone or next to another model."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class LoadedEncoder:
-    """An encoder ready to choose. `names` are what a request may call it."""
+    """An encoder ready to choose. A request may call it by any of `names`."""
 
     encoder: Chooser
     base_model: str
@@ -45,9 +45,9 @@ def load_encoder(model_dir: Path) -> LoadedEncoder:
 
 
 def load_encoder_beside(model_dir: Path) -> LoadedEncoder | None:
-    """Load the encoder that an artifact holds in `encoder/` beside its own model, None where it holds none.
+    """Load the encoder that an artifact holds in `encoder/` next to its own model. Return None if it has no encoder.
 
-    The folder is an artifact of its own; MOJO_ENCODER_BASE_MODEL names another place of the encoder's base model.
+    The folder is an artifact of its own. MOJO_ENCODER_BASE_MODEL names another place of the encoder's base model.
 
     Raises:
         UnservableArtifactError: as in `load_encoder()`.
@@ -60,7 +60,7 @@ def load_encoder_beside(model_dir: Path) -> LoadedEncoder | None:
 
 
 def mixed(loaded: LoadedEncoder, beside: LoadedEncoder, *, weight: float) -> LoadedEncoder:
-    """Let another encoder answer with one, under the names of the one; `weight` is the other's share.
+    """Let another encoder answer with one, under the names of the one. `weight` is the other's share.
 
     Raises:
         UnservableArtifactError: they were trained to take different choices for the fallback.
@@ -75,7 +75,7 @@ def mixed(loaded: LoadedEncoder, beside: LoadedEncoder, *, weight: float) -> Loa
 
 def _encoder(folder: Path, weights: str, revision: str | None) -> ChoiceEncoder:
     fetch_hugging_face_token()
-    # Read first: a wrong setting is to be told before a model is fetched. So small a model gains little by 16 bits.
+    # Read first: a wrong setting must show before a model is fetched. So small a model gains little by 16 bits.
     dtype = given_dtype() or torch.float32
     for name in (CONFIG_FILE, WEIGHTS_FILE):
         if not (folder / name).is_file():
@@ -95,7 +95,7 @@ def _encoder(folder: Path, weights: str, revision: str | None) -> ChoiceEncoder:
         ) from error
     encoder.requires_grad_(False)
     # PyTorch's own fast path for attention layers is none here: it writes out a weight for each pair of choices. Without it
-    # a decision among 1,000 took 66 ms of one core, with it 125 ms; among 10,000 it needs gigabytes.
+    # a decision among 1,000 took 66 ms of one core, with it 125 ms. Among 10,000 it needs gigabytes.
     torch.backends.mha.set_fastpath_enabled(False)
     _log.info(
         "LoadedLanguageModel an encoder on %s in %.1f s: %s on the CPU.", weights, time.monotonic() - started, dtype

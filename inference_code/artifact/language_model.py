@@ -26,7 +26,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class LoadedLanguageModel:
-    """A model ready to answer. `names` are what a request may call the model that answers by default."""
+    """A model ready to answer. A request may call the default model by any of `names`."""
 
     model: LanguageModel
     tokenizer: Any
@@ -35,7 +35,7 @@ class LoadedLanguageModel:
 
 
 def load_artifact(model_dir: Path, device: torch.device) -> LoadedLanguageModel:
-    """Load what `model_dir` holds to `device`. Takes seconds to minutes, and memory for one copy of the weights.
+    """Load the model in `model_dir` to `device`. Takes seconds to minutes, and memory for one copy of the weights.
 
     Raises:
         UnservableArtifactError: a contract version that this server does not know, no base model named, an unknown dtype, or weights

@@ -1,4 +1,4 @@
-"""What an artifact says of itself: manifest.json, its kind, and what can go wrong with it."""
+"""An artifact's description of itself: manifest.json, its kind, and the error of a wrong one."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ LANGUAGE_MODEL, ENCODER = KINDS = ("language_model", "encoder")
 
 
 class UnservableArtifactError(ValueError):
-    """The artifact cannot be served; the message says why and what to try."""
+    """The artifact cannot be served. The message says why and what to try."""
 
 
 def artifact_kind(model_dir: Path) -> str:
-    """Return what `model_dir` holds: `LANGUAGE_MODEL` or `ENCODER`.
+    """Return the kind of model in `model_dir`: `LANGUAGE_MODEL` or `ENCODER`.
 
     Raises:
         UnservableArtifactError: another kind, or a contract version that this server does not know.
@@ -30,7 +30,7 @@ def artifact_kind(model_dir: Path) -> str:
 
 
 def read_manifest(model_dir: Path) -> dict[str, Any]:
-    """Return manifest.json, empty where there is none.
+    """Return manifest.json, or an empty dict without one.
 
     Raises:
         UnservableArtifactError: it is not JSON, or of a contract version that this server does not know.
@@ -53,6 +53,6 @@ def read_manifest(model_dir: Path) -> dict[str, Any]:
 
 
 def trained_names(manifest: dict[str, Any]) -> frozenset[str]:
-    """Return what a request may call the model that was trained."""
+    """Return the names by which a request may call the trained model."""
     job_name = (manifest.get("training") or {}).get("job_name")
     return frozenset(["default", job_name] if job_name else ["default"])

@@ -1,4 +1,4 @@
-"""The device and the number format that a model computes in; a CPU is timed."""
+"""The device and the number format that a model computes in. On a CPU the formats are timed."""
 
 from __future__ import annotations
 

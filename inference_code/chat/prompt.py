@@ -1,7 +1,7 @@
 """The messages of a request as prompt tokens that fit the model's context.
 
 A conversation that asks for a choice and is too long loses its oldest turns (see `turn_folding`), also where all of it is
-one message; never a system message and never the last turn. A plain chat is refused instead: an answer to half a chat would
+one message. It never loses a system message or the last turn. A plain chat is refused instead: an answer to half a chat would
 be an answer to another question.
 """
 
@@ -35,20 +35,20 @@ Messages = list[dict[str, str]]
 _CHARACTERS_A_TOKEN = 4
 _PIECE = 32_768
 _KEPT_BYTES = 32 * 2**20
-# What must fit, when all else is left out.
+# This much must fit when all else is left out.
 _LEAST = "The system message and the last turn"
 
 
 @dataclass(frozen=True)
 class FittedPrompt:
-    """Token ids up to where the answer begins; `dropped_messages` of the conversation are not among them."""
+    """Token ids up to where the answer begins. `dropped_messages` of the conversation are not among them."""
 
     ids: list[int]
     dropped_messages: int = 0
 
 
 class ChatPrompts:
-    """Makes prompts, from any thread; texts that come again (all but a conversation's last) are encoded once."""
+    """Makes prompts, from any thread. Texts that come again (all but a conversation's last) are encoded once."""
 
     def __init__(self, tokenizer: Any, context_length: int) -> None:
         self._tokenizer = tokenizer
@@ -61,7 +61,7 @@ class ChatPrompts:
         """Encode a chat up to its answer, for which `answer_tokens` are left free.
 
         Raises:
-            InvalidRequestError: it does not fit; with `fold`, not even the system message and the last turn.
+            InvalidRequestError: it does not fit, with `fold` not even the system message and the last turn.
         """
         limit = self._limit - answer_tokens
         folded_turns = 0
@@ -92,7 +92,7 @@ class ChatPrompts:
             return self._content(self._tokenizer, text)
 
     def _without_old_turns(self, messages: Messages, limit: int) -> tuple[Messages, int]:
-        """Leave the oldest turns out of a transcript that fills the prompt alone; return how many messages they were."""
+        """Leave the oldest turns out of a transcript that fills the prompt alone. Return how many messages they were."""
         *before, last = messages
         if last["role"] != "user" or any(message["role"] != "system" for message in before):
             return messages, 0
@@ -163,7 +163,7 @@ class ChatPrompts:
             for start in range(0, len(text), _PIECE):
                 with self._lock:
                     found = encode_content(self._tokenizer, _part(text[start : start + _PIECE]))
-                # A cut adds one token at most where it splits a word; fewer tokens are counted, never more.
+                # A cut adds one token at most where it splits a word. Fewer tokens are counted, never more.
                 count += max(0, _of_part(found) - 1)
                 if count > self._limit:
                     return count
@@ -171,7 +171,7 @@ class ChatPrompts:
 
 
 class _EncodedTexts:
-    """Texts and their tokens, those not used for the longest time forgotten; its owner's lock guards it."""
+    """Texts and their tokens, those not used for the longest time forgotten. Its owner's lock guards it."""
 
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes

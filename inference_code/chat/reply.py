@@ -11,7 +11,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class TokenCounts:
-    """Tokens of a request and its answer; of the prompt's, some were cached, and some messages were left out of it."""
+    """Tokens of a request and its answer. Of the prompt's, some were cached, and some messages were left out of it."""
 
     prompt_tokens: int
     completion_tokens: int
@@ -20,7 +20,7 @@ class TokenCounts:
 
 
 def completion(choice: Mapping[str, Any], *, model: str, usage: TokenCounts) -> dict[str, Any]:
-    """Put one choice into a chat completion; `model` is the name of the one that answered."""
+    """Put one choice into a chat completion. `model` is the name of the one that answered."""
     return {
         "id": f"chatcmpl-{uuid.uuid4().hex}",
         "object": "chat.completion",
@@ -39,7 +39,7 @@ def completion(choice: Mapping[str, Any], *, model: str, usage: TokenCounts) -> 
 def answered(
     content: str, *, finish_reason: str = "stop", probabilities: Mapping[str, float] | None = None
 ) -> dict[str, Any]:
-    """Return a completion's choice; `probabilities` are those of all choices that the caller listed."""
+    """Return a completion's choice. `probabilities` are those of all choices that the caller listed."""
     message = {"role": "assistant", "content": content}
     choice = {"index": 0, "message": message, "finish_reason": finish_reason, "logprobs": None}
     return choice if probabilities is None else {**choice, "choice_probabilities": dict(probabilities)}

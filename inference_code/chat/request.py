@@ -1,6 +1,6 @@
-"""What a caller may ask for: the subset of OpenAI's chat completion request that we answer, checked field by field.
+"""The requests that a caller may make: the subset of OpenAI's chat completion request that we answer, checked field by field.
 
-Every refusal is one line that says what is wrong, with which field, and what to try.
+Every refusal is one line that names the problem, the field and the remedy.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ _UNSUPPORTED = {
 
 
 class InvalidRequestError(ValueError):
-    """A request that cannot be answered as it stands; the container answers with `status_code`."""
+    """A request that cannot be answered as it stands. The container answers with `status_code`."""
 
     status_code = 400
 
 
 class ModelFailureError(RuntimeError):
-    """The model, not the request, is at fault; the container answers with `status_code`."""
+    """The model, not the request, is at fault. The container answers with `status_code`."""
 
     status_code = 500
 
@@ -54,7 +54,7 @@ class ChatRequest:
 
 
 def parse_chat_request(body: bytes | str, *, adapter: str | None = None) -> ChatRequest:
-    """Check a request body; `adapter` is the one that a header named, which beats the body's `model`.
+    """Check a request body. `adapter` is the one that a header named, which beats the body's `model`.
 
     Raises:
         InvalidRequestError: the body is no JSON object, or a field is missing, of a wrong type or out of range.

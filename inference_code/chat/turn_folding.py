@@ -1,9 +1,9 @@
-"""Which of the oldest turns are left out of a conversation that is longer than the context; pure.
+"""Which of the oldest turns are left out of a conversation that is longer than the context. Pure.
 
-Servers keep no conversations, so what is left out must follow from the messages alone, and must stay the same over many
+Servers keep no conversations, so the omitted turns must follow from the messages alone, and must stay the same over many
 following turns: else each turn's prompt would begin differently and no kept prefix would serve it. So the history is
-replayed: at the first turn that does not fit, turns are dropped from the front until those before it take half of the room;
-then nothing changes until it is full again. Only turns up to the asked one decide, so the next request replays the same.
+replayed: at the first turn that does not fit, turns are dropped from the front until those before it take half of the room.
+Then nothing changes until it is full again. Only turns up to the asked one decide, so the next request replays the same.
 
 A caller who keeps no decisions sends a transcript: all turns in one user message, each marked with who speaks. Its turns are
 left out in the same way.
@@ -29,14 +29,14 @@ _ASSISTANT_MARK = "\nAssistant: "
 class Exchanges:
     """A conversation cut before each user message: `starts[j]` is the index of the first message of exchange j.
 
-    What stands before `head` (the system message) belongs to none.
+    The messages before `head` (the system message) belong to no turn.
     """
 
     head: int
     starts: list[int]
 
     def without_first(self, count: int, messages: Sequence[dict[str, str]]) -> list[dict[str, str]]:
-        """Return the messages without those of the first `count` exchanges; a system message is never left out."""
+        """Return the messages without those of the first `count` exchanges. System messages stay."""
         kept_from = self.starts[count]
         return [m for i, m in enumerate(messages) if i < self.head or i >= kept_from or m["role"] == "system"]
 
@@ -54,19 +54,19 @@ def exchanges(messages: Sequence[dict[str, str]]) -> Exchanges:
 
 @dataclass(frozen=True)
 class TranscriptTurn:
-    """What the user said and what was answered, with the marks: `said + answered` is their text in the transcript."""
+    """The user's words and the answer, with the marks: `said + answered` is their text in the transcript."""
 
     said: str
     answered: str
 
 
 def turn_starts(content: str) -> list[int]:
-    """Return where a transcript's turns begin: at each of the user's marks; what has none is one turn."""
+    """Return where a transcript's turns begin: at each of the user's marks. A transcript without marks is one turn."""
     return [0, *(mark.start() + 1 for mark in _USER_MARK.finditer(content))]
 
 
 def transcript_turns(content: str, starts: Sequence[int]) -> list[TranscriptTurn]:
-    """Cut a transcript at `starts`, the last of its turns' starts; its last turn is the user's throughout."""
+    """Cut a transcript at `starts`, the last of its turns' starts. Its last turn is the user's throughout."""
     turns = []
     for start, end in itertools.pairwise(starts):
         said, mark, answered = content[start:end].partition(_ASSISTANT_MARK)
@@ -75,7 +75,7 @@ def transcript_turns(content: str, starts: Sequence[int]) -> list[TranscriptTurn
 
 
 def messages_between(content: str, starts: Sequence[int]) -> int:
-    """Count what was said and what was answered from the first to the last of these turns, without the last."""
+    """Count the words and the answers from the first to the last of these turns, without the last."""
     return sum(1 + (content.find(_ASSISTANT_MARK, *turn) >= 0) for turn in itertools.pairwise(starts))
 
 
@@ -86,7 +86,7 @@ def exchange_lengths(cut: Exchanges, messages: Sequence[dict[str, str]]) -> list
 
 
 def surely_too_old(lengths: Sequence[int], context_length: int) -> int:
-    """Count exchanges that lie so far back, by their `lengths` in characters, that they need not be tokenised.
+    """Count exchanges that are so far back, by their `lengths` in characters, that they need not be tokenised.
 
     It grows in strides of a whole context and more, so prompts seldom begin anew for its sake.
     """
@@ -103,7 +103,7 @@ def exchanges_to_drop(begins: Sequence[int], asked: Sequence[int], limit: int) -
     """Replay a conversation and count the exchanges that are left out when its last turn is asked.
 
     `begins[j]` is where exchange j begins, in tokens from the start of the whole conversation, and `asked[j]` the length of
-    the prompt that asked for its answer. `limit` is what a prompt may have.
+    the prompt that asked for its answer. `limit` is the most that a prompt may have.
     """
     head, dropped = begins[0], 0
     for j, (begin, length) in enumerate(zip(begins, asked, strict=True)):

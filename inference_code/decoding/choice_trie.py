@@ -1,4 +1,4 @@
-"""The choices as a trie of tokens, each ended by the end-of-turn token: what constrained decoding walks."""
+"""The choices as a trie of tokens, each ended by the end-of-turn token. Constrained decoding walks it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 
 class AmbiguousChoicesError(ValueError):
-    """Two choices are the same tokens, so no answer could tell them apart; `first` and `second` are their places."""
+    """Two choices are the same tokens, so no answer could tell them apart. `first` and `second` are their places."""
 
     def __init__(self, first: int, second: int) -> None:
         super().__init__(f"choices {first} and {second} are the same tokens")
@@ -26,7 +26,7 @@ class _Node:
 class ChoiceTrie:
     """A trie of token sequences.
 
-    A node's *place* is its index in `nodes`; the root is 0 and a parent's place is lower than its children's. Only
+    A node's *place* is its index in `nodes`. The root is 0 and a parent's place is lower than its children's. Only
     `shared` nodes (two choices or more go through them) matter to the model: below the others one candidate is left.
     """
 

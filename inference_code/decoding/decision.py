@@ -1,7 +1,7 @@
 """The likeliest of several choices, without sampling.
 
 The choices form a trie of tokens. At each node where it branches, the model's distribution is limited to the tokens that
-go on and normalised over them; a choice's probability is the product along its path. Those of all choices sum to 1, and
+go on and normalised over them. A choice's probability is the product along its path. Those of all choices sum to 1, and
 no answer outside them is possible. One pass over the prompt's new tokens plus the trie's shared nodes gives all the
 logits at once: each node attends to the prompt and its own ancestors only (a tree attention mask).
 """
@@ -22,7 +22,7 @@ from language_model.prefix_cache import PrefixCache
 
 @dataclass(frozen=True)
 class LanguageModelDecision:
-    """`log_probabilities` of all choices; of `best`, also that of each of its tokens, the end of turn included."""
+    """`log_probabilities` of all choices. Of `best`, also that of each of its tokens, the end of turn included."""
 
     best: int
     log_probabilities: list[float]
@@ -107,7 +107,7 @@ def _ancestry(trie: ChoiceTrie, row_of: dict[int, int]) -> np.ndarray:
 
 
 def _tree_mask(start: int, stop: int, prompt_length: int, ancestry: np.ndarray) -> torch.Tensor:
-    """What rows start..stop of prompt + shared nodes see of all tokens before `stop`."""
+    """The view of rows start..stop of prompt + shared nodes on all tokens before `stop`."""
     mask = np.zeros((stop - start, stop), dtype=bool)
     first = max(start, prompt_length)
     mask[: first - start] = np.arange(stop) <= np.arange(start, first)[:, None]

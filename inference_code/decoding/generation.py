@@ -15,7 +15,7 @@ from language_model.prefix_cache import PrefixCache
 
 @dataclass(frozen=True)
 class Generated:
-    """An answer; `tokens` and their log-probabilities include the end of turn where it was reached."""
+    """An answer. `tokens` and their log-probabilities include the end of turn where it was reached."""
 
     text: str
     tokens: list[tuple[int, float]]
@@ -33,7 +33,7 @@ def generate(
     prefixes: PrefixCache,
     adapter: str = BASE_MODEL,
 ) -> Generated:
-    """Answer `prompt`, of fewer tokens than the model's context, within `max_tokens` and what is left of that context.
+    """Answer `prompt`, of fewer tokens than the model's context, within `max_tokens` and the rest of that context.
 
     Raises:
         ModelFailureError: the model computes NaN.
@@ -65,7 +65,7 @@ def generate(
 def sample(
     logits: torch.Tensor, temperature: float, top_p: float, randomness: torch.Generator | None
 ) -> tuple[int, float]:
-    """Draw a token from the smallest set of likeliest tokens that holds `top_p`; at temperature 0 the likeliest.
+    """Draw a token from the smallest set of likeliest tokens that holds `top_p`. At temperature 0 the likeliest.
 
     Its log-probability is the model's own, before temperature and top_p, as OpenAI reports it.
     """

@@ -1,4 +1,4 @@
-"""Decides with an encoder, from any thread; remembers the lists it was asked about and what bare conversations came to."""
+"""Decides with an encoder, from any thread. Remembers the lists it was asked about and its decisions for bare conversations."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from threads.recently_used import RecentlyUsed
 
 # Lists of choices with their system messages: 8 MB of ASCII, at most 32 MB.
 _KEPT_CHARACTERS = 8 * 2**20
-# What Python takes for a list of choices and for each of them, whatever their length, in characters of four bytes.
+# The memory that Python takes for a list of choices and for each of them, whatever their length, in characters of four bytes.
 _LIST_CHARACTERS, _CHOICE_CHARACTERS = 150, 75
 _KEPT_TURNS = 20_000
 # As many texts as the encoder keeps vectors of.
 _KEPT_TEXTS = 20_000
 # New texts of choices that are read in one go, a few tenths of a second: thousands must not hold up everybody else.
 _TEXTS_A_PASS = 64
-# Choices whose texts read the same, such as names that differ by case alone, differ by less; how much depends on what else was
+# Choices whose texts read the same, such as names that differ by case alone, differ by less. How much depends on what else was
 # computed with them.
 _TIE = 1e-4
 
@@ -43,19 +43,19 @@ class EncoderDecision:
 
     @property
     def best(self) -> int:
-        """The place of the likeliest choice; of several that are as likely but for rounding, the first."""
+        """The place of the likeliest choice. Of several that are as likely but for rounding, the first."""
         return likeliest(self.log_probabilities)
 
 
 def likeliest(log_probabilities: Sequence[float]) -> int:
-    """Return the place of the highest; of several that are as high but for rounding, the first."""
+    """Return the place of the highest. Of several that are as high but for rounding, the first."""
     highest = max(log_probabilities)
     return next(place for place, value in enumerate(log_probabilities) if value >= highest - _TIE)
 
 
 @dataclass(frozen=True)
 class _Listed:
-    """A list of choices: what the encoder reads of them, and where in its answer each of them stands."""
+    """A list of choices: the texts that the encoder reads, and the place of each choice in its answer."""
 
     choices: ChoiceList
     places: list[int]  # 0 is the fallback's
@@ -63,7 +63,7 @@ class _Listed:
 
 
 class EncoderDecider:
-    """Weighs choices; passes are run one at a time, in the order in which they were asked for."""
+    """Weighs choices. Passes are run one at a time, in the order in which they were asked for."""
 
     def __init__(self, encoder: Chooser) -> None:
         self._encoder = encoder
@@ -80,7 +80,7 @@ class EncoderDecider:
         return self._encoder.config.fallback
 
     def decide(self, messages: Sequence[dict[str, str]], choices: Sequence[str]) -> EncoderDecision:
-        """Weigh `choices` as answers to the last message; the fallback gets no weight where it is not among them.
+        """Weigh `choices` as answers to the last message. The fallback gets no weight where it is not among them.
 
         A conversation without any answer is decided turn by turn (its last 12), unless it was decided up to the turn
         before.
@@ -147,7 +147,7 @@ class EncoderDecider:
         found = choice_list(system, choices, fallback=self.fallback)
         texts = sorted({text for text in found.texts if self._seen.get(text) is None}, key=len)
         for start in range(0, max(0, len(texts) - _TEXTS_A_PASS), _TEXTS_A_PASS):
-            with self._lock:  # the encoder keeps what it made of them; the rest is read with the question
+            with self._lock:  # the encoder keeps their vectors, and reads the rest with the question
                 self._encoder.log_probabilities(
                     [ChoiceQuestion("", "", "", tuple(texts[start : start + _TEXTS_A_PASS]))]
                 )
@@ -164,7 +164,7 @@ class EncoderDecider:
 
 
 def _digest(parts: Sequence[bytes]) -> bytes:
-    """Name a sequence of texts in 16 bytes; where one ends and the next begins counts."""
+    """Name a sequence of texts in 16 bytes. Where one ends and the next begins counts."""
     found = hashlib.blake2b(repr([len(part) for part in parts]).encode(), digest_size=16)
     for part in parts:
         found.update(part)

@@ -1,7 +1,7 @@
 """Two encoders that choose together: trained apart, from different base models, they err at different places.
 
 Their probabilities p and q of each choice are mixed geometrically, p^(1 - w) q^w, normalised over the choices (a logarithmic
-opinion pool; Genest and Zidek 1986, "Combining Probability Distributions").
+opinion pool: Genest and Zidek 1986, "Combining Probability Distributions").
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ class EncoderMixture:
     """Answers questions as one `ChoiceEncoder` does, in the time of both."""
 
     def __init__(self, first: Chooser, second: Chooser, *, weight: float) -> None:
-        """Pair two encoders of the same fallback; `weight` is w above, the second one's share."""
+        """Pair two encoders of the same fallback. `weight` is w above, the second one's share."""
         self._first, self._second = first, second
         self._weight = weight
 
     @property
     def config(self) -> EncoderConfig:
-        """The first one's; the fallback is both's."""
+        """The first one's. Both have the same fallback."""
         return self._first.config
 
     @property
@@ -43,7 +43,7 @@ class EncoderMixture:
 
 
 def mixed_geometrically(first: torch.Tensor, second: torch.Tensor, *, weight: float) -> torch.Tensor:
-    """Return the logarithms of p^(1 - w) q^w, normalised; `first` and `second` are those of p and q, `weight` is w."""
+    """Return the logarithms of p^(1 - w) q^w, normalised. `first` and `second` are those of p and q, `weight` is w."""
     return torch.log_softmax(torch.lerp(first, second, weight), dim=0)
 
 

@@ -8,11 +8,11 @@ from typing import Any
 
 
 class AdapterError(ValueError):
-    """An adapter that does not fit the base model; the message is one line and says why."""
+    """An adapter that does not fit the base model. The message is one line and says why."""
 
 
 def with_adapter(network: Any, name: str, folder: Path) -> Any:
-    """Add the adapter in `folder` to a network, beside those that it has, under a name of its own.
+    """Add the adapter in `folder` to a network, next to those that it has, under a name of its own.
 
     Raises:
         AdapterError: it was trained on another base model, or cannot be read.
@@ -30,7 +30,7 @@ def with_adapter(network: Any, name: str, folder: Path) -> Any:
             weights = load_peft_weights(str(folder), device="cpu")
             account = set_peft_model_state_dict(network, weights, adapter_name=name)
     except Exception as error:
-        # peft, safetensors and torch each raise errors of their own; all mean the same here.
+        # peft, safetensors and torch each raise errors of their own. All mean the same here.
         reason = " ".join(str(error).split())[:300]
         raise AdapterError(_misfit(folder, f"it cannot be loaded on it ({type(error).__name__}: {reason})")) from error
     prefix = getattr(network.base_model, "prefix", "lora_")

@@ -17,7 +17,7 @@ _FEW = 256
 
 
 def switch_on(network: Any) -> bool:
-    """Let `network` compute attention by this where it is meant for it; return whether anything changed."""
+    """Let `network` compute attention by this where it is meant for it. Return whether anything changed."""
     config = network.config.get_text_config()
     parameter = next(network.parameters())
     meant_for = parameter.device.type == "cpu" and parameter.dtype == torch.bfloat16

@@ -1,7 +1,7 @@
 """The model as the rest of the server sees it: token ids in, logits out, with keys and values it can hand over.
 
-What a model can do beyond that (a KV cache of plain keys and values, an attention mask of our own) is tried once at
-load, on a few tokens, against plain full passes; what does not reproduce them is not used.
+A model's further abilities (a KV cache of plain keys and values, an attention mask of our own) is tried once at
+load, on a few tokens, against plain full passes. A way that does not reproduce them is not used.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _log = logging.getLogger(__name__)
 class LanguageModel:
     """A causal language model behind a lock: any thread may call it, one pass runs at a time, first come, first served.
 
-    `adapters` are names of peft adapters that are loaded unmerged; each pass says which it wants.
+    `adapters` are names of peft adapters that are loaded unmerged. Each pass says which it wants.
     """
 
     def __init__(self, model: Any, *, adapters: tuple[str, ...] = (), context_length: int) -> None:
@@ -59,7 +59,7 @@ class LanguageModel:
         keep: list[int] | None = None,
         adapter: str = BASE_MODEL,
     ) -> torch.Tensor:
-        """Run one pass over `ids` after what `cache` holds (and add to it); return the logits at the places `keep`.
+        """Run one pass over `ids` after what `cache` holds (and add to it). Return the logits at the places `keep`.
 
         Without `keep`, those of the last token. `mask` is boolean, of shape (len(ids), cached + len(ids)).
         """
@@ -153,7 +153,7 @@ class TokenSequence:
         layers: LayerStates | None = None,
         cached: bool | None = None,
     ) -> None:
-        """Start with `ids`, whose keys and values are `layers`; these are never written to, so they may be shared."""
+        """Start with `ids`, whose keys and values are `layers`. These are never changed, so they may be shared."""
         self.ids = list(ids or [])
         self._model = model
         self._adapter = adapter
@@ -165,7 +165,7 @@ class TokenSequence:
             self.cache.layers[i].keys, self.cache.layers[i].values = keys, values
 
     def feed(self, ids: list[int]) -> torch.Tensor:
-        """Append at least one token; return the logits after the last, of shape (1, vocabulary)."""
+        """Append at least one token. Return the logits after the last, of shape (1, vocabulary)."""
         self.ids += ids
         if self.cache is None:
             return self._model.logits(self.ids, adapter=self._adapter)
@@ -185,7 +185,7 @@ class TokenSequence:
                 layer.values = layer.values[..., :length, :]
 
     def layers(self, length: int) -> LayerStates:
-        """Keys and values of the first `length` tokens, not copied; none where the model keeps none."""
+        """Keys and values of the first `length` tokens, not copied, or none if the model keeps none."""
         if self.cache is None:
             return []
         return [(layer.keys[..., :length, :], layer.values[..., :length, :]) for layer in self.cache.layers]
@@ -195,7 +195,7 @@ class TokenSequence:
 def begun(
     model: LanguageModel, prompt: list[int], *, prefixes: PrefixCache, adapter: str = BASE_MODEL
 ) -> Iterator[TokenSequence]:
-    """Give a sequence that has what is stored of `prompt`, to who reads the rest and stores it within this context."""
+    """Give a sequence with the stored part of `prompt`. Its caller reads the rest and stores it within this context."""
     if not model.has_cache:
         yield TokenSequence(model, adapter=adapter)
         return
@@ -210,7 +210,7 @@ def _relative_error(found: torch.Tensor, expected: torch.Tensor) -> float:
 
 
 def _end_of_text_ids(network: Any) -> tuple[int, ...]:
-    """Tokens that the model's makers name as ends of its texts; instruct models name several."""
+    """Tokens that the model's makers name as ends of its texts. Instruct models name several."""
     found = getattr(getattr(network, "generation_config", None), "eos_token_id", None)
     return tuple(found) if isinstance(found, list | tuple) else () if found is None else (found,)
 

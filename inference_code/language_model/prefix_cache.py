@@ -89,9 +89,9 @@ class PrefixCache:
             return longest if length >= max(stored, default=0) + _WORTH_WAITING else None
 
     def longest_prefix(self, model: str, ids: list[int]) -> LayerStates:
-        """Return the states of the longest stored prefix of `ids`, not to be written to; an empty list when none is stored.
+        """Return the states of the longest stored prefix of `ids`, not to be written to. An empty list when none is stored.
 
-        The last token is never part of it: its logits are what the caller is after.
+        The last token is never part of it: the caller wants its logits.
         """
         wanted = np.asarray(ids[:-1], dtype=np.int64)
         best, best_key = 0, None

@@ -1,1 +1,1 @@
-"""Servers: each answers checked chat requests with what an artifact holds."""
+"""Servers: each answers checked chat requests with the model of an artifact."""

@@ -17,7 +17,7 @@ from language_model.network import BASE_MODEL
 from language_model.prefix_cache import PrefixCache
 from model_code.chat_encoding import end_of_turn_id, stop_ids
 
-# The square of it is the tree mask's size in bytes; 1,000 ordinary names share some hundreds of nodes.
+# The square of it is the tree mask's size in bytes. 1,000 ordinary names share some hundreds of nodes.
 MAX_SHARED_NODES = 8192
 # Of all choices together: a trie of so many takes about 100 MB.
 MAX_CHOICE_TOKENS = 250_000
@@ -29,7 +29,7 @@ _Answer = tuple[dict[str, Any], list[tuple[int, float]], int]
 
 
 class ChatServer:
-    """Answers requests from any number of threads; the model runs one pass at a time.
+    """Answers requests from any number of threads. The model runs one pass at a time.
 
     Passes are run in the order in which they were asked for, with no limit to the waiting (SageMaker's callers give up after
     60 s). A decision is one pass as a rule, so it waits for one pass at most of each request before it, however long the

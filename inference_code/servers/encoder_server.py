@@ -12,7 +12,7 @@ from encoders.decider import EncoderDecider
 
 
 class EncoderServer:
-    """Answers requests from any number of threads; an encoder chooses, and writes nothing."""
+    """Answers requests from any number of threads. An encoder chooses, and never writes."""
 
     def __init__(self, loaded: LoadedEncoder) -> None:
         self._loaded = loaded

@@ -18,8 +18,8 @@ from servers.server import Server
 DEFAULT_PREFIX_CACHE_BYTES = 512 * 2**20
 # Choices that a language model reads at most, where an encoder is there to choose them.
 DEFAULT_SHORTLIST = 20
-# What the probabilities of an encoder count for beside a language model, and beside another encoder; docs/lab-notebook.md has
-# what they gain.
+# The weight of an encoder's probabilities next to a language model, and next to another encoder. docs/lab-notebook.md has
+# the gains.
 DEFAULT_ENCODER_WEIGHT = 0.7
 DEFAULT_SECOND_ENCODER_WEIGHT = 0.4
 
@@ -44,7 +44,7 @@ def load_server(folder: Path, *, gpu_id: int | None) -> Server:
 
 
 def load_encoders(folder: Path) -> LoadedEncoder:
-    """Load the encoder in `folder`, together with the one beside it if there is one that has a say."""
+    """Load the encoder in `folder`, together with the one next to it, if that has a say."""
     weight = _encoder_weight(DEFAULT_SECOND_ENCODER_WEIGHT)
     loaded = load_encoder(folder)
     beside = load_encoder_beside(folder) if weight else None

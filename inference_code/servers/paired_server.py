@@ -1,6 +1,6 @@
-"""A language model and an encoder that answer together: what each does better than the other counts.
+"""A language model and an encoder that answer together: each counts for the part that it does better.
 
-The language model knows when a task goes on, changes and ends; the encoder knows what the words mean. Their probabilities of
+The language model knows when a task goes on, changes and ends. The encoder knows the meaning of the words. Their probabilities of
 each choice are mixed geometrically, as those of two encoders are (encoders/mixture.py). Long lists are shortened by the
 encoder first.
 """
@@ -20,7 +20,7 @@ from encoders.mixture import mixed_geometrically
 from servers.server import Server
 from servers.shortlist import Shortlist
 
-# Below it a probability says no more than "never"; its logarithm must not outweigh all that the other model says.
+# Below it a probability says no more than "never". Its logarithm must not outweigh all that the other model says.
 _LEAST = 1e-9
 
 
@@ -33,7 +33,7 @@ class PairedServer:
         Args:
             server: the language model's.
             decider: the encoder's.
-            most: how many choices the language model is shown at most; 0 shows it all.
+            most: how many choices the language model reads at most. 0 means all.
             encoder_weight: the encoder's share in the mixture, from 0 (it only shortens lists) to 1.
         """
         self._server = server
@@ -42,7 +42,7 @@ class PairedServer:
         self._weight = encoder_weight
 
     def answer(self, request: ChatRequest) -> dict[str, Any]:
-        """Return the chat server's reply with both models' choice; `shortlist` says which choices were left in the list.
+        """Return the chat server's reply with both models' choice. `shortlist` says which choices were left in the list.
 
         Raises:
             InvalidRequestError, ModelFailureError: as both models do.

@@ -1,6 +1,6 @@
 """Shortens a long list of choices to those that an encoder finds likely, before a language model decides among them.
 
-A language model reads every line of the list; an encoder reads none twice. What the encoder leaves out is answered never.
+A language model reads every line of the list. An encoder reads no line twice. The answer is never a choice that the encoder left out.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Shortlist:
     fallback: str
 
     def kept(self, request: ChatRequest, decision: EncoderDecision) -> list[str] | None:
-        """Return which choices stay, None where all do; `decision` is the encoder's of the same request."""
+        """Return which choices stay, None where all do. `decision` is the encoder's of the same request."""
         choices = request.choices or []
         if not self.most or len(choices) - (self.fallback in choices) <= self.most:
             return None

@@ -1,1 +1,1 @@
-"""What keeps requests of several threads in order."""
+"""Locks and stores that keep requests of several threads in order."""

@@ -12,7 +12,7 @@ from types import TracebackType
 
 
 class FairLock:
-    """First come, first served; there is no limit to the waiting. Not to be entered twice by one thread."""
+    """First come, first served. There is no limit to the waiting. Not to be entered twice by one thread."""
 
     def __init__(self) -> None:
         self._guard = threading.Lock()

@@ -12,7 +12,7 @@ _Value = TypeVar("_Value")
 
 
 class RecentlyUsed(Generic[_Key, _Value]):
-    """Forgets the values that were not used for the longest time; `most` limits the sum of sizes."""
+    """Forgets the values that were not used for the longest time. `most` limits the sum of sizes."""
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -24,7 +24,7 @@ class RecentlyUsed(Generic[_Key, _Value]):
         return len(self._kept)
 
     def get(self, key: _Key) -> _Value | None:
-        """Return the value of `key` and count that as its use; None where there is none."""
+        """Return the value of `key` and count that as its use, or None if there is none."""
         with self._guard:
             if key not in self._kept:
                 return None

@@ -1,1 +1,1 @@
-"""What an administrator's request becomes: a plan, built and checked before anything is sent."""
+"""An administrator's request becomes a plan, built and checked before anything is sent."""

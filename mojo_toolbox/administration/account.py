@@ -19,19 +19,19 @@ _ROLE = re.compile(r"(?:[\w+=,.@/-]{0,511}/)?[\w+=,.@-]{1,64}|arn:aws[a-z-]*:iam
 
 
 class Account:
-    """Answers what every plan needs to know. With `dry_run` it asks nobody, and a mark stands for the account's number."""
+    """Gives every plan its facts. With `dry_run` it asks nobody, and a mark replaces the account's number."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.session = Session(settings)
 
     def require_access(self) -> None:
-        """Raise unless role, credentials and bucket can be used; asks AWS, and changes nothing there."""
+        """Raise unless role, credentials and bucket can be used. Asks AWS, and changes nothing there."""
         self.role_arn(dry_run=True)
         self.usable_storage()
 
     def key(self, *, product: str | None, task: str | None, model_id: str | None) -> ModelKey:
-        """Return the model's name; parts that are None come from the settings."""
+        """Return the model's name. Parts that are None come from the settings."""
         return ModelKey(**require_names(self.settings, product=product, task=task, model_id=model_id))
 
     def stage(self, given: str | None) -> str:
@@ -80,7 +80,7 @@ class Account:
         return names.role_arn(role, self.session.region_name, account)
 
     def token_environment(self) -> dict[str, str]:
-        """Name the secret that holds Hugging Face's token; the token itself never travels."""
+        """Name the secret that holds Hugging Face's token. The token itself never travels."""
         arn = self.settings.hf_token_secret_arn
         return {} if arn is None or self.session.is_local else {"MOJO_HF_TOKEN_SECRET_ARN": arn}
 
@@ -96,6 +96,6 @@ class Account:
             storage,
             cache_dir=self.settings.home / "base_models",
             token=token.get_secret_value() if token else None,
-            # A container on AWS reads the hub by itself; on this machine we know already whether it can.
+            # A container on AWS reads the hub by itself. On this machine we know already whether it can.
             look_up=self.session.is_local,
         )

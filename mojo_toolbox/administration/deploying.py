@@ -31,7 +31,7 @@ from mojo_toolbox.serving.serving_container import ServingContainer
 
 
 def deploy(account: Account, options: DeploymentOptions, *, dry_run: bool) -> Endpoint | list[Request]:
-    """Make the stage's endpoint, or update it; or return the requests that would."""
+    """Make the stage's endpoint, or update it, or return the requests that would."""
     session, overrides = account.session, options.request_overrides
     intent = _decide(account, options)
     storage = account.storage(dry_run=True)
@@ -124,7 +124,7 @@ def _decide(account: Account, options: DeploymentOptions) -> _Intent:
 
 
 def _require_one_model(options: DeploymentOptions) -> None:
-    """Refuse options that name two models to deploy, or one that cannot be deployed; asks nobody."""
+    """Refuse options that name two models to deploy, or one that cannot be deployed. Asks nobody."""
     require_job_name("job", options.job)
     require_job_name("encoder", options.encoder)
     if options.model_data is not None and options.job is not None:
@@ -184,7 +184,7 @@ def _image(account: Account, options: DeploymentOptions, intent: _Intent, instan
 
 
 def _is_update(account: Account, intent: _Intent, *, dry_run: bool) -> bool:
-    """Return whether the endpoint is there to be updated; refuse one on its way, or a new name nobody agreed to."""
+    """Return whether the endpoint is there to be updated. Refuse one on its way, or a new name nobody agreed to."""
     try:
         status = None if dry_run else intent.endpoint(account).status_if_there()
     except (AWSError, ConfigurationError):
@@ -205,7 +205,7 @@ def _find_model(account: Account, options: DeploymentOptions, intent: _Intent) -
 
 
 def _trained_artifact(account: Account, options: DeploymentOptions, intent: _Intent) -> TrainedArtifact | None:
-    """Find the artifact to deploy; None when a base model is to be deployed as it is."""
+    """Find the artifact to deploy. Return None if a base model is to be deployed unchanged."""
     session = account.session
     if options.model_data is not None:
         Storage(session, split_uri(options.model_data)[0]).require_object(options.model_data)

@@ -17,7 +17,7 @@ _DRY_RUN = inspect.Parameter("dry_run", inspect.Parameter.KEYWORD_ONLY, default=
 
 
 class _Call(Protocol[_Keywords, _Sent]):
-    """What a type checker sees: a handle on what was begun, or the requests of a dry run."""
+    """The method for a type checker: it returns a handle on the started work, or the requests of a dry run."""
 
     @overload
     def __call__(self, *_: _Keywords.args, **options: _Keywords.kwargs) -> _Sent: ...
@@ -36,10 +36,10 @@ class _Method(Protocol[_Keywords, _Sent]):
 def takes(
     options: Callable[_Keywords, _Options],
 ) -> Callable[[Callable[[Any, _Options, bool], _Handle | list[Request]]], _Method[_Keywords, _Handle]]:
-    """Give a method the arguments of the class `options`, and `dry_run`; the method gets an instance of the class.
+    """Give a method the arguments of the class `options`, and `dry_run`. The method gets an instance of the class.
 
-    `help()`, editors and type checkers show each argument with its default, as if the method listed them itself. What the
-    class says of its arguments stands in the method's documentation too.
+    `help()`, editors and type checkers show each argument with its default, as if the method listed them itself. The method's
+    documentation repeats the class's text about its arguments.
     """
     keywords = [*inspect.signature(options).parameters.values(), _DRY_RUN]
 

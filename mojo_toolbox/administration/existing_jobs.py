@@ -19,7 +19,7 @@ _WHOLE_CHECKPOINT = re.compile(r"checkpoint-\d+/sealed\.json")
 
 
 def require_job_name(argument: str, given: object) -> None:
-    """Refuse what can be no training job, without asking AWS; None and handles pass."""
+    """Refuse what can be no training job, without asking AWS. None and handles pass."""
     if given is not None and not isinstance(given, TrainingJob) and not names.is_resource_name(given):
         raise InvalidNameError(
             f"{argument}={given!r:.80} is no name of a training job: letters, digits and inner dashes, at most "
@@ -37,7 +37,7 @@ def require_no_job(session: Session, name: str) -> None:
 
 
 def existing_job(session: Session, job: TrainingJob | str) -> TrainingJob:
-    """Return the handle on a job that is given by its name, once AWS has described it; a handle is returned as it is."""
+    """Return the handle on a job that is given by its name, once AWS has described it. A handle is returned as it is."""
     if isinstance(job, TrainingJob):
         return job
     require_job_name("name", job)
@@ -66,7 +66,7 @@ def artifact_of(session: Session, job: TrainingJob) -> TrainedArtifact:
     """Return what a job left to deploy.
 
     Raises:
-        NotFoundError: it left nothing; the message says why.
+        NotFoundError: it left nothing. The message says why.
     """
     description = job.describe()
     uri = description.get("ModelArtifacts", {}).get("S3ModelArtifacts")

@@ -27,7 +27,7 @@ class JobSummary:
     key: ModelKey
     version: str
     failure_reason: str | None = None
-    """Why it failed, in AWS's words; None when it did not."""
+    """Why it failed, in AWS's words, or None if it did not."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class EndpointSummary:
     stage: str
     version: str
     failure_reason: str | None = None
-    """Why it failed, in AWS's words; None when it did not."""
+    """Why it failed, in AWS's words, or None if it did not."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class _Found:
 def list_jobs(
     session: Session, *, wanted: Mapping[str, str | None] | None = None, status: str | None = None, limit: int = 100
 ) -> list[JobSummary]:
-    """Return at most `limit` training jobs; `wanted` gives fields of their key, such as `task`, or None for any.
+    """Return at most `limit` training jobs. `wanted` gives fields of their key, such as `task`, or None for any.
 
     Raises:
         ConfigurationError: `limit` is not a number of jobs.
@@ -112,7 +112,7 @@ def list_models(session: Session) -> list[ModelSummary]:
 
 
 def _is_wanted(found: _Found, wanted: Mapping[str, str]) -> bool:
-    # AWS spells some characters of a tag otherwise; what is looked for is spelled the same way.
+    # AWS spells some characters of a tag otherwise. What is looked for is spelled the same way.
     if any(getattr(found.key, field) != tag_value(value) for field, value in wanted.items()):
         return False
     whole_key = len(wanted) == len(fields(ModelKey))
@@ -131,7 +131,7 @@ def _ours(session: Session, operation: str, rows: str, arn: str, **query: Any) -
 
 
 def _resource_tags(session: Session, arn: str) -> list[dict[str, str]]:
-    """Return a resource's tags; none when it was deleted meanwhile."""
+    """Return a resource's tags, or none if it was deleted meanwhile."""
     try:
         tags: list[dict[str, str]] = session.call("sagemaker", "list_tags", ResourceArn=arn)["Tags"]
     except NotFoundError:

@@ -21,14 +21,14 @@ from mojo_toolbox.errors import ConfigurationError
 from mojo_toolbox.purposes.purpose import DataMix, PreparedData, Purpose
 from mojo_toolbox.purposes.routing.recipes import Recipe, find_recipe
 
-# An epoch of training reads its own version of the data; after so many they come again, since all are uploaded.
+# An epoch of training reads its own version of the data. After so many they come again, since all are uploaded.
 _MOST_VERSIONS = 10
 _PROGRAMS: dict[ModelKind, str] = {"language_model": "train_qlora.py", "encoder": "train_encoder.py"}
 
 
 @dataclass(frozen=True)
 class TrainingChoices:
-    """What is trained, on which mix of data, how; make one with `settle()`."""
+    """What is trained, on which mix of data, how. Make one with `settle()`."""
 
     recipe: Recipe
     base_model: str
@@ -111,7 +111,7 @@ def _answers(purpose: Purpose, kind: ModelKind) -> dict[str, str]:
 
 
 def _over(recipe: Mapping[str, Any], given: Mapping[str, Any] | None) -> Any:
-    """Lay what is given over the recipe's hyperparameters; what is no mapping passes, to be refused by its check."""
+    """Lay what is given over the recipe's hyperparameters. What is no mapping passes, to be refused by its check."""
     return {**recipe, **given} if isinstance(given, Mapping) else given or dict(recipe)
 
 
@@ -126,7 +126,7 @@ def _require_mix(*, copies: object, starter: object, augmentation: object, pool:
 
 
 def _git_commit() -> dict[str, str]:
-    """Name the commit of the folder that the administrator works in; nothing outside a checkout."""
+    """Name the commit of the folder that the administrator works in. Outside a checkout there is none to name."""
     command = ["git", "rev-parse", "HEAD"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=5, check=False)

@@ -14,7 +14,7 @@ from mojo_toolbox.purposes.purpose import DataMix, DataSource, PreparedData, Pur
 
 @dataclass(frozen=True)
 class TrainingData:
-    """What the administrator gave to train on, and to choose the best epoch by; its purpose knows how to read it."""
+    """The administrator's data to train on, and to choose the best epoch by. Its purpose knows how to read it."""
 
     train: DataSource
     validation: DataSource | None
@@ -50,7 +50,7 @@ class TrainingData:
         return self.purpose.prepare_training_data(source, folder / "train.jsonl", mix=mix)
 
     def prepare_validation(self, session: Session, folder: Path) -> PreparedData | None:
-        """Write the validation channel into `folder`; None where nothing is held out."""
+        """Write the validation channel into `folder`. Return None if nothing is held out."""
         if self.validation is None:
             return None
         source = _on_disk(self.validation, session, folder)

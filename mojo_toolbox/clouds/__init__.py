@@ -1,1 +1,1 @@
-"""What the library asks of a cloud: one package for each."""
+"""The library's requests to clouds: one package for each cloud."""

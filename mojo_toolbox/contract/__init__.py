@@ -1,4 +1,4 @@
-"""What containers and callers agree on: chat request and reply, hyperparameters, manifest.
+"""The contract between containers and callers: chat request and reply, hyperparameters, manifest.
 
 The containers' side is in `inference_code/` and `training_scripts/`, which import nothing from here. Tests hold both sides
 against each other.

@@ -13,7 +13,7 @@ ENCODER_REFUSAL = "This endpoint holds an encoder, which only chooses"
 
 
 class Usage(BaseModel):
-    """Tokens of one answer; `cached_tokens` of the prompt were not computed again.
+    """Tokens of one answer. `cached_tokens` of the prompt were not computed again.
 
     `dropped_messages`, the oldest of a chat that is longer than the model's context, were not read.
     """
@@ -45,7 +45,7 @@ def chat_request(
     temperature: float = 0.0,
     adapter: str | None = None,
 ) -> dict[str, Any]:
-    """Build the body of an invocation; with `choices` the answer is exactly one of them."""
+    """Build the body of an invocation. With `choices` the answer is exactly one of them."""
     body: dict[str, Any] = {"messages": list(messages), "max_tokens": max_tokens, "temperature": temperature}
     if choices is not None:
         body["structured_outputs"] = {"choice": list(choices)}

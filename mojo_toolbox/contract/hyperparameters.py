@@ -1,4 +1,4 @@
-"""Hyperparameters: what a training script can be told, checked before anything is sent."""
+"""The hyperparameters that a training script takes, checked before anything is sent."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from mojo_toolbox.contract.manifest import ModelKind
 from mojo_toolbox.errors import HyperparameterError
 
-# What other tools call some hyperparameters.
+# Other tools' names for some hyperparameters.
 _SHORT_NAMES = {
     "lr": "learning_rate",
     "head_lr": "head_learning_rate",
@@ -20,7 +20,7 @@ _SHORT_NAMES = {
     "torch_dtype": "dtype",
     "warmup": "warmup_steps",
 }
-# Of transformers' TrainingArguments, what a job cannot choose: where files go, when it evaluates, where it runs.
+# The TrainingArguments of transformers that a job cannot choose: where files go, when it evaluates, where it runs.
 _SET_BY_SCRIPTS = frozenset(
     [
         "output_dir",
@@ -58,7 +58,7 @@ def _layers_as_text(layers: Any) -> Any:
 
 
 class TrainingHyperparameters(BaseModel):
-    """The settings of `training_scripts/train_qlora.py`, by transformers', peft's and trl's names, with its defaults."""
+    """The hyperparameters of `training_scripts/train_qlora.py`, under transformers', peft's and trl's names, with defaults."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -95,7 +95,7 @@ class TrainingHyperparameters(BaseModel):
 
 
 class EncoderHyperparameters(BaseModel):
-    """The settings of `training_scripts/train_encoder.py`, by transformers' names where it has them, with its defaults."""
+    """The hyperparameters of `training_scripts/train_encoder.py`, under transformers' names if it has them, with defaults."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -136,7 +136,7 @@ def check_hyperparameters(given: Mapping[str, Any] | None, *, kind: Literal["enc
 def check_hyperparameters(
     given: Mapping[str, Any] | None, *, kind: ModelKind = "language_model"
 ) -> TrainingHyperparameters | EncoderHyperparameters:
-    """Check hyperparameters before anything is sent, by what the training script of this kind of model knows.
+    """Check hyperparameters against the training script of this kind of model, before anything is sent.
 
     Raises:
         HyperparameterError: an unknown name (the nearest known one is named) or a value out of range.

@@ -1,4 +1,4 @@
-"""The manifest: what an artifact says of the model in it; a training script writes it, the library reads it."""
+"""The manifest: an artifact's facts about its model. A training script writes it, and the library reads it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from mojo_toolbox.errors import ArtifactError
 
 CONTRACT_VERSION = 1
 
-# What an artifact holds: a language model (its adapter, or merged weights), or a sentence encoder that chooses.
+# The kinds of models in artifacts: a language model (its adapter, or merged weights), or a sentence encoder that chooses.
 ModelKind = Literal["language_model", "encoder"]
 
 
@@ -24,9 +24,9 @@ class BaseModelReference(BaseModel):
 
 
 class Manifest(BaseModel):
-    """What `manifest.json` in an artifact says of the model; written by the training script.
+    """The facts about a model in its artifact's `manifest.json`, which the training script writes.
 
-    `fallback` is the choice that an encoder takes for none of the others. A language model does not have one.
+    `fallback` is the choice of an encoder when no other fits. A language model does not have it.
     """
 
     model_config = ConfigDict(frozen=True, extra="allow")
@@ -43,7 +43,7 @@ class Manifest(BaseModel):
 
 
 def parse_manifest(text: str | bytes, *, source: str) -> Manifest:
-    """Read a manifest; `source` names it in errors.
+    """Read a manifest. `source` names it in errors.
 
     Raises:
         ArtifactError: no manifest, or one of a contract version that this library does not know.

@@ -1,6 +1,6 @@
 """Every exception of the toolbox.
 
-Each says what went wrong, with which thing, and what to try; the facts are attributes too::
+Each message names the problem, the thing and the remedy. The facts are attributes too::
 
     MojoError
      ├── ConfigurationError             a setting, an argument or an extra that is missing or contradicts another
@@ -68,7 +68,7 @@ class InvalidNameError(MojoError, ValueError):
 
 
 class DataError(MojoError, ValueError):
-    """Conversations that cannot be used; `path` and `line` (from 1) say where, when they come from a file."""
+    """Conversations that cannot be used. If they come from a file, `path` and `line` (from 1) name the place."""
 
     def __init__(self, message: str, *, path: Path | str | None = None, line: int | None = None) -> None:
         where = "" if path is None else f"{path}: " if line is None else f"{path}:{line}: "
@@ -94,7 +94,7 @@ class LocalCloudError(MojoError):
 
 
 class PortInUseError(LocalCloudError):
-    """Another program listens on the port that you gave the local cloud."""
+    """Another program listens on the port of the local cloud."""
 
     def __init__(self, port: int) -> None:
         super().__init__(f"Port {port} is in use by another program. Choose another: mojo local up --port N")
@@ -102,7 +102,7 @@ class PortInUseError(LocalCloudError):
 
 
 class AWSError(MojoError):
-    """AWS (or the local cloud) refused a call; `code`, `operation` and `request_id` are its own."""
+    """AWS (or the local cloud) refused a call. `code`, `operation` and `request_id` come from its answer."""
 
     def __init__(self, message: str, *, code: str = "", operation: str = "", request_id: str = "") -> None:
         super().__init__(message)
@@ -128,7 +128,7 @@ class QuotaError(AWSError):
 
 
 class CapacityError(AWSError):
-    """AWS has no such instance free at the moment; another instance type may be."""
+    """AWS has no such instance free at the moment. Another instance type may be free."""
 
 
 class TrainingJobFailedError(MojoError):
@@ -150,15 +150,15 @@ class EndpointFailedError(MojoError):
 
 
 class EvaluationError(MojoError):
-    """A router that cannot be asked, or a folder that holds another run; what was answered is kept."""
+    """A router that cannot be asked, or a folder that holds another run. Earlier answers are kept."""
 
 
 class ReportError(MojoError, ValueError):
-    """A report of another version, of other conversations, or none at all."""
+    """A file that is not a report, or a report of another version or of other conversations."""
 
 
 class ReviewError(MojoError):
-    """An action on conversations under review that cannot be done; nothing of it was stored."""
+    """An action on conversations under review that cannot be done. Nothing of it was stored."""
 
 
 class ReviewConflictError(ReviewError):
@@ -166,18 +166,18 @@ class ReviewConflictError(ReviewError):
 
 
 class ReviewDatabaseError(ReviewError):
-    """The review's database cannot be reached, written or understood; what was stored before is still there."""
+    """The review's database cannot be reached, written or understood. Everything stored before is still there."""
 
 
 class GenerationError(MojoError):
-    """A set of conversations that cannot be written on; what was written is kept, and a new start asks for the rest."""
+    """A set of conversations that cannot be continued. The written ones are kept, and a new start asks for the rest."""
 
 
 class ProviderUnavailableError(GenerationError):
-    """What writes conversations gave no answer now, and may later: `retry_after` seconds from now, if it said so.
+    """The provider of conversations gave no answer now, but may give one later.
 
-    `rate_limited` when it only wants to be asked less often; `maybe_paid` when the answer may have been written, and was
-    lost on its way.
+    `retry_after` is the wait in seconds that it asked for, if any. `rate_limited` means that it only wants fewer requests.
+    `maybe_paid` means that it may have written an answer, which was lost on its way.
     """
 
     def __init__(
@@ -195,11 +195,11 @@ class ProviderUnavailableError(GenerationError):
 
 
 class WaitTimeoutError(MojoError, TimeoutError):
-    """What was waited for is still going on; it was not stopped."""
+    """The wait ended before the work did. The work goes on."""
 
 
 class PredictionError(MojoError):
-    """Asking an endpoint failed; `request_id` is AWS's, for its support."""
+    """Asking an endpoint failed. `request_id` is AWS's own: give it to AWS's support."""
 
     def __init__(self, message: str, *, endpoint_name: str, request_id: str = "") -> None:
         super().__init__(message)
@@ -208,7 +208,7 @@ class PredictionError(MojoError):
 
 
 class EndpointNotFoundError(PredictionError):
-    """No endpoint of that product, task, model_id and stage exists in this region; `known` are some that do exist."""
+    """No endpoint of that product, task, model_id and stage exists in this region. `known` lists some that do."""
 
     def __init__(
         self, message: str, *, endpoint_name: str, request_id: str = "", known: Sequence[str] | None = None
@@ -220,7 +220,7 @@ class EndpointNotFoundError(PredictionError):
 class EndpointNotReadyError(PredictionError):
     """The endpoint exists but does not answer: it is being created, updated or deleted, or it failed.
 
-    `status` is SageMaker's word for it, and `reason` says why it failed; both are empty where nobody could look.
+    `status` is SageMaker's word for it, and `reason` says why it failed. Both are empty if the caller may not see them.
     """
 
     def __init__(
@@ -244,9 +244,9 @@ class EndpointNotReadyError(PredictionError):
 class ModelError(PredictionError):
     """The container answered an error: `status` is its HTTP status, `container_message` its reason in one line.
 
-    `handled` says that the model's own handler answered so: then `status` tells who is at fault, 4xx the request and 5xx the
-    model. Without it something else in the container failed, and `status` tells little: the Hugging Face container answers
-    every exception of a handler with 400.
+    `handled` says that the model's own handler wrote the answer. Then a `status` of 4xx means that the request is at fault,
+    and 5xx the model. Otherwise another part of the container failed, and `status` says little: the Hugging Face container
+    answers every exception of a handler with 400.
     """
 
     def __init__(
@@ -270,7 +270,7 @@ class PredictionTimeoutError(PredictionError, TimeoutError):
 
 
 class InvalidAnswerError(PredictionError):
-    """The model answered something outside the choices. It never becomes a task."""
+    """The model's answer is not one of the choices. It is never passed on as a task."""
 
     def __init__(
         self, message: str, *, endpoint_name: str, request_id: str = "", answer: str = "", choices: Sequence[str] = ()
@@ -291,7 +291,7 @@ class PredictionRefusedError(PredictionError, AWSError):
 
 
 class PredictionDeniedError(PredictionRefusedError, AccessDeniedError):
-    """The question was not let in: credentials are missing, wrong or expired, or lack the permission."""
+    """AWS did not accept the caller: credentials are missing, wrong or expired, or lack the permission."""
 
 
 class PredictionSettingsError(PredictionError, ConfigurationError):
@@ -299,11 +299,11 @@ class PredictionSettingsError(PredictionError, ConfigurationError):
 
 
 class PredictionCloudError(PredictionError, LocalCloudError):
-    """The local cloud, which should answer, does not start or does not run."""
+    """The local cloud should answer, but does not start or does not run."""
 
 
 def as_prediction_error(error: MojoError, *, endpoint_name: str) -> PredictionError:
-    """Return what kept a question from being asked as a PredictionError that is of its own kind too."""
+    """Return the error as a PredictionError that is also of the error's own kind."""
     if isinstance(error, AWSError):
         kind = PredictionDeniedError if isinstance(error, AccessDeniedError) else PredictionRefusedError
         facts = {"code": error.code, "operation": error.operation, "request_id": error.request_id}

@@ -18,7 +18,7 @@ _PACKAGE, _DISTRIBUTION = "mojo_toolbox", "mojo-toolbox"
 
 @contextmanager
 def needed_for(purpose: str, *, extra: str) -> Iterator[None]:
-    """Import packages in this block; `purpose`, such as "A report's page", begins the sentence when one is missing.
+    """Import packages in this block. `purpose`, such as "A report's page", begins the sentence when one is missing.
 
     Raises:
         MissingExtraError: one is not installed, or cannot be loaded.
@@ -33,7 +33,7 @@ def needed_for(purpose: str, *, extra: str) -> Iterator[None]:
 
 
 def require(purpose: str, *packages: str, extra: str) -> None:
-    """Refuse to begin what would end for a missing package; nothing is imported.
+    """Refuse work that a missing package would end later. Nothing is imported.
 
     Raises:
         MissingExtraError: one is not installed.
@@ -44,7 +44,7 @@ def require(purpose: str, *packages: str, extra: str) -> None:
 
 
 def require_local_cloud() -> None:
-    """Refuse to start the local cloud without what its server imports: the log of one that lacks it is a traceback.
+    """Refuse to start the local cloud without its server's packages. Otherwise its log would be a traceback.
 
     Raises:
         MissingExtraError: the `local` extra is not installed.
@@ -53,7 +53,7 @@ def require_local_cloud() -> None:
 
 
 def install_command(extra: str) -> str:
-    """Return what installs an extra from where this library came from: a folder, a file, an address or an index."""
+    """Return the command that installs an extra from this library's source: a folder, a file, an address or an index."""
     wanted = f"{_DISTRIBUTION}[{extra}]"
     source = _source()
     url = str(source.get("url", ""))
@@ -68,7 +68,7 @@ def install_command(extra: str) -> str:
 
 
 def _source() -> dict[str, Any]:
-    """Return what pip noted of where the library was installed from (PEP 610); nothing for one from an index."""
+    """Return pip's note of the library's source (PEP 610), or an empty dict if it came from an index."""
     try:
         noted = importlib.metadata.distribution(_DISTRIBUTION).read_text("direct_url.json")
         found = json.loads(noted or "{}")

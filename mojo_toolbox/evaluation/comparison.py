@@ -1,4 +1,4 @@
-"""Two routers on the same conversations: what differs, how surely, and whether the second is worse.
+"""Two routers on the same conversations: their differences, how sure these are, and whether the second is worse.
 
 Both were asked the same decisions, so the differences are paired: each bootstrap resample takes the same conversations for
 both, which makes intervals far narrower than two separate ones suggest.
@@ -36,7 +36,7 @@ _BESIDE = {
 
 
 class Difference(BaseModel):
-    """One figure of both routers; `difference` is b - a, with an interval where both have their predictions beside them."""
+    """One figure of both routers. `difference` is b - a, with an interval if both have their predictions."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -46,7 +46,7 @@ class Difference(BaseModel):
     b: float | None
     difference: Interval | None
     verdict: Verdict | None
-    """Whether b is better or worse than a by more than the margin; None where one of them has no such figure."""
+    """Whether b is better or worse than a by more than the margin, or None if one of them has no such figure."""
     certain: bool
     """Whether the interval of the difference leaves out 0."""
 
@@ -77,17 +77,17 @@ def compare(
     gated: tuple[str, ...] = ("accuracy", "balanced"),
     any_data: bool = False,
 ) -> Comparison:
-    """Compare two report.json (or their folders); with predictions.jsonl next to both, differences have intervals.
+    """Compare two report.json (or their folders). If both have a predictions.jsonl, differences have intervals.
 
     Args:
-        a: what is there now.
-        b: what is to take its place.
+        a: the router in use now.
+        b: the router to take its place.
         margin: how much of a share (0.01 is one percentage point) b may be below a.
         gated: the figures that decide whether b is worse: "accuracy", "balanced" or a measuring point.
         any_data: compare even if they were measured on different conversations, without intervals.
 
     Raises:
-        ReportError: no report, one of another version, or of other conversations; or a figure or margin there is not.
+        ReportError: no report, one of another version or of other conversations, or an unknown figure or margin.
         MissingExtraError: the `evaluation` extra is not installed.
     """
     require("Comparing reports", "numpy", extra="evaluation")
@@ -128,11 +128,11 @@ def against_runner_up(reports: Sequence[Report], paths: Sequence[Path | str]) ->
     Empty where there is nothing to compare: a single report, reports of other conversations, or no decision.
 
     Args:
-        reports: what was measured.
+        reports: the two reports.
         paths: their report.json or folders, in the same order.
 
     Raises:
-        ReportError: predictions that do not belong to the report beside them.
+        ReportError: predictions that do not belong to their report.
     """
     measured = {(report.data.sha256, report.previous, report.overall.n) for report in reports}
     if len(reports) < 2 or len(measured) > 1 or not reports[0].overall.n:  # noqa: PLR2004 - two to compare
@@ -155,7 +155,7 @@ def _difference(figure: str, first: Report, second: Report, resampled: Any, marg
         return Difference(figure=figure, n=n, a=a, b=b, difference=None, verdict=None, certain=False)
     change = b - a
     found = Interval(value=change, low=None, high=None) if resampled is None else interval(resampled, value=change)
-    # Shares are fractions of whole numbers: what differs by exactly the margin must not fail by rounding.
+    # Shares are fractions of whole numbers: a difference of exactly the margin must not fail by rounding.
     verdict: Verdict = "better" if change > margin + 1e-12 else "worse" if change < -margin - 1e-12 else "same"
     certain = (
         found is not None and found.low is not None and found.high is not None and not found.low <= 0 <= found.high

@@ -1,7 +1,7 @@
 """`evaluate()`: any router, any conversations -> a report.
 
 conversations -> survey (all read, nothing asked yet) -> asking, each answer kept in the journal -> predictions.jsonl ->
-tally -> report. What is on disk decides where a second start goes on.
+tally -> report. The journal on disk decides where a second start goes on.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _MOST_LANES = 1000
 
 @dataclass(frozen=True)
 class Price:
-    """What a million tokens cost."""
+    """The price of a million tokens."""
 
     prompt: float
     completion: float
@@ -78,37 +78,37 @@ def evaluate(
     overwrite: bool = False,
     progress: bool | Progress = True,
 ) -> Report:
-    """Ask a router about every labelled user turn and report what it gets right. Waits until all is asked.
+    """Ask a router about every labelled user turn and report its right answers. Waits until all is asked.
 
-    A call that raises, or takes longer than `timeout`, becomes an error row; it counts as wrong and is shown. With
-    `output`, a run that was killed goes on where it was when it is started again with the same arguments.
+    A call that raises, or takes longer than `timeout`, becomes an error row. It counts as wrong, and the report shows it.
+    With `output` you can start a killed run again with the same arguments, and it goes on where it was.
 
     Args:
         router: a deployed model, a function `(messages, tasks, previous) -> name or None`, or a `Router`.
         conversations: a path, or conversations (or records of them).
-        previous: "labelled" shows the router the earlier decisions as labelled; "own" those that it gave itself, so that
-            its errors carry on, as live. The points follow from the labels either way.
-        output: folder for predictions.jsonl, report.json, report.html and report.md; without one nothing is kept.
-        name: what the report calls the router; a router that has a name keeps its own.
-        limit: ask about the first so many conversations only.
+        previous: "labelled" shows the router the earlier decisions as labelled. "own" shows it its own earlier decisions,
+            so that its errors carry on, as live. The points follow from the labels either way.
+        output: folder for predictions.jsonl, report.json, report.html and report.md. Without one nothing is kept.
+        name: the router's name in the report. A router that has a name keeps its own.
+        limit: ask about this many conversations only, the first ones.
         concurrency: conversations asked at the same time. More than the router can take lengthens its latencies.
         timeout: seconds to wait for a decision.
-        shuffles: ask every decision so many times more with the list in another order, to measure position bias.
-        latency_limit_ms: answers above it are counted.
-        price: of a million tokens, for routers that count tokens.
-        seed: of the shuffled lists and the bootstrap.
-        resamples: of the bootstrap behind each interval.
-        retry_errors: ask again what failed in an earlier run in `output`.
-        reuse: take the answers of this very run, if `output` holds it finished; without it that is an error, since the
-            router behind a name may be another by now.
+        shuffles: ask every decision this many times more, each with the list in another order, to measure position bias.
+        latency_limit_ms: the report counts the answers above it.
+        price: the price of a million tokens, for routers that count tokens.
+        seed: the seed of the shuffled lists and the bootstrap.
+        resamples: the resamples of the bootstrap behind each interval.
+        retry_errors: repeat the calls that failed in an earlier run in `output`.
+        reuse: take the answers of this very run, if `output` holds it finished. Without `reuse` a finished run is an
+            error, since the router behind a name may be another by now.
         overwrite: begin again, whatever `output` holds.
-        progress: whether to show a bar, or what to report to.
+        progress: whether to show a bar, or a function to report to.
 
     Raises:
-        DataError: conversations that cannot be read; nothing has been asked then.
-        EvaluationError: `output` holds another run, or this one finished; or the router cannot be asked at all.
+        DataError: conversations that cannot be read. Nothing has been asked then.
+        EvaluationError: `output` holds another run, or this one finished, or the router cannot be asked at all.
         ConfigurationError: an argument out of its range, or the `evaluation` extra is missing.
-        EndpointNotFoundError: the router is an endpoint that is not there.
+        EndpointNotFoundError: the router is an endpoint that does not exist.
         EndpointNotReadyError: the router is an endpoint that is not in service.
     """
     asking = Asking(previous, concurrency, timeout, shuffles, seed)
@@ -149,7 +149,7 @@ def require_askable(router: Router, output: Path | str | None, *, again: bool) -
 
 
 def run_of(router: Router, survey: SourceContents, *, previous: Previous, seed: int) -> dict[str, object]:
-    """Return what makes a run this one."""
+    """Return the facts that make a run this one."""
     return {
         "router": router.name,
         # A prompt's file may change under its name.
@@ -206,7 +206,7 @@ class _Measurement:
     counting: _Counting
 
     def ask(self, shown: Progress) -> float:
-        """Ask what the journal lacks; return the seconds it took."""
+        """Ask the decisions that the journal lacks, and return the seconds it took."""
         lock = threading.Lock()
         done = right = failed = 0
 
@@ -225,7 +225,7 @@ class _Measurement:
         return time.monotonic() - started
 
     def report(self, seconds: float) -> Report:
-        """Count what the journal holds."""
+        """Count the journal's answers."""
         tally = Tally.of(self.journal.predictions(), resamples=self.counting.resamples, seed=self.asking.seed)
         overall, tokens, price = tally.overall(), tally.tokens(), self.counting.price
         return Report(

@@ -28,16 +28,16 @@ def evaluate_all(
     output: Path | str,
     **options: Any,
 ) -> list[Report]:
-    """Evaluate routers one after the other; each has its own folder in `output`, named after it.
+    """Evaluate routers one after the other. Each has its own folder in `output`, named after it.
 
     summary.html, summary.md and summary.json set them side by side, with the paired differences from the runner-up.
-    Killed and started again, it goes on where it was.
+    If you start a killed grid again, it goes on where it was.
 
     Args:
-        routers: what `evaluate()` takes; their names must differ.
+        routers: any routers that `evaluate()` takes. Their names must differ.
         conversations: as for `evaluate()`.
         output: the folder.
-        options: of `evaluate()`.
+        options: further arguments of `evaluate()`.
 
     Raises:
         EvaluationError: two routers have one name, or `output` holds a summary already.

@@ -34,7 +34,7 @@ REPORT_VERSION: Literal[1] = 1
 
 
 class Report(BaseModel):
-    """What was measured. Its fields are those of report.json; see `mojo_toolbox.evaluation.counting.figures`."""
+    """The measured figures, with the fields of report.json. See `mojo_toolbox.evaluation.counting.figures`."""
 
     # A section may count figures that have no field of their own.
     model_config = ConfigDict(frozen=True, extra="allow")
@@ -45,13 +45,13 @@ class Report(BaseModel):
     """ISO 8601, UTC."""
     router: str
     baseline: bool | None = None
-    """Whether the router is one of the library's baselines; None in reports of earlier versions."""
+    """Whether the router is one of the library's baselines. None in reports of earlier versions."""
     prompt: str | None
     previous: Literal["labelled", "own"]
     data: Data
     settings: MeasurementSettings
     seconds: float
-    """Wall time of asking; a run that was gone on with counts its last part."""
+    """Wall time of asking. A run that was gone on with counts its last part."""
     overall: Overall
     points: dict[Point, PointFigures]
     none_detection: Detection
@@ -77,16 +77,16 @@ class Report(BaseModel):
     def threshold(self, *, precision: float, sure: bool = False) -> Threshold:
         """Return the loosest threshold on the answer's probability above which answers are right in a share `precision`.
 
-        Its `value` is what `predict(…, abstain_below=…)` takes. It was chosen on these conversations, so take others than
+        Give its `value` to `predict(…, abstain_below=…)`. It was chosen on these conversations, so take others than
         those that the router was trained on.
 
         Args:
-            precision: right / accepted that is wanted, such as 0.95.
+            precision: the wanted share right / accepted, such as 0.95.
             sure: ask for more: the low end of the precision's interval has to reach it.
 
         Raises:
             ReportError: the router gave no probabilities.
-            ConfigurationError: `precision` is no share above 0.
+            ConfigurationError: `precision` is not a share above 0.
         """
         if self.confidence is None:
             raise ReportError(
@@ -96,7 +96,7 @@ class Report(BaseModel):
         return threshold_for(self.confidence, precision=precision, sure=sure)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the report as report.json holds it."""
+        """Return the report as report.json contains it."""
         return self.model_dump(mode="json")
 
     def save(self, folder: Path | str) -> None:
@@ -117,7 +117,7 @@ def read_report(path: Path | str) -> Report:
     """Read a report.json, or the one in a folder.
 
     Raises:
-        ReportError: there is none, it is no report, or one of a version that this library does not know.
+        ReportError: there is no file, it is not a report, or it is one of a version that this library does not know.
     """
     path = Path(path)
     if path.is_dir():

@@ -8,7 +8,7 @@ from mojo_toolbox.errors import ConfigurationError
 from mojo_toolbox.evaluation.counting.bootstrap import Interval
 from mojo_toolbox.evaluation.counting.figures import AcceptanceCurve, Confidence
 
-# What reports show the thresholds for.
+# Reports show the thresholds for these precisions.
 SHOWN_TARGETS = (0.9, 0.95, 0.98, 0.99)
 # Fewer accepted decisions say nothing: three right ones of three are no precision of 100%.
 FEWEST = 20
@@ -16,18 +16,18 @@ _SHOWN_COVERAGES = (1.0, 0.95, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1)
 
 
 class Acceptance(BaseModel):
-    """What a threshold lets through: the decisions whose answer has at least that probability."""
+    """The decisions that a threshold accepts: their answers have at least that probability."""
 
     model_config = ConfigDict(frozen=True)
 
     threshold: float
-    """To be given as `abstain_below`."""
+    """Give it as `abstain_below`."""
     accepted: int
     right: int
     coverage: float
     """accepted / all decisions that were asked: invalid answers and errors are never accepted."""
     precision: Interval
-    """right / accepted; the interval is the wider of the bootstrap over conversations and Wilson's."""
+    """right / accepted. The interval is the wider of the bootstrap over conversations and Wilson's."""
 
 
 class Threshold(BaseModel):
@@ -37,16 +37,16 @@ class Threshold(BaseModel):
 
     target: float
     found: Acceptance | None
-    """None where no threshold that accepts 20 decisions reaches the target."""
+    """None if no threshold that accepts 20 decisions reaches the target."""
     best: Acceptance | None
-    """The highest precision of 20 accepted decisions or more, at the loosest threshold that has it. Who wants to be sure
-    gets the one with the highest low end of the interval."""
+    """The highest precision of 20 accepted decisions or more, at the loosest threshold that has it. With `sure`
+    it is the one with the highest low end of the interval."""
     certain: bool
-    """Whether the whole interval lies at or above the target; else the data are too few to be sure."""
+    """Whether the whole interval is at or above the target. Otherwise the data are too few to be sure."""
 
     @property
     def value(self) -> float | None:
-        """What to give as `abstain_below`; None where the target is out of reach."""
+        """The value for `abstain_below`, or None if the target is out of reach."""
         return None if self.found is None else self.found.threshold
 
 
@@ -56,12 +56,12 @@ def threshold_for(confidence: Confidence, *, precision: float, sure: bool = Fals
     With `sure`, the low end of the interval has to reach it. Thresholds that accept fewer than 20 decisions do not count.
 
     Raises:
-        ConfigurationError: `precision` is no share above 0.
+        ConfigurationError: `precision` is not a share above 0.
     """
     if isinstance(precision, bool) or not isinstance(precision, int | float) or not 0 < precision <= 1:
         raise ConfigurationError(f"precision={precision!r:.80} must be a share above 0, at most 1: 0.95 is 95%.")
     levels = [level for level in acceptances(confidence) if level.accepted >= FEWEST]
-    # Shares are fractions of whole numbers: what is exactly the target must not fail by rounding.
+    # Shares are fractions of whole numbers: a share that equals the target must not fail by rounding.
     least = precision - 1e-12
     reaching = [level for level in levels if _low(level) >= least or (not sure and level.precision.value >= least)]
     found = reaching[-1] if reaching else None
@@ -74,7 +74,7 @@ def threshold_for(confidence: Confidence, *, precision: float, sure: bool = Fals
 
 
 def acceptances(confidence: Confidence) -> list[Acceptance]:
-    """Return what each threshold of a report lets through, from strict to loose."""
+    """Return the decisions that each threshold of a report accepts, from strict to loose."""
     curve = confidence.curve
     return [_acceptance(curve, place, confidence.asked) for place in range(len(curve.threshold))]
 

@@ -48,7 +48,7 @@ def _run(options: argparse.Namespace, home: Path) -> int:
     else:
         connection = lifecycle.status(home)
     if connection is None:
-        # Not to stdout, which `eval "$(… env)"` would execute; with --json it is read.
+        # Not to stdout, which `eval "$(… env)"` would execute. With --json it is read.
         if options.json:
             _print({"running": False}, "", as_json=True)
         else:

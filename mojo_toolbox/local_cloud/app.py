@@ -1,4 +1,4 @@
-"""The web application: the list of its handlers, and what goes wrong in them as an answer of the client's protocol."""
+"""The web application: the list of its handlers. An error in them becomes an answer of the client's protocol."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from mojo_toolbox.local_cloud.wire.threads import in_thread
 _log = logging.getLogger(__name__)
 
 _MAX_DRAIN_BYTES = 1024**3
-# A client that was refused before it sent its body closes its connection; one that sends all the same has so long.
+# A client that was refused before it sent its body closes its connection. One that sends all the same has so long.
 _LINGER_SECONDS = 2.0
 
 Handler = Callable[[Incoming], Awaitable[HttpAnswer | None]]
@@ -50,7 +50,7 @@ def handlers(cloud: LocalCloud) -> tuple[Handler, ...]:
         cloud.sagemaker.answer_invocation,
         cloud.sagemaker.answer,
         cloud.sagemaker.check_scaling,
-        # Everything else; moto refuses the services that it is not used for.
+        # Everything else goes to moto, which refuses the services that it is not used for.
         cloud.moto.answer,
     )
 
@@ -78,7 +78,7 @@ class Application:
             if body.complete:
                 await send_answer(answer, request, receive, send)
                 return
-            # What is left of this body would be read as the next request.
+            # The rest of this body would be read as the next request.
             answer = replace(answer, headers={**answer.headers, "connection": "close"})
             await send_answer(answer, request, receive, partial(send_unfinished, send))
             await body.linger(_LINGER_SECONDS)

@@ -1,4 +1,4 @@
-"""The environment of other AWS clients: what leads them to the local cloud, and what would lead them elsewhere."""
+"""The environment of other AWS clients: variables that lead them to the local cloud, or would lead them elsewhere."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _MISLEADING = (
     "AWS_CONTAINER_CREDENTIALS_FULL_URI",
     "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
 )
-# Of the services that the local cloud offers; an address of one service goes before the address of all.
+# The services that the local cloud offers. An address of one service goes before the address of all.
 _SERVICE_ADDRESSES = tuple(
     f"AWS_ENDPOINT_URL_{service}"
     for service in (
@@ -48,7 +48,7 @@ _PROXIES = ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy")
 
 
 def to_set(connection: RunningCloud, environment: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables with which any AWS client finds the local cloud; `environment` is the client's so far."""
+    """Return the variables with which any AWS client finds the local cloud. `environment` is the client's so far."""
     return {
         "AWS_ENDPOINT_URL": connection.endpoint_url,
         "AWS_ACCESS_KEY_ID": connection.credentials.access_key_id,
@@ -62,19 +62,19 @@ def to_set(connection: RunningCloud, environment: Mapping[str, str]) -> dict[str
 
 
 def to_unset(environment: Mapping[str, str]) -> list[str]:
-    """Return the variables that would lead a client elsewhere; `environment` is the client's so far."""
+    """Return the variables that would lead a client elsewhere. `environment` is the client's so far."""
     addresses = [name for name in environment if re.fullmatch(r"AWS_ENDPOINT_URL_[A-Za-z0-9_]+", name)]
     return [*_MISLEADING, *_SWITCHES, *sorted({*_SERVICE_ADDRESSES, *addresses})]
 
 
 def shell_lines(connection: RunningCloud, environment: Mapping[str, str]) -> str:
-    """Return what a POSIX shell evaluates."""
+    """Return the lines that a POSIX shell evaluates."""
     exports = [f"export {name}={shlex.quote(value)}" for name, value in to_set(connection, environment).items()]
     return "\n".join([f"unset {' '.join(to_unset(environment))}", *exports])
 
 
 def _against_the_profile(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return what switches off again what the user's default profile switches on; nothing, most often."""
+    """Return the variables that undo settings of the user's default profile. Most often there are none."""
     parser = configparser.ConfigParser(interpolation=None, strict=False, default_section="")
     try:
         parser.read(Path(environment.get("AWS_CONFIG_FILE") or "~/.aws/config").expanduser(), encoding="utf-8")
@@ -87,7 +87,7 @@ def _against_the_profile(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def _past_the_proxy(connection: RunningCloud, environment: Mapping[str, str]) -> dict[str, str]:
-    """Return what keeps requests to this machine from a company's proxy, where there is one."""
+    """Return the variables that keep requests to this machine from a company's proxy, if there is one."""
     host = str(urlsplit(connection.endpoint_url).hostname)
     spared = environment.get("no_proxy") or environment.get("NO_PROXY") or ""
     hosts = [one.strip() for one in spared.split(",") if one.strip()]

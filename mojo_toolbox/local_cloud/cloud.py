@@ -42,7 +42,7 @@ class LocalCloud:
         return self._home.folder
 
     def start(self) -> None:
-        """Clear away what a killed predecessor left, and take up its endpoints."""
+        """Clear away the remains of a killed predecessor, and take up its endpoints."""
         self._store.sweep()
         self.sagemaker.recover()
 

@@ -24,14 +24,14 @@ from mojo_toolbox.local_cloud.state.account import REGION
 from mojo_toolbox.local_cloud.state.home import AccessKey, Home, hold_serve_lock
 from mojo_toolbox.local_cloud.wire.protocol import STATUS_SERVICE
 
-# The exit status by which `serve` says that the port it was told to use is taken.
+# The exit status by which `serve` says that its port is taken.
 PORT_IN_USE_STATUS = 4
 # Where this variable names a process, a local cloud that is started ends with it: tests and CI leave none behind.
 ENDS_WITH = "MOJO_LOCAL_ENDS_WITH"
 # The pid of a process that holds the home's lock and has not written its own yet.
 _UNNAMED = 0
 _START_SECONDS = 120.0
-# Endpoints and jobs are given time to end; what has not ended by then is killed.
+# Endpoints and jobs are given time to end. Those that have not ended by then are killed.
 _STOP_SECONDS = 45.0
 _POLL_SECONDS = 0.05
 _LOG_TAIL_LINES = 15
@@ -56,7 +56,7 @@ def up(home: Path, port: int | None = None) -> RunningCloud:
     Raises:
         MissingExtraError: it does not run, and the `local` extra is not installed.
         PortInUseError: another program listens on `port`.
-        LocalCloudError: it runs on another port than `port`, or it does not start; the message ends with its log.
+        LocalCloudError: it runs on another port than `port`, or it does not start. The message ends with its log.
     """
     place = _place(home)
     place.prepare()
@@ -77,7 +77,7 @@ def up(home: Path, port: int | None = None) -> RunningCloud:
 def down(home: Path) -> bool:
     """Stop the local cloud, its jobs and its endpoints, and return when all of them have ended.
 
-    Returns whether there was one to stop. Jobs that run are Failed; endpoints come back with the next start.
+    Returns whether there was one to stop. Jobs that run are Failed. Endpoints come back with the next start.
     """
     place = _place(home)
     if not place.folder.is_dir():
@@ -113,14 +113,14 @@ def _start(home: Home, port: int | None) -> RunningCloud:
     try:
         return _await_answer(home, process, port, begun)
     except BaseException:
-        # Ctrl-C, most often: what was begun and does not answer yet is taken back.
+        # Ctrl-C, most often: the process that does not answer yet is ended again.
         process.kill()
         process.wait()
         raise
 
 
 def _launch(home: Home, port: int | None) -> tuple[subprocess.Popen[bytes], int]:
-    """Start the process; returns it and where in the log its output begins.
+    """Start the process. Returns it and where in the log its output begins.
 
     It holds the home's lock from its first moment on, handed over by us: whoever is interrupted here leaves no gap in which
     a second one could start.
@@ -153,7 +153,7 @@ def _await_answer(home: Home, process: subprocess.Popen[bytes], port: int | None
     while time.monotonic() < deadline:
         connection = _running(home)
         if connection is not None and connection.pid == process.pid:
-            # It is not ours to wait for any more; without this, Python warns that it still runs.
+            # It is not ours to wait for any more. Without this, Python warns that it still runs.
             process.returncode = 0
             return connection
         code = process.poll()

@@ -1,4 +1,4 @@
-"""The process that serves: one for each home, on loopback, until it is told to end."""
+"""The process that serves: one for each home, on loopback, until a signal ends it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _ADDRESS = "127.0.0.1"
 # Below the range from which systems pick ports for outgoing connections, so that the port is free at the next start.
 _PORTS = range(20000, 30000)
 _PORT_ATTEMPTS = 50
-# A request that is still running when the local cloud is told to stop has so many seconds left.
+# A request that still runs when the local cloud begins to stop has this many seconds left.
 _GRACE_SECONDS = 3
 # Longer than clients pause between two requests: one that meets a connection just closed has to try again.
 _KEEP_ALIVE_SECONDS = 75
@@ -59,7 +59,7 @@ class _AnnouncedServer(uvicorn.Server):
 
 
 def serve(home: Home, port: int | None = None, *, lock: int | None = None, ends_with: int | None = None) -> None:
-    """Serve until SIGTERM or Ctrl-C, or until the process `ends_with` ends; children have ended when this returns.
+    """Serve until SIGTERM or Ctrl-C, or until the process `ends_with` ends. Children have ended when this returns.
 
     `lock` is an open descriptor of the home's lock, which the starter holds already.
 

@@ -1,4 +1,4 @@
-"""The purpose of tasks that have none of their own: plain chats, asked with prompts of the caller's own."""
+"""The purpose of tasks without one of their own: plain chats, asked with prompts of the caller's own."""
 
 from __future__ import annotations
 

@@ -32,38 +32,38 @@ class PreparedData:
 
 @dataclass(frozen=True)
 class DataMix:
-    """How training data is to be varied, and what is put beside it; a purpose takes what it has a use for."""
+    """How training data is to be varied, and the data to add. A purpose takes the parts that it can use."""
 
     copies: int = 1
     """How many varied examples of each record to write, over all epochs."""
     augmentation: Augmentation | None = None
     pool: TaskPool | None = None
     starter: int = 0
-    """How many of the conversations that ship with the library to put beside the data."""
+    """How many of the conversations that ship with the library to add to the data."""
 
 
 @dataclass(frozen=True)
 class AllowedAnswers:
-    """What a model may answer when it is given choices."""
+    """The answers that a model may give when it has choices."""
 
     form: str = "names"
-    """How an answer says which choice it means; the manifest keeps it."""
+    """How an answer says which choice it means. The manifest keeps it."""
     fallback: str = NONE_ANSWER
-    """The choice that stands for none of the others; an encoder must know which one it is."""
+    """The choice that means none of the others. An encoder must know which one it is."""
 
 
 class Purpose(ABC):
-    """What the models of a `task` are for. Containers know chat examples only; everything else about a task is here."""
+    """The purpose of the models of a `task`. Containers know chat examples only. Everything else about a task is here."""
 
     prompt_version: str | None = None
-    """Version of the prompt that callers ask with. Artifacts keep it, and deploying refuses another; None: any prompt."""
+    """Version of the prompt that callers ask with. Artifacts keep it, and deploying refuses another. None: any prompt."""
     answers: AllowedAnswers = AllowedAnswers()
     best_metric: BestMetric = "eval_decision_accuracy"
     """By which measure of the validation data the best epoch is kept."""
 
     @abstractmethod
     def require_readable(self, source: DataSource) -> None:
-        """Look at the first record, so that data that is plainly not usable is refused at once; leave streams alone.
+        """Look at the first record, so that data that is plainly not usable is refused at once. Leave streams alone.
 
         Raises:
             DataError: no such file, nothing in it, or a first record that cannot be used.

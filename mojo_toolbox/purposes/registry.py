@@ -1,4 +1,4 @@
-"""Which purpose a task has: a new purpose is a package beside `routing`, and a line here."""
+"""The purpose of each task: a new purpose is a package next to `routing`, and a line here."""
 
 from __future__ import annotations
 
@@ -11,5 +11,5 @@ _DEFAULT = DefaultPurpose()
 
 
 def purpose_of(task: str) -> Purpose:
-    """Return the purpose of the models of this `task`; a task without one of its own is trained on plain chats."""
+    """Return the purpose of the models of this `task`. A task without one of its own is trained on plain chats."""
     return PURPOSES.get(task, _DEFAULT)

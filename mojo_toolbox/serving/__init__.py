@@ -1,1 +1,1 @@
-"""What endpoints run: artifacts, and the containers that answer."""
+"""The things that endpoints run: artifacts, and the containers that answer."""

@@ -1,4 +1,4 @@
-"""Archives: what training jobs leave behind is read, and new archives for containers are written."""
+"""Archives: the artifacts of training jobs are read, and new archives for containers are written."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from mojo_toolbox.errors import ArtifactError
 MANIFEST = "manifest.json"
 _LEFT_OUT = {"__pycache__", ".DS_Store"}
 _CHUNK = 1 << 20
-# A manifest has some kilobytes; more is no manifest, and would be read into memory.
+# A manifest has some kilobytes. More is no manifest, and would be read into memory.
 _MOST_MANIFEST_BYTES = 16 << 20
 
 
 def pack_folder(folder: Path, target: Path) -> Path:
-    """Pack a folder's files into a tar.gz whose bytes depend on their names and contents only; return `target`."""
+    """Pack a folder's files into a tar.gz whose bytes depend on their names and contents only. Return `target`."""
     with writing_archive(target) as archive:
         add_folder(archive, folder, prefix="")
     return target
@@ -30,7 +30,7 @@ def pack_folder(folder: Path, target: Path) -> Path:
 
 @dataclass(frozen=True)
 class Trained:
-    """An artifact on disk, the model.tar.gz of a training job; `source` names it in errors."""
+    """An artifact on disk, the model.tar.gz of a training job. `source` names it in errors."""
 
     path: Path
     source: str
@@ -39,7 +39,7 @@ class Trained:
 def copy_trained(
     trained: Trained, new: tarfile.TarFile, *, prefix: str = "", leave_out: Collection[str] = ()
 ) -> Manifest:
-    """Copy an artifact's members below `prefix`, all but the top-level folders in `leave_out`; return its manifest.
+    """Copy an artifact's members below `prefix`, all but the top-level folders in `leave_out`. Return its manifest.
 
     Raises:
         ArtifactError: not a tar.gz, paths that climb out, no manifest, or one of an unknown contract version.

@@ -20,7 +20,7 @@ from mojo_toolbox.serving.artifacts import MANIFEST, Trained, add_file, add_fold
 from mojo_toolbox.shipped import served_code
 
 CODE_DIR = "code"
-# An encoder's artifact beside another one.
+# An encoder's artifact next to another one.
 ENCODER_DIR = "encoder"
 # multi-model-server, which the Hugging Face serving container runs, looks for a MANIFEST.json, at the root and one folder
 # deep and in any case. Without this file it takes our manifest.json for its own and does not start.
@@ -33,10 +33,10 @@ SERVER_MANIFEST_CONTENT = {
     "model": {"modelName": "model", "handler": "sagemaker_huggingface_inference_toolkit.handler_service"},
     "runtime": "python",
 }
-# What is added at each deployment anew.
+# These files are added at each deployment anew.
 _OURS = (CODE_DIR, ENCODER_DIR, SERVER_MANIFEST_DIR)
 _INSTANCE_TYPES: Mapping[ModelKind, str] = {"language_model": "ml.g5.xlarge", "encoder": "ml.c7i.xlarge"}
-# Where the container is told that the base model of each channel lies.
+# The container's variables with the place of each channel's base model.
 _VARIABLES = {
     BASE_MODEL_CHANNEL: "MOJO_BASE_MODEL",
     ENCODER_BASE_MODEL_CHANNEL: "MOJO_ENCODER_BASE_MODEL",
@@ -61,7 +61,7 @@ class OwnHandler:
     def pack_trained(
         self, trained: Trained, target: Path, *, encoder: Trained | None = None
     ) -> tuple[Manifest, Manifest | None]:
-        """Write what the job left, with the encoder's artifact in `encoder/` and our code in `code/`."""
+        """Write the job's files, with the encoder's artifact in `encoder/` and our code in `code/`."""
         return deployable_artifact(trained, served_code(), target, encoder=encoder)
 
     def pack_base(self, base: BaseModelReference, target: Path) -> None:

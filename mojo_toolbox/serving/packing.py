@@ -1,4 +1,4 @@
-"""What an endpoint runs: a trained artifact, or a base model that nobody trained, packed for a serving container."""
+"""The archive that an endpoint runs: a trained artifact, or a base model that nobody trained, packed for a serving container."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from mojo_toolbox.serving.serving_container import ServingContainer
 
 @dataclass(frozen=True)
 class TrainedArtifact:
-    """What a training job left in S3, and where in S3 its base model is, if it is there."""
+    """A training job's artifact in S3, and the place of its base model, if that is in S3."""
 
     uri: str
     base_uri: str | None = None
@@ -25,7 +25,7 @@ class TrainedArtifact:
 
 @dataclass(frozen=True)
 class Packed:
-    """The base models, by channel, that a packed artifact stands on, what the container is told, and the model's kind."""
+    """The base models, by channel, that a packed artifact needs, the container's variables, and the model's kind."""
 
     bases: Mapping[str, BaseModelPlace]
     environment: Mapping[str, str]
@@ -51,14 +51,14 @@ def pack(
     """Write the artifact to deploy to `target`.
 
     Args:
-        trained: what to serve; None for `base_model` as it is.
-        target: the model.tar.gz to write; its folder is used as scratch.
-        container: what will serve it, which knows the archive's layout.
+        trained: the artifact to serve. None for `base_model` as it is.
+        target: the model.tar.gz to write. Its folder is used as scratch.
+        container: the container to serve it, which knows the archive's layout.
         fetch: brings the trained artifact at a URI to a file.
         find_base: looks a base model up by its name.
         base_model: what to serve, or another place of the trained one's base model.
         encoder: of an encoder router that answers together with what is served.
-        prompt_version: which prompt it must have been trained on; None where any will do.
+        prompt_version: which prompt it must have been trained on, or None if any will do.
 
     Raises:
         ArtifactError: an artifact, or a prompt, that this library does not know.
@@ -85,10 +85,10 @@ def pack(
 
 
 def require_untrained(base_model: str | Path, *, encoder_given: bool) -> None:
-    """Refuse a base model that cannot be served as it is, as far as no artifact is read; asks nobody.
+    """Refuse a base model that cannot be served as it is, as far as no artifact is read. Asks nobody.
 
     Raises:
-        ConfigurationError: it is of another kind, or an encoder would stand beside it.
+        ConfigurationError: it is of another kind, or has an encoder next to it.
     """
     if encoder_given:
         raise ConfigurationError(

@@ -1,4 +1,4 @@
-"""What every serving container knows of itself: its image, its archive's layout, its environment variables."""
+"""The facts that every serving container knows of itself: its image, its archive's layout, its environment variables."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class ServingContainer(Protocol):
     def pack_trained(
         self, trained: Trained, target: Path, *, encoder: Trained | None = None
     ) -> tuple[Manifest, Manifest | None]:
-        """Write the archive of a trained model to `target`, with an encoder that answers in addition; return both manifests.
+        """Write the archive of a trained model to `target`, with an encoder that answers in addition. Return both manifests.
 
         Raises:
             ArtifactError: an artifact that cannot be used.

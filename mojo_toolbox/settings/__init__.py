@@ -1,4 +1,4 @@
-"""What the environment and the project say: the only reader of environment variables, `.env` and `mojo.toml`.
+"""Settings from the environment and the project: the only reader of environment variables, `.env` and `mojo.toml`.
 
 An argument beats the environment, the environment beats `.env`, that beats the project file, and that the default.
 """
@@ -80,7 +80,7 @@ class Settings(BaseSettings):
     @field_validator("home")
     @classmethod
     def _in_the_home_folder(cls, home: Path) -> Path:
-        # No shell expands what stands in `.env`.
+        # No shell expands `~` in `.env`.
         return home.expanduser()
 
     @classmethod
@@ -92,16 +92,16 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - pydantic-settings passes it
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Read the project file last: it says what neither an argument nor the environment does."""
+        """Read the project file last: it sets only values that neither an argument nor the environment sets."""
         project = InitSettingsSource(settings_cls, _project_values(settings_cls))
         return init_settings, env_settings, dotenv_settings, project
 
 
 def load_settings(**overrides: object) -> Settings:
-    """Read the settings; arguments that are not None win over the environment.
+    """Read the settings. Arguments that are not None win over the environment.
 
     Raises:
-        ConfigurationError: a variable holds a value that cannot be used, or has a misspelt name; the message names it.
+        ConfigurationError: a variable holds a value that cannot be used, or has a misspelt name. The message names it.
     """
     _refuse_misspelt()
     given = {name: value for name, value in overrides.items() if value is not None}
@@ -117,7 +117,7 @@ def load_settings(**overrides: object) -> Settings:
 
 
 def _place_of(name: str, variable: str) -> str:
-    """Say where a variable was found that stands for the setting `name`: in the environment, or else in `.env`."""
+    """Say whether the setting `name` comes from a variable of the environment, or else from `.env`."""
     names = {name.lower(), variable.lower()}
     if names.isdisjoint(_set_in(EnvSettingsSource(Settings))):
         return str(Path(_ENV_FILE).absolute())
@@ -129,7 +129,7 @@ def _set_in(source: EnvSettingsSource) -> set[str]:
 
 
 def _refuse_misspelt() -> None:
-    """Refuse a variable that nothing reads and that is nearly one of ours: what it says would be dropped in silence."""
+    """Refuse a variable that nothing reads and that is nearly one of ours. Otherwise its value would be dropped in silence."""
     fields = list(Settings.model_fields)
     found = {**DotEnvSettingsSource(Settings).env_vars, **EnvSettingsSource(Settings).env_vars}
     given = {name.removeprefix(_PREFIX) for name, value in found.items() if name.startswith(_PREFIX) and value}
@@ -145,7 +145,7 @@ def _refuse_misspelt() -> None:
 
 
 def require_names(settings: Settings, **given: str | None) -> dict[str, str]:
-    """Return the names that are `given` (such as `product`); one that is None comes from the settings.
+    """Return the names that are `given` (such as `product`). A name that is None comes from the settings.
 
     Raises:
         ConfigurationError: a name that is neither given nor set.
@@ -163,7 +163,7 @@ def require_names(settings: Settings, **given: str | None) -> dict[str, str]:
 
 
 def _project_values(kind: type[BaseSettings]) -> dict[str, Any]:
-    """Return what the project file says, checked; nothing where there is none."""
+    """Return the checked values of the project file, or nothing if there is no file."""
     try:
         path = find_project_file(Path.cwd())
     except FileNotFoundError:  # the folder that one worked in is gone

@@ -20,7 +20,7 @@ _SYNTAX = re.compile(r"(?P<problem>.*) \(at line (?P<line>\d+), column \d+\)")
 
 @dataclass(frozen=True)
 class ProjectFile:
-    """A project file that could be read; its keys and values are not looked at yet."""
+    """A project file that could be read. Its keys and values are not checked yet."""
 
     path: Path
     text: str
@@ -50,7 +50,7 @@ class ProjectFile:
 
 
 def find_project_file(folder: Path) -> Path | None:
-    """Return the project file of `folder` or of the nearest folder above it; None where there is none."""
+    """Return the project file of `folder` or of the nearest folder above it, or None."""
     return next((path for up in (folder, *folder.parents) if (path := up / FILE_NAME).is_file()), None)
 
 
@@ -58,7 +58,7 @@ def read_project_file(path: Path) -> ProjectFile:
     """Read a project file.
 
     Raises:
-        ConfigurationError: it cannot be read, or is not TOML; the line is named.
+        ConfigurationError: it cannot be read, or is not TOML. The message names the line.
     """
     try:
         text = path.read_text(encoding="utf-8-sig")

@@ -14,18 +14,18 @@ from model_code.encoder_questions import ChoiceQuestion, labelled_questions
 
 @dataclass(frozen=True)
 class Decisions:
-    """The decisions of a channel; `versions` differ in how the same conversations were augmented."""
+    """The decisions of a channel. `versions` differ in how the same conversations were augmented."""
 
     rows: int
     versions: tuple[tuple[ChoiceQuestion, ...], ...]
 
     def of_epoch(self, epoch: int) -> tuple[ChoiceQuestion, ...]:
-        """Return the decisions of the version that this epoch reads; after the last one the first comes again."""
+        """Return the decisions of the version that this epoch reads. After the last one the first comes again."""
         return self.versions[epoch % len(self.versions)]
 
 
 def load_decisions(channel: Path, *, fallback: str, versions: int = 1) -> Decisions:
-    """Read every labelled decision of a channel; any chat that cannot be learnt from is an error."""
+    """Read every labelled decision of a channel. Any chat that cannot be learnt from is an error."""
     found: list[list[ChoiceQuestion]] = [[] for _ in range(max(1, versions))]
     lines = 0
     for where, record in read_records(channel):
@@ -39,7 +39,7 @@ def load_decisions(channel: Path, *, fallback: str, versions: int = 1) -> Decisi
 
 
 def questions_of(record: Any, *, fallback: str) -> list[ChoiceQuestion]:
-    """Return the labelled decisions of one chat; `fallback` may stand among its choices or not."""
+    """Return the labelled decisions of one chat. `fallback` may be among its choices or not."""
     messages, names = checked_messages(record), checked_choices(record)
     decided = [place for place, message in enumerate(messages) if message["role"] == "assistant"]
     if any(place == 0 or messages[place - 1]["role"] != "user" for place in decided):

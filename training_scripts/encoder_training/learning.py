@@ -25,13 +25,13 @@ def learn(
     progress: ProgressLines,
     stop: StopSignal,
 ) -> dict[str, Any]:
-    """Train to the end and return the last epoch's figures; on SIGTERM leave a checkpoint and end the process."""
+    """Train to the end and return the last epoch's figures. On SIGTERM leave a checkpoint and end the process."""
     metrics: dict[str, Any] = {"eval_loss": None, "eval_decision_accuracy": None, "best_epoch": None}
     progress.start(run, run.decisions_read)
     for epoch in run.epochs_left():
         for batch in run.batches_left(epoch):
             run.step(batch, progress)
-            # At an epoch's end what was learnt is measured first: a resumed run would not do it again.
+            # At an epoch's end the model is measured first: a resumed run would not do it again.
             if checkpoints and (stop.requested or (run.is_due_to_save() and not run.is_at_end_of(epoch))):
                 run.save(checkpoints)
             if stop.requested and run.global_step < run.max_steps:

@@ -35,7 +35,7 @@ def answer(model: ChoiceEncoder, decisions: Decisions, batch_size: int) -> Answe
 
 
 def calibrate(model: ChoiceEncoder, validation: Decisions, settings: EncoderSettings) -> dict[str, Any]:
-    """Set the model's temperature, and return what that does to its probabilities."""
+    """Set the model's temperature, and return its effect on the probabilities."""
     answers = answer(model, validation, settings.per_device_eval_batch_size)
     temperature = fit_temperature(answers)
     model.config = replace(model.config, temperature=temperature)

@@ -26,7 +26,7 @@ RUN_FILE = "run.pt"
 
 @dataclass
 class EncoderRun:
-    """A training run and where it stands: all that a resumed one must have to give the same weights.
+    """A training run and its progress: all that a resumed one must have to give the same weights.
 
     What is drawn by chance is drawn from torch's and Python's generators, kept with a checkpoint, or (which decisions an
     epoch reads) from the epoch's number.
@@ -55,7 +55,7 @@ class EncoderRun:
         return [epoch for epoch, end in enumerate(self.schedule.epoch_ends) if end >= self.global_step]
 
     def batches_left(self, epoch: int) -> list[list[ChoiceQuestion]]:
-        """Return what is to be read of this epoch, with the choices' vectors of all of it at hand."""
+        """Return the decisions to read in this epoch, with the choices' vectors of all of it at hand."""
         began = self.schedule.epoch_ends[epoch - 1] if epoch else 0
         end = self.schedule.epoch_ends[epoch]
         batches = self.schedule.batches(epoch)[: end - began]
@@ -68,7 +68,7 @@ class EncoderRun:
         return left
 
     def step(self, batch: Sequence[ChoiceQuestion], progress: ProgressLines) -> None:
-        """Learn from one batch; a loss that is no number ends the job."""
+        """Learn from one batch. A loss that is no number ends the job."""
         rates = self._set_rates()
         loss = self.model.loss(batch, running_share=self.settings.continue_share)
         self.losses.append(loss.item())

@@ -1,4 +1,4 @@
-"""Which decisions are read in which step; it follows from the data, the settings and the epoch's number alone."""
+"""Which decisions are read in which step. It follows from the data, the settings and the epoch's number alone."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from model_code.encoder_questions import ChoiceQuestion
 
 # Batches that are sorted by length together: enough for little padding, few enough for epochs to differ.
 _SORTED_BATCHES = 50
-# Characters of each part of a question that tell its length in tokens; of longer parts the encoder reads an excerpt.
+# Characters of each part of a question that tell its length in tokens. Of longer parts the encoder reads an excerpt.
 _MOST_USER, _MOST_ASSISTANT, _MOST_EARLIER = 400, 180, 150
 
 
@@ -34,14 +34,14 @@ class Schedule:
         by_length: bool,
         seed: int,
     ) -> None:
-        """Lay out `epochs`, a part of one at the end included; `max_steps` above 0 counts in place of them."""
+        """Lay out `epochs`, a part of one at the end included. `max_steps` above 0 counts in place of them."""
         self._decisions = decisions
         self._batch_size = batch_size
         self._continue_share = continue_share
         self._by_length = by_length
         self._seed = seed
         self.epoch_ends: list[int] = []
-        """The step after which each epoch ends; the last one is the number of steps."""
+        """The step after which each epoch ends. The last one is the number of steps."""
         end = 0
         while end < max_steps if max_steps > 0 else len(self.epoch_ends) < epochs:
             share = 1.0 if max_steps > 0 else min(1.0, epochs - len(self.epoch_ends))
@@ -81,7 +81,7 @@ class Schedule:
 
 
 def scheduled(train: Decisions, settings: EncoderSettings) -> Schedule:
-    """Lay out what is read when."""
+    """Lay out the decisions of each step."""
     return Schedule(
         train,
         epochs=settings.num_train_epochs,

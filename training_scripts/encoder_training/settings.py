@@ -34,7 +34,7 @@ class EncoderSettings(TrainingSettings):
     per_device_train_batch_size: int = 24
     per_device_eval_batch_size: int = 64
     trained_layers: int = -1
-    """How many of the encoder's layers are trained, counted from the last; -1: all."""
+    """How many of the encoder's layers are trained, counted from the last. -1 means all."""
     continue_share: float = 0.25
     """Of the decisions that repeat the running choice, the share that an epoch reads."""
     calibrate: bool = True

@@ -1,7 +1,7 @@
 """One number that makes probabilities honest: temperature scaling (Guo et al. 2017, arXiv:1706.04599).
 
-Logits divided by a temperature choose as before and are more or less sure of it. `mojo_toolbox.evaluation` counts the same;
-a test holds both against each other.
+Logits divided by a temperature choose as before and are more or less sure of it. `mojo_toolbox.evaluation` counts the same.
+A test holds both against each other.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _NO_CHOICE = -1e9  # the logarithm where a row has no choice
 
 @dataclass(frozen=True)
 class Answers:
-    """What a model makes of N decisions: `logs` (N, K) of its probabilities, and the places that are `right` (N)."""
+    """A model's view of N decisions: `logs` (N, K) of its probabilities, and the places that are `right` (N)."""
 
     logs: Tensor
     right: Tensor
@@ -51,7 +51,7 @@ class Answers:
 
 
 def fit_temperature(answers: Answers) -> float:
-    """Return the temperature under which the right choices are likeliest; above 1 means that the model was too sure.
+    """Return the temperature under which the right choices are likeliest. Above 1 means that the model was too sure.
 
     The likelihood is convex in 1/T, so its slope is halved in on. Answers that are all right would make any model ever
     surer: they tell nothing, and leave 1.
@@ -69,7 +69,7 @@ def fit_temperature(answers: Answers) -> float:
 
 
 def calibration_metrics(answers: Answers, temperature: float) -> dict[str, Any]:
-    """Return how far the probabilities are off before and after, for the manifest; on what the temperature was fitted to."""
+    """Return how far the probabilities are off before and after, on the data of the fit. The manifest keeps it."""
     return {
         "temperature": round(temperature, 4),
         "eval_ece_uncalibrated": round(answers.calibration_error(1.0), 6),

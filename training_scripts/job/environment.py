@@ -14,7 +14,7 @@ from job.settings import TrainingSettings
 
 @dataclass(frozen=True)
 class Job:
-    """What SageMaker's toolkit says through SM_* variables."""
+    """The facts that SageMaker's toolkit gives in SM_* variables."""
 
     train: Path
     validation: Path | None
@@ -26,7 +26,7 @@ class Job:
 
 
 def read_environment() -> Job:
-    """Read SM_* variables; a missing train channel, or a model folder that cannot be written, is refused at once."""
+    """Read SM_* variables. A missing train channel, or a model folder that cannot be written, is refused at once."""
 
     def folder(name: str) -> Path | None:
         return Path(os.environ[name]) if os.environ.get(name) else None
@@ -61,7 +61,7 @@ def _require_writable(model_dir: Path) -> None:
 
 
 def base_model_source(base_model: str, job: Job) -> str:
-    """Return the folder or hub id that the base model is read from: what the hyperparameter says, else the channel."""
+    """Return the folder or hub id that the base model is read from: the hyperparameter's, else the channel."""
     source = base_model or str(job.base_model or "")
     if not source:
         raise TrainingInputError("There is no base model: give the hyperparameter base_model or a base_model channel.")
@@ -69,7 +69,7 @@ def base_model_source(base_model: str, job: Job) -> str:
 
 
 def base_model_revision(source: str, settings: TrainingSettings) -> str | None:
-    """Return what of the hub's history is read; a folder has none."""
+    """Return the revision of the hub that is read. A folder has no revision."""
     return None if Path(source).is_dir() else settings.base_model_revision or None
 
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 
 class TrainingInputError(ValueError):
-    """Something that whoever started the job can put right; the message is one line and says how."""
+    """Something that whoever started the job can put right. The message is one line and says how."""
 
 
 @contextmanager

@@ -21,7 +21,7 @@ class ProgressLines(TrainerCallback):  # type: ignore[misc]
         self._since = (time.monotonic(), 0)
 
     def write(self, state: Any, **values: Any) -> None:
-        """Print where training stands, and `values`."""
+        """Print the progress of training, and `values`."""
         if self._is_printer:
             epoch = None if state.epoch is None else round(state.epoch, 4)
             line = {"step": state.global_step, "max_steps": state.max_steps, "epoch": epoch, **values}
@@ -49,7 +49,7 @@ class ProgressLines(TrainerCallback):  # type: ignore[misc]
             control.should_log = True
 
     def on_log(self, _args: Any, state: Any, _control: Any, logs: dict[str, Any], **_: Any) -> None:
-        """Print the loss since the last line; a loss that is no number ends the job."""
+        """Print the loss since the last line. A loss that is no number ends the job."""
         if "loss" not in logs:  # Trainer's summary at the end
             return
         check_loss(logs["loss"], state.global_step)

@@ -44,7 +44,7 @@ def checked_messages(record: Any) -> list[dict[str, Any]]:
 
 
 def _bears_loss(message: dict[str, Any]) -> bool:
-    """Whether a message is learnt from: `train`, or OpenAI's `weight` of 0 or 1; without either it is."""
+    """Whether a message is learnt from: `train`, or OpenAI's `weight` of 0 or 1. Without either it is."""
     train, weight = message.get("train"), message.get("weight")
     if train is not None and not isinstance(train, bool):
         raise TrainingInputError(f'"train" of a message is true or false, not {train!r:.40}.')
@@ -64,7 +64,7 @@ def check_versions(channel: Path, lines: int, versions: int) -> None:
 
 
 def channel_sha256(channel: Path) -> str:
-    """Return the content hash of the channel's records, whatever files they lie in; the library's `ContentHash` is the same."""
+    """Return the content hash of the channel's records, whatever files hold them. The library's `ContentHash` is the same."""
     digest = hashlib.sha256()
     for _, record in read_records(channel):
         text = json.dumps(record, ensure_ascii=False, sort_keys=True, separators=(",", ":"))

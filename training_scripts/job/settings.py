@@ -46,7 +46,7 @@ class TrainingSettings:
     """The hyperparameters that every training script knows, by transformers' names where it has them."""
 
     base_model: str = ""
-    """A folder or an id of the Hugging Face hub; empty when the channel `base_model` brings the model."""
+    """A folder or an id of the Hugging Face hub. Empty when the channel `base_model` brings the model."""
     base_model_id: str = ""
     """The base model's name for the manifest, when `base_model` is a folder or empty."""
     base_model_revision: str = ""
@@ -64,12 +64,12 @@ class TrainingSettings:
     data_versions: int = 1
     """How many versions of the data the train channel holds, line by line in turn: an epoch reads the next one."""
     dataset_sha256: str = ""
-    """Content hash of what the train channel was made from; empty: the channel's own."""
+    """Content hash of the train channel's source. Empty means the channel's own hash."""
     validation_sha256: str = ""
 
 
 def read_settings(settings: type[AnySettings], argv: Sequence[str] | None = None, *, description: str) -> AnySettings:
-    """Read `--name value` flags into a dataclass of settings; SageMaker passes hyperparameters so."""
+    """Read `--name value` flags into a dataclass of settings. SageMaker passes hyperparameters so."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     hints = get_type_hints(settings)
     for field in dataclasses.fields(settings):
@@ -90,7 +90,7 @@ def true_or_false(text: str) -> bool:
 
 
 def check_numbers(settings: TrainingSettings) -> None:
-    """Refuse numbers out of range before anything is loaded; the library's contract has the same ranges."""
+    """Refuse numbers out of range before anything is loaded. The library's contract has the same ranges."""
     for name, (low, high) in _RANGES.items():
         value = getattr(settings, name, None)
         if value is None:

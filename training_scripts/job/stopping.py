@@ -20,7 +20,7 @@ class StopSignal(TrainerCallback):  # type: ignore[misc]
         self.requested = True
 
     def on_step_end(self, args: Any, _state: Any, control: Any, **_: Any) -> None:
-        """Stop if any process was told to: one that went on alone would wait for the others forever."""
+        """Stop if any process got the signal: one that went on alone would wait for the others forever."""
         self.requested = bool(sum_over_processes([float(self.requested)], args.device)[0])
         if self.requested:
             control.should_training_stop = True
@@ -28,7 +28,7 @@ class StopSignal(TrainerCallback):  # type: ignore[misc]
 
 
 def sum_over_processes(values: list[float], device: torch.device) -> list[float]:
-    """Add up each value over the training processes; with one process return them as they are."""
+    """Add up each value over the training processes. With one process return them as they are."""
     if not torch.distributed.is_initialized():
         return values
     total = torch.tensor(values, dtype=torch.float64, device=device)

@@ -1,4 +1,4 @@
-"""Loads networks whose weights are all there: what a checkpoint lacks, transformers fills with random numbers and serves."""
+"""Loads networks whose weights are all there. transformers fills missing weights with random numbers, and serves them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, AutoTokenizer
 from transformers.models.auto.modeling_auto import MODEL_FOR_MASKED_LM_MAPPING_NAMES
 
-# Classes of networks that write text token by token, by the ends of their names; mojo_toolbox/base_models.py knows them too.
+# Classes of networks that write text token by token, by the ends of their names. The library's base_models.py knows them too.
 WRITING_CLASSES = ("ForCausalLM", "LMHeadModel", "ForConditionalGeneration")
 # Constants that some versions of a class store and others compute.
 _CONSTANT = re.compile(r"(^|\.)(position_ids|token_type_ids|inv_freq|masked_bias|attn\.bias|attention\.bias)$")
@@ -20,11 +20,11 @@ _NUMBER = re.compile(r"\.\d+\.")
 
 
 class BaseModelError(ValueError):
-    """A base model that cannot be used for what is wanted; the message is one line and says why."""
+    """A base model that cannot be used for this work. The message is one line and says why."""
 
 
 def load_language_model(source: str, *, revision: str | None = None, **options: Any) -> Any:
-    """Load a causal language model; `options` are those of transformers' `from_pretrained()`.
+    """Load a causal language model. `options` are those of transformers' `from_pretrained()`.
 
     Raises:
         BaseModelError: it is another kind of model, its weights do not fit its configuration, or it cannot be read.
@@ -46,7 +46,7 @@ def read_config(source: str, *, revision: str | None = None) -> Any:
     """Read a base model's config.json.
 
     Raises:
-        BaseModelError: there is none, or of a kind that the installed transformers does not know.
+        BaseModelError: there is no model, or it is of a kind that the installed transformers does not know.
     """
     return _read(AutoConfig, source, revision=revision)
 
@@ -55,7 +55,7 @@ def load_tokenizer(source: str, *, revision: str | None = None) -> Any:
     """Load a base model's tokenizer, or one that an artifact brings.
 
     Raises:
-        BaseModelError: there is none that the installed transformers can read.
+        BaseModelError: there is no model that the installed transformers can read.
     """
     tokenizer = _read(AutoTokenizer, source, what="The tokenizer of", revision=revision)
     # Where its files are missing, transformers 5.5 makes one that knows special tokens only.
@@ -110,7 +110,7 @@ def _no_language_model(source: str, kind: str) -> str:
 
 
 def _whole(loader: Any, source: str, *, may_lack: re.Pattern[str] | None = None, **options: Any) -> Any:
-    # Sizes that differ are told below, with their names; transformers would only log them.
+    # Sizes that differ are reported below, with their names. Transformers would only log them.
     network, found = _read(loader, source, **options, output_loading_info=True, ignore_mismatched_sizes=True)
     parameters = {name for name, _ in network.named_parameters(remove_duplicate=False)}
     lacking = {
@@ -133,7 +133,7 @@ def _read(loader: Any, source: str, *, what: str = "The base model", **options: 
     try:
         return loader.from_pretrained(source, **options)
     except Exception as error:
-        # transformers, safetensors, torch's unpickler and the hub each raise errors of their own; all mean the same here.
+        # transformers, safetensors, torch's unpickler and the hub each raise errors of their own. All mean the same here.
         lines = str(error).strip().splitlines() or [type(error).__name__]
         raise BaseModelError(f"{what} {source!r} cannot be loaded: {lines[0][:400]}") from error
 
@@ -165,7 +165,7 @@ def _left_out(unexpected: Iterable[str], parameters: Collection[str]) -> list[st
 
 
 def _of_another_size(network: Any) -> list[str]:
-    """Find weights of another shape than their module's; transformers 5.3 does not look at those that it quantises."""
+    """Find weights of another shape than their module's. Transformers 5.3 does not look at those that it quantises."""
     wrong = []
     for name, module in network.named_modules():
         if hasattr(module, "in_features") and hasattr(module, "out_features"):

@@ -1,7 +1,7 @@
 """Chat messages -> token ids, the same way in training and in serving.
 
 A chat template mixes two kinds of text: its own (role markers, the end-of-turn token) and people's. Only the template's
-own text may become special tokens; a user who types "<|im_end|>" must not end the turn. So the template is rendered once
+own text may become special tokens. A user who types "<|im_end|>" must not end the turn. So the template is rendered once
 with placeholders for the contents, and the pieces are encoded apart: the template's with special tokens, people's without.
 The ids of a growing conversation are then prefixes of each other, which training (one sequence a conversation) and
 serving (a cached prefix) both rely on.
@@ -27,7 +27,7 @@ _CHATML_MESSAGES = (
 
 
 class ChatTemplateError(ValueError):
-    """The tokenizer's chat template cannot carry a growing conversation; the message says why."""
+    """The tokenizer's chat template cannot carry a growing conversation. The message says why."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ def _encode_plain(tokenizer: Any, text: str, reserved: frozenset[int]) -> list[i
 
 def _cuts_within(tokenizer: Any, text: str, reserved: frozenset[int]) -> list[int]:
     """Say where to cut a text so that no part of it spells a reserved token: after the first character of each."""
-    if not tokenizer.is_fast:  # it cannot say where its tokens stand
+    if not tokenizer.is_fast:  # it cannot give the places of its tokens
         return [len(text) // 2] if len(text) > 1 else []
     read = tokenizer(text, add_special_tokens=False, split_special_tokens=True, return_offsets_mapping=True)
     places = zip(read["input_ids"], read["offset_mapping"], strict=True)
@@ -146,7 +146,7 @@ def _encode_going_on(tokenizer: Any, text: str, **options: Any) -> list[int]:
 
 @functools.lru_cache(maxsize=8)
 def _anchors(tokenizer: Any) -> tuple[str, ...]:
-    """Return texts after which another text is encoded as within a text; none where it makes no difference."""
+    """Return texts after which another text is encoded as within a text, or none if it makes no difference."""
     alone = tokenizer.encode("a", add_special_tokens=False)
     found = []
     for anchor in ("\n", "."):
@@ -210,7 +210,7 @@ def _ending_id(tokenizer: Any, written: str) -> int:
 def stop_ids(tokenizer: Any, suggested: Iterable[int]) -> frozenset[int]:
     """Return the tokens that end an answer: the template's, the tokenizer's, and those of `suggested` that are never text.
 
-    Configurations name tokens that end a text by number; a number of another vocabulary would be an ordinary word here.
+    Configurations name tokens that end a text by number. A number of another vocabulary would be an ordinary word here.
     """
     special = set(tokenizer.all_special_ids) - {tokenizer.unk_token_id}
     special |= {number for number, token in tokenizer.added_tokens_decoder.items() if token.special}
@@ -218,14 +218,14 @@ def stop_ids(tokenizer: Any, suggested: Iterable[int]) -> frozenset[int]:
 
 
 def ensure_chat_template(tokenizer: Any) -> bool:
-    """Give the tokenizer ChatML if it has no chat template or one without a system role; return whether it changed.
+    """Give the tokenizer ChatML if it has no chat template or one without a system role. Return whether it changed.
 
     No token is added, so the adapter stays small and the base model unchanged: where the vocabulary lacks `<|im_end|>`, the
-    tokenizer's own end-of-text token ends each turn. What begins each text (BOS) begins each chat.
+    tokenizer's own end-of-text token ends each turn. The token that begins each text (BOS) begins each chat.
 
     Raises:
         ChatTemplateError: the template rewrites earlier turns (for example by dropping earlier answers) or ends answers
-            with plain text; or there is none, and no token to end turns with.
+            with plain text, or there is no template and no token to end turns with.
     """
     changed = not _takes_a_system_message(tokenizer)
     if changed:
@@ -265,7 +265,7 @@ def _ending(tokenizer: Any) -> str:
 
 
 def _beginning(tokenizer: Any) -> str:
-    """Return what stands before each text: what the tokenizer adds there, else BOS where the chat template wrote it."""
+    """Return the tokens before each text: those that the tokenizer adds, else BOS where the chat template wrote it."""
     alone = tokenizer.encode("a", add_special_tokens=False)
     whole = tokenizer.encode("a")
     start = next((i for i in range(len(whole)) if whole[i : i + len(alone)] == alone), 0)

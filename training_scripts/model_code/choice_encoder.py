@@ -1,7 +1,7 @@
 """A small sentence encoder that chooses: the words of a question against the texts of its choices, in one pass.
 
 Two towers. One is the base model as it came: it turns each choice's text into a vector, once, and is never trained, so that
-choices nobody trained on lie where the base model's much larger training put them. The other is trained: it reads the
+choices nobody trained on stay where the base model's much larger training put them. The other is trained: it reads the
 user's words, what came before them and the running choice, and its mean over the user's words is compared with the
 choices' vectors. A small transformer then lets the choices see each other and the words, and adds to each what that shows:
 that a near neighbour fits better, that the running choice goes on, that none of them is meant.
@@ -29,9 +29,9 @@ from model_code.encoder_questions import FALLBACK, ChoiceQuestion
 
 CONFIG_FILE = "choice_encoder.json"
 WEIGHTS_FILE = "choice_encoder.safetensors"
-# Tokens that are read of each part of a question; of longer texts the parts that say most.
+# Tokens that are read of each part of a question. Of longer texts it reads the parts that say most.
 _USER_HEAD, _USER_TAIL, _ASSISTANT, _EARLIER, _RUNNING, _CHOICE = 64, 32, 40, 32, 32, 64
-_NO_CHOICE = -1e4  # the logit of a place in the batch where no choice stands
+_NO_CHOICE = -1e4  # the logit of a place in the batch without a choice
 _BATCH = 64
 _LEAST_SHARE = 0.01  # none at all would have no logarithm
 # Vectors kept of choices' texts, 1.5 kB each with MiniLM.
@@ -40,18 +40,18 @@ _MOST_KEPT = 20_000
 
 @dataclass(frozen=True)
 class EncoderConfig:
-    """What the weights belong to. `fallback` is the choice that means none of the others."""
+    """The facts that the weights belong to. `fallback` is the choice that means none of the others."""
 
     fallback: str = "none"
     trained_layers: int = -1
-    """How many of the base model's layers are trained, counted from the last; -1: all."""
+    """How many of the base model's layers are trained, counted from the last. -1 means all."""
     comparing_width: int = 192
     comparing_heads: int = 6
     temperature: float = 1.0
 
 
 class ChoiceEncoder(nn.Module):
-    """Scores choices; see the module for how."""
+    """Scores choices. See the module for how."""
 
     def __init__(self, base: Any, trained: Any, tokenizer: Any, config: EncoderConfig) -> None:
         super().__init__()
@@ -70,7 +70,7 @@ class ChoiceEncoder(nn.Module):
         self.log_scale = nn.Parameter(torch.tensor(20.0).log())
         last = nn.Linear(128, 2)
         nn.init.zeros_(last.weight)
-        # At first none has the logit of a similarity of .3, and the running choice a little more than its similarity.
+        # At first none has the logit of a similarity of 0.3, and the running choice a little more than its similarity.
         last.bias.data = torch.tensor([6.0, 1.0])
         self.state = nn.Sequential(nn.Linear(2 * width + 4, 128), nn.GELU(), last)
         self.comparing = _Comparing(width, config)
@@ -97,14 +97,14 @@ class ChoiceEncoder(nn.Module):
 
     @classmethod
     def from_folder(cls, folder: Path, source: str, *, revision: str | None = None) -> ChoiceEncoder:
-        """Load what `save()` wrote, on the base model it was trained from."""
+        """Load the files of `save()`, on the base model it was trained from."""
         config = EncoderConfig(**json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8")))
         model = cls.from_base(source, revision=revision, config=config)
         model.load_trained(folder)
         return model.eval()
 
     def save(self, folder: Path) -> None:
-        """Write what was trained, and no more: half the size of the base model."""
+        """Write the trained weights, and no more: half the size of the base model."""
         folder.mkdir(parents=True, exist_ok=True)
         kept = {name for name, value in self.named_parameters() if value.requires_grad}
         weights = {name: value.contiguous() for name, value in self.state_dict().items() if name in kept}
@@ -112,7 +112,7 @@ class ChoiceEncoder(nn.Module):
         (folder / CONFIG_FILE).write_text(json.dumps(asdict(self.config), indent=1) + "\n", encoding="utf-8")
 
     def load_trained(self, folder: Path) -> None:
-        """Take the weights in `folder`; those of another shape are an error."""
+        """Take the weights in `folder`. Those of another shape are an error."""
         weights = load_file(folder / WEIGHTS_FILE)
         _, unexpected = self.load_state_dict(weights, strict=False)
         trained = {name for name, value in self.named_parameters() if value.requires_grad}
@@ -200,7 +200,7 @@ class ChoiceEncoder(nn.Module):
         given: dict[str, Tensor] = {"input_ids": ids, "attention_mask": words.long()}
         if getattr(self.encoder.config, "type_vocab_size", 0) > 1:
             given["token_type_ids"] = (words - of_user).long()
-        # Half the time of a step in float32; what follows is small, and stays exact.
+        # Half the time of a step in float32. What follows is small, and stays exact.
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.training):
             states = self.encoder(**given).last_hidden_state
         return states.float(), words, of_user
@@ -240,7 +240,7 @@ class ChoiceEncoder(nn.Module):
 
     @torch.no_grad()
     def _embed(self, texts: set[str]) -> dict[str, Tensor]:
-        """Return the frozen tower's vectors of length 1; the last 20,000 are kept, or all that `remember()` was told."""
+        """Return the frozen tower's vectors of length 1. The last 20,000 are kept, or all those of `remember()`."""
         known = {text: self._vectors[text] for text in texts if text in self._vectors}
         for text in known:
             self._vectors.move_to_end(text)
@@ -259,7 +259,7 @@ class ChoiceEncoder(nn.Module):
             means = functional.normalize(_mean(states.float(), read["attention_mask"]), dim=-1)
             # Copies: a row of a batch would keep the whole batch in memory.
             known |= {text: row.clone() for text, row in zip(batch, means, strict=True)}
-        # What is no number is computed again the next time, rather than failing all requests from now on.
+        # A result that is not a number is computed again the next time, rather than failing all requests from now on.
         self._vectors |= {text: known[text] for text in missing if known[text].isfinite().all()}
         while len(self._vectors) > self._most_kept:
             self._vectors.popitem(last=False)
@@ -267,7 +267,7 @@ class ChoiceEncoder(nn.Module):
 
 
 class _Comparing(nn.Module):
-    """Lets the choices see each other and the words, and returns what that adds to each logit; nothing before training."""
+    """Lets the choices see each other and the words, and returns the addition to each logit. Before training that is nothing."""
 
     def __init__(self, width: int, config: EncoderConfig) -> None:
         super().__init__()
@@ -286,7 +286,7 @@ class _Comparing(nn.Module):
     def forward(
         self, vectors: Tensor, listed: Tensor, likeness: Tensor, running: Tensor, *, states: Tensor, words: Tensor
     ) -> Tensor:
-        """Return (B, 1 + K): what is added for the fallback, then for each choice."""
+        """Return (B, 1 + K): the addition for the fallback, then for each choice."""
         highest = likeness.masked_fill(~listed, -1).amax(dim=1, keepdim=True)
         facts = torch.stack([likeness, likeness - highest, running], dim=-1) * likeness.new_tensor([5.0, 5.0, 1.0])
         choices = self.of_vector(vectors) + self.of_facts(facts)

@@ -1,6 +1,6 @@
-"""What an encoder is asked: a chat with a constrained choice, taken apart into the words that decide.
+"""An encoder's question: a chat with a constrained choice, taken apart into the words that decide.
 
-    system      …one choice a line, "description: choice"     -> the texts that stand for the choices
+    system      …one choice a line, "description: choice"     -> the texts that describe the choices
     user        Assistant: Leaving when?                      -> context
                 User: Is it going to rain there?              -> the words the answer is about
     assistant   weather                                       -> the choice that is running
@@ -18,7 +18,7 @@ from typing import Any
 
 # Of a conversation without any answer, the user turns that are decided to know what is running.
 MOST_BARE_TURNS = 12
-# Longer texts are cut before anything else is done with them; no tokenizer makes fewer tokens than it reads of these.
+# Longer texts are cut before anything else is done with them. No tokenizer makes fewer tokens than it reads of these.
 _MOST_CHARACTERS = 4096
 _SPEAKER = re.compile(r"\n(User|Assistant): ")
 # Speakers looked for in one message, from its end: a message of megabytes may mark hundreds of thousands.
@@ -48,14 +48,14 @@ FALLBACK = -1
 
 @dataclass(frozen=True)
 class ChoiceList:
-    """The choices of a chat without the fallback: their names as they are answered, and the texts that stand for them."""
+    """The choices of a chat without the fallback: their names as they are answered, and the texts that describe them."""
 
     names: tuple[str, ...]
     texts: tuple[str, ...]
 
 
 def choice_list(system: str, names: Iterable[str], *, fallback: str) -> ChoiceList:
-    """Find what the system message says of each choice: its line reads "description: choice", or the choice alone."""
+    """Find the system message's text about each choice: its line reads "description: choice", or the choice alone."""
     every = list(names)
     # A line that is the name alone describes nothing: "" is left of it.
     described = {name: line[: -len(name) - 2] for line, name in choice_lines(system, every) if name is not None}
@@ -84,7 +84,7 @@ def choice_text(name: str, description: str) -> str:
 
 
 def question(messages: Sequence[dict[str, Any]], listed: ChoiceList) -> ChoiceQuestion:
-    """Return what is to be decided after the last message, which is the user's."""
+    """Return the question after the last message, which is the user's."""
     last = len(messages) - 1
     running = next((m["content"] for m in reversed(messages[:last]) if m["role"] == "assistant"), None)
     users = [m["content"] for m in messages[max(0, last - 4) : last + 1] if m["role"] == "user"]
@@ -104,10 +104,10 @@ def question(messages: Sequence[dict[str, Any]], listed: ChoiceList) -> ChoiceQu
 def labelled_questions(
     messages: Sequence[dict[str, Any]], names: Sequence[str], *, fallback: str
 ) -> list[ChoiceQuestion]:
-    """Return a question for each answer of a chat that bears loss (`"train"` is not false), with what is right.
+    """Return a question for each answer of a chat that bears loss (`"train"` is not false), with the right answer.
 
     Raises:
-        ValueError: an answer that is none of `names`.
+        ValueError: an answer that is not one of `names`.
     """
     system = "\n".join(m["content"] for m in messages if m["role"] == "system")
     listed = choice_list(system, names, fallback=fallback)
@@ -124,7 +124,7 @@ def labelled_questions(
 
 
 def bare_turns(messages: Sequence[dict[str, Any]], *, most: int = MOST_BARE_TURNS) -> list[list[dict[str, Any]]]:
-    """Return the chats that lead to the last one turn by turn, when it comes without any answer; else it alone.
+    """Return the chats that lead to the last one turn by turn, when it comes without any answer. Otherwise return it alone.
 
     A caller who keeps no decisions sends the conversation in one message. To know what is running, each of its last `most`
     user turns is decided in turn. The chats of a conversation stay the same while it grows.
@@ -146,7 +146,7 @@ def bare_turns(messages: Sequence[dict[str, Any]], *, most: int = MOST_BARE_TURN
 
 @dataclass(frozen=True)
 class _Turn:
-    """What one of them said, and where it ends in its message."""
+    """One speaker's words, and where they end in the message."""
 
     who: str
     text: str
@@ -164,7 +164,7 @@ def _name_at_end(line: str, names: set[str], lengths: set[int]) -> str | None:
 
 
 def _turns(content: str) -> list[_Turn]:
-    """Take a user message apart by who said what; it ends with the user's words, and begins with them where no mark is.
+    """Take a user message apart by who said what. It ends with the user's words, and begins with them where no mark is.
 
     A mark that a user typed cannot be told from a real one, except behind the last words: these are the user's, whatever
     is written in them.

@@ -17,7 +17,7 @@ from saving.best_epoch import BestEpoch
 
 
 def add_adapter(model: Any, settings: QloraSettings) -> Any:
-    """Put LoRA on the target modules of the layers to transform; only that is trained."""
+    """Put LoRA on the target modules of the layers to transform. Only that is trained."""
     transformers.set_seed(settings.seed)
     config = adapter_config(model, settings)
     if settings.gradient_checkpointing:

@@ -18,7 +18,7 @@ from qlora.settings import QloraSettings
 
 
 def check_base_model(source: str, settings: QloraSettings) -> Any:
-    """Refuse a base model that cannot be trained as asked for, by config.json alone; return its text configuration.
+    """Refuse a base model that cannot be trained as asked for, by config.json alone. Return its text configuration.
 
     A network without weights, made in a moment, has the names of the modules.
     """
@@ -42,7 +42,7 @@ def load_tokenizer(source: str, settings: QloraSettings, *, vocabulary: int) -> 
 
 
 def compute_dtype(settings: QloraSettings, device: torch.device) -> torch.dtype:
-    """Resolve what is computed in on this device."""
+    """Resolve the number format on this device."""
     if settings.dtype != "auto":
         dtype: torch.dtype = getattr(torch, settings.dtype)
         if dtype is torch.float16 and device.type == "cpu":

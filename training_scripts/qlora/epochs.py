@@ -35,7 +35,7 @@ class Epochs(TrainerCallback):  # type: ignore[misc]
             self.measure_if_not_yet(model, args, state)
 
     def measure_if_not_yet(self, model: Any, args: Any, state: Any) -> None:
-        """Measure at this step; a job resumed after its last step comes here without an epoch's end."""
+        """Measure at this step. A job resumed after its last step comes here without an epoch's end."""
         if self._validation is None or self._measured_step == state.global_step:
             return
         loss, accuracy = measure_decisions(model, self._validation, self._batch_size, args)

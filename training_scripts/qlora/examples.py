@@ -39,11 +39,11 @@ class Examples(torch.utils.data.Dataset[dict[str, Any]]):
         return self._examples[index * self._versions + self._current]._asdict()
 
     def turn_to(self, epoch: int) -> None:
-        """Show the version of this epoch; after the last one the first comes again."""
+        """Show the version of this epoch. After the last one the first comes again."""
         self._current = epoch % self._versions
 
     def all_versions(self) -> Sequence[EncodedConversation]:
-        """Return what any epoch may read."""
+        """Return the examples that any epoch may read."""
         return self._examples
 
 
@@ -62,7 +62,7 @@ def check_channel(channel: Path, *, versions: int = 1) -> None:
 def load_examples(
     channel: Path, tokenizer: Any, max_length: int, *, versions: int = 1, context_length: int | None = None
 ) -> Examples:
-    """Read and encode every conversation of a channel; any that cannot be trained on whole is an error.
+    """Read and encode every conversation of a channel. Any that cannot be trained on whole is an error.
 
     `context_length` is how many tokens the base model reads, where that is known.
     """
@@ -90,7 +90,7 @@ def load_examples(
 
 
 def decided_messages(messages: list[dict[str, Any]]) -> list[int]:
-    """Return the places of the assistant messages that bear loss; there must be one."""
+    """Return the places of the assistant messages that bear loss. There must be one."""
     found = [i for i, message in enumerate(messages) if message["role"] == "assistant" and message.get("train", True)]
     if not found:
         raise TrainingInputError("no assistant message bears loss, so there is nothing to learn from it.")
@@ -98,7 +98,7 @@ def decided_messages(messages: list[dict[str, Any]]) -> list[int]:
 
 
 def encode_example(tokenizer: Any, messages: list[dict[str, Any]]) -> EncodedConversation:
-    """Encode a conversation; its decisions are the assistant's contents, each with the token that ends the turn."""
+    """Encode a conversation. Its decisions are the assistant's contents, each with the token that ends the turn."""
     decided = decided_messages(messages)
     chat = encode_chat(tokenizer, messages, add_generation_prompt=False)
     decisions = [(start, end + 1) for start, end in (chat.content_spans[place] for place in decided)]

@@ -19,7 +19,7 @@ def save_adapter(model: Any, tokenizer: Any, settings: QloraSettings, model_dir:
     config.base_model_name_or_path = settings.base_model_id or settings.base_model
     config.revision = settings.base_model_revision or None
     model.save_pretrained(str(model_dir), save_embedding_layers=False)
-    (model_dir / "README.md").unlink(missing_ok=True)  # peft's empty model card; the manifest says it all
+    (model_dir / "README.md").unlink(missing_ok=True)  # peft's empty model card: the manifest says it all
     tokenizer.save_pretrained(str(model_dir))
 
 

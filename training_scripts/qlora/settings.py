@@ -41,12 +41,12 @@ class QloraSettings(TrainingSettings):
     target_modules: str = "all-linear"
     """`all-linear`, or names of modules with commas between them."""
     layers_to_transform: str = ""
-    """Numbers of the layers that are adapted, with commas and ranges (`15-29`); empty: all."""
+    """Numbers of the layers that are adapted, with commas and ranges (`15-29`). Empty: all."""
     autocast_adapter_dtype: bool = True
-    """LoRA's weights in fp32 whatever the base computes in; false: in the base's dtype."""
+    """LoRA's weights in fp32 whatever the base computes in. False: in the base's dtype."""
     load_in_4bit: bool = True
     dtype: Literal["auto", "bfloat16", "float16", "float32"] = "auto"
-    """What is computed in: auto is bfloat16, or float16 on a GPU that has no bfloat16."""
+    """The number format of computing: auto is bfloat16, or float16 on a GPU that has no bfloat16."""
     logging_steps: int = 1
     save_steps: int = 50
     merge_weights: bool = False
@@ -64,7 +64,7 @@ def check_settings(settings: QloraSettings) -> None:
 
 
 def layer_numbers(text: str) -> list[int] | None:
-    """Read `0,1,15-29`; None when it is empty."""
+    """Read `0,1,15-29`. Empty means None."""
     numbers: set[int] = set()
     for part in filter(None, (part.strip() for part in text.split(","))):
         first, dash, last = part.partition("-")

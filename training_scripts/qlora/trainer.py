@@ -20,13 +20,13 @@ from saving.checkpoints import Checkpoints
 
 
 def training_arguments(settings: QloraSettings, work: Path, *, saves: bool) -> transformers.TrainingArguments:
-    """Build Trainer's arguments from ours; its own evaluation, saving limits and reports stay off."""
+    """Build Trainer's arguments from ours. Its own evaluation, saving limits and reports stay off."""
     on_gpu = torch.cuda.is_available()
     dtype = compute_dtype(settings, torch.device("cuda" if on_gpu else "cpu"))
     same_names = {f.name for f in dataclasses.fields(QloraSettings)} & {
         f.name for f in dataclasses.fields(transformers.TrainingArguments)
     }
-    # BestEpoch and Checkpoints do the first three, as Trainer's own would need evaluation and saving in step; add_adapter
+    # BestEpoch and Checkpoints do the first three, as Trainer's own would need evaluation and saving in step. add_adapter
     # does the last, since its name changes between transformers' versions.
     ours = {"load_best_model_at_end", "metric_for_best_model", "save_total_limit", "gradient_checkpointing"}
     given = {name: getattr(settings, name) for name in same_names - ours}
@@ -38,7 +38,7 @@ def training_arguments(settings: QloraSettings, work: Path, *, saves: bool) -> t
             save_total_limit=None,
             train_sampling_strategy="group_by_length" if settings.group_by_length else "random",
             use_cpu=not on_gpu,
-            # Autocast lets a GPU's tensor cores do LoRA's fp32 weights too; on a CPU it gains nothing (measured).
+            # Autocast lets a GPU's tensor cores do LoRA's fp32 weights too. On a CPU it gains nothing (measured).
             bf16=on_gpu and dtype is torch.bfloat16,
             fp16=dtype is torch.float16,
             dataloader_pin_memory=on_gpu,
@@ -93,7 +93,7 @@ class DecisionTrainer(Trainer):  # type: ignore[misc]
 
 
 class NextVersion(TrainerCallback):  # type: ignore[misc]
-    """Shows each epoch its own version of the data; an epoch that is resumed sees the one it began with."""
+    """Shows each epoch its own version of the data. An epoch that is resumed sees the one it began with."""
 
     def __init__(self, examples: Examples) -> None:
         self._examples = examples

@@ -24,7 +24,7 @@ class BestEpoch:
         forget: bool,
         metric: BestMetric = "eval_decision_accuracy",
     ) -> None:
-        """Keep below `folder` the best by `metric`; `save` writes the weights into a folder, `restore` takes them from it."""
+        """Keep below `folder` the best by `metric`. `save` writes the weights into a folder, `restore` takes them from it."""
         if forget:
             shutil.rmtree(folder, ignore_errors=True)
         self._folder = folder
@@ -45,7 +45,7 @@ class BestEpoch:
                 shutil.rmtree(older, ignore_errors=True)
 
     def restore(self) -> dict[str, Any]:
-        """Take the best epoch's weights back and return its figures; nothing if none was ever measured."""
+        """Take the best epoch's weights back and return its figures, or nothing if none was ever measured."""
         found = self._best()
         if found is None:
             return {}

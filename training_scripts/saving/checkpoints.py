@@ -19,9 +19,9 @@ from saving.sealed_folders import by_step, seal, sealed_facts
 def run_fingerprint(
     settings: TrainingSettings, source: str, examples: Iterable[Any], *, may_differ: Collection[str]
 ) -> str:
-    """Digest of all that must be the same for a checkpoint to be resumed; `examples` are JSON values."""
+    """Digest of all that must be the same for a checkpoint to be resumed. `examples` are JSON values."""
     kept = {name: value for name, value in dataclasses.asdict(settings).items() if name not in may_differ}
-    # The folder's name says nothing: on resume the same base model may lie elsewhere.
+    # The folder's name says nothing: on resume the same base model may be elsewhere.
     kept["base_model"] = Path(source).name
     digest = hashlib.sha256(json.dumps(kept, sort_keys=True).encode())
     for example in examples:
@@ -38,7 +38,7 @@ class Checkpoints:
         self._limit = limit
 
     def newest(self) -> Path | None:
-        """Return the newest whole checkpoint; half-written ones are passed over."""
+        """Return the newest whole checkpoint. Half-written ones are passed over."""
         for path in by_step(self._folder, "checkpoint-*"):
             facts = sealed_facts(path)
             if facts is None:

@@ -61,7 +61,7 @@ def write_manifest(
 
     Args:
         path: where to.
-        settings: the script's dataclass; what base model and data are called stands in it under the same names everywhere.
+        settings: the script's dataclass. Every script's has the same names for base model and data.
         job: what SageMaker said.
         of_the_model: facts that this kind of model has beside every model's.
         of_the_training: the same for its training: how much was read, how long it took.

@@ -9,7 +9,7 @@ from typing import Any
 
 
 def seal(folder: Path, facts: dict[str, Any]) -> None:
-    """Write sealed.json last: the sizes of all files, by which a folder that was half written is told from a whole one.
+    """Write sealed.json last: the sizes of all files, by which a half-written folder differs from a whole one.
 
     Sizes, since SageMaker copies checkpoints to S3 file by file: the seal may travel before the weights.
     """
@@ -27,7 +27,7 @@ def seal(folder: Path, facts: dict[str, Any]) -> None:
 
 
 def sealed_facts(folder: Path) -> dict[str, Any] | None:
-    """Return what was sealed with the folder; None if it is not whole."""
+    """Return the values sealed with the folder, or None if it is not whole."""
     try:
         facts: dict[str, Any] = json.loads((folder / "sealed.json").read_text(encoding="utf-8"))
         whole = all((folder / name).stat().st_size == size for name, size in facts["sizes"].items())

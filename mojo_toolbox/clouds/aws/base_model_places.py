@@ -12,7 +12,7 @@ from mojo_toolbox.clouds.aws.storage import Storage, file_sha256, split_uri
 from mojo_toolbox.contract import BaseModelReference
 from mojo_toolbox.errors import AccessDeniedError, BaseModelNotFoundError, ConfigurationError, NotFoundError
 
-# As huggingface_hub checks ids; of a path, such as ./model, it is none.
+# The ids that huggingface_hub accepts. A path, such as ./model, does not match.
 _HUB_ID = re.compile(r"(?!.*(--|\.\.))\w[\w.-]*(/\w[\w.-]*)?")
 
 
@@ -61,7 +61,7 @@ def require_base_model_name(given: str | Path) -> None:
 
 
 def require_in_s3(name: str, storage: Storage) -> None:
-    """Refuse a base model in S3 that is not there; of one that lies elsewhere nothing is asked.
+    """Refuse a base model in S3 that is not there. A place elsewhere is not checked.
 
     Raises:
         BaseModelNotFoundError: below the `s3://` URI there is no config.json.
@@ -86,7 +86,7 @@ def find_base_model(
 ) -> BaseModelPlace:
     """Find the base model `name`: a folder, an `s3://` folder, or a Hugging Face id.
 
-    With `look_up` an id is looked for on this machine and on the hub at once; without, the container will do it.
+    With `look_up` an id is looked for on this machine and on the hub at once. Without, the container will do it.
 
     Raises:
         BaseModelNotFoundError: it is looked up and not there.

@@ -1,4 +1,4 @@
-"""What a container's error body says: the reason in one line, and whether the model's own handler gave it."""
+"""A container's error body: the reason in one line, and whether the model's own handler gave it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class ContainerError:
-    """A reason without line breaks; `handled` says that the model's own handler gave it."""
+    """A reason without line breaks. `handled` says that the model's own handler gave it."""
 
     reason: str
     handled: bool

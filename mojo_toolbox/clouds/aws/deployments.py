@@ -72,7 +72,7 @@ def deployment_requests(plan: DeploymentPlan, *, update: bool, overrides: Overri
 
 
 def send_deployment(session: Session, requests: list[Request], endpoint: Endpoint) -> None:
-    """Send the requests of a deployment; when one is refused, take back the ones before it."""
+    """Send the requests of a deployment. When one is refused, take back the ones before it."""
     sent: list[Request] = []
     try:
         for request in requests:

@@ -35,7 +35,7 @@ _SETTLED = frozenset({"InService", "Failed", "OutOfService", "UpdateRollbackFail
 
 @dataclass(frozen=True)
 class Deletion:
-    """What `delete()` removed, and what it could not remove with the reason."""
+    """The things that `delete()` removed, and those that it could not remove, with the reason."""
 
     removed: list[str] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)
@@ -43,7 +43,7 @@ class Deletion:
     """What to say where nothing was there: the name that was looked for."""
 
     def attempt(self, what: str, action: Callable[[], object]) -> None:
-        """Run a deletion; what is not there counts as neither removed nor failed."""
+        """Run a deletion. A missing thing counts as neither removed nor failed."""
         try:
             action()
         except NotFoundError:
@@ -60,7 +60,7 @@ class Deletion:
 
 
 class Endpoint:
-    """An endpoint of a product, task, model_id and stage; every property asks AWS anew."""
+    """An endpoint of a product, task, model_id and stage. Every property asks AWS anew."""
 
     def __init__(
         self,
@@ -71,16 +71,16 @@ class Endpoint:
         expected_config: str | None = None,
         about_name: str = "",
     ) -> None:
-        """Name the endpoint; `version_base` begins the names of all its models and configurations.
+        """Name the endpoint. `version_base` begins the names of all its models and configurations.
 
-        `about_name` is said where nothing is found under the name.
+        Errors about a missing endpoint end with `about_name`.
         """
         self._session = session
         self.name = name
         self._version_base = version_base
         self._expected_config = expected_config
         self.about_name = f" {about_name}" if about_name else ""
-        """What to add, after a blank, to an error that says that there is no such endpoint."""
+        """The end, after a blank, of an error about a missing endpoint."""
 
     def __repr__(self) -> str:
         return f"Endpoint({self.name!r})"
@@ -89,7 +89,7 @@ class Endpoint:
         """Return DescribeEndpoint's answer.
 
         Raises:
-            NotFoundError: there is no such endpoint; the message lists those that exist.
+            NotFoundError: there is no such endpoint. The message lists those that exist.
         """
         try:
             return self._session.call("sagemaker", "describe_endpoint", EndpointName=self.name)
@@ -98,7 +98,7 @@ class Endpoint:
             raise NotFoundError(self._absence(), **facts) from error
 
     def _absence(self) -> str:
-        """Say that AWS describes no such endpoint, and which there are."""
+        """Return the error of a missing endpoint, with the list of existing ones."""
         found = look_around(self._session, self.name)
         if found.status:  # listed still, or already
             return f"AWS lists the endpoint {self.name!r} as {found.status}, but does not describe it. Ask again in a moment."
@@ -110,7 +110,7 @@ class Endpoint:
         return str(self.describe()["EndpointStatus"])
 
     def status_if_there(self) -> str | None:
-        """Return the status; None where there is no such endpoint."""
+        """Return the status, or None if there is no such endpoint."""
         try:
             return self.status
         except NotFoundError:
@@ -118,11 +118,11 @@ class Endpoint:
 
     @property
     def failure_reason(self) -> str | None:
-        """Why it failed, or why its newest version did not start, in AWS's words; None when neither did."""
+        """Why it failed, or why its newest version did not start, in AWS's words. None if neither did."""
         return self.describe().get("FailureReason")
 
     def removable(self) -> list[str]:
-        """Return what `delete()` would remove now; nothing where no such stage was ever deployed."""
+        """Return the things that `delete()` would remove now. The list is empty if no such stage was ever deployed."""
         try:
             found = [] if self.status == "Deleting" else [f"endpoint {self.name}"]
         except NotFoundError:
@@ -136,14 +136,15 @@ class Endpoint:
         ]
 
     def wait(self, *, progress: bool = True, timeout: float | None = None) -> Endpoint:
-        """Wait until the endpoint answers with what was deployed, then remove the versions that this superseded.
+        """Wait until the endpoint answers with the deployed model, then remove the versions before it.
 
-        SageMaker calls an endpoint InService as soon as its server is up; the model may take minutes more to load. So one
-        question is asked, and its answer waited for. A caller who may not invoke endpoints waits for InService alone.
+        SageMaker calls an endpoint InService as soon as its server is up. The model may take minutes more to load. So
+        this asks one question and waits for its answer. A caller without the permission to invoke endpoints waits for
+        InService alone.
 
         Raises:
             EndpointFailedError: it failed, its model did not load, or AWS rolled back to the version before.
-            WaitTimeoutError: it is still on its way after `timeout` seconds; it goes on.
+            WaitTimeoutError: it is not ready after `timeout` seconds. AWS goes on with it.
         """
         deadline = Deadline(timeout)
         with progress_bar(f"Endpoint {self.name}", show=progress) as report:
@@ -199,7 +200,7 @@ class Endpoint:
                 return
 
     def logs(self, *, follow: bool = False) -> Iterator[str]:
-        """Yield the lines of all containers, oldest first; with `follow` without end."""
+        """Yield the lines of all containers, oldest first. With `follow` they do not end."""
         newest, seen = 0, set[str]()
         while True:
             for event in self._log_events(since=newest):
@@ -222,7 +223,7 @@ class Endpoint:
             return  # the group is there from the first line on
 
     def delete(self) -> Deletion:
-        """Remove the endpoint, its configurations and its models; the artifacts in S3 stay.
+        """Remove the endpoint, its configurations and its models. The artifacts in S3 stay.
 
         AWS takes a while to end the instances: until then the endpoint is listed as Deleting.
         """
@@ -243,7 +244,7 @@ class Endpoint:
             self._session.call("sagemaker", "delete_endpoint", EndpointName=self.name)
 
     def take_back(self, request: Request) -> None:
-        """Remove what a request of a deployment made that came no further."""
+        """Remove the things that a failed deployment has made."""
         deletion = Deletion()
         if request.operation == "CreateEndpointConfig":
             name = request.parameters["EndpointConfigName"]
@@ -275,7 +276,7 @@ class Endpoint:
         begin = f"{self._version_base}--"
         pages = self._session.pages("sagemaker", operation, NameContains=begin)
         taken = [str(row[name]) for page in pages for row in page[rows]]
-        # NameContains matches anywhere; only a name that begins so and goes on with one version is ours.
+        # NameContains matches anywhere. Only a name that begins so and goes on with one version is ours.
         return [n for n in taken if n.startswith(begin) and "--" not in n.removeprefix(begin)]
 
     def _require_served(self, description: Mapping[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""What AWS says of an endpoint that does not answer: how it is doing, or which others there are."""
+"""AWS's facts about an endpoint that does not answer: its status, or the other endpoints."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ _MOST_LISTED = 8
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What a look at the account's endpoints found."""
+    """The result of a look at the account's endpoints."""
 
     others: list[str] | None
-    """Names of the other endpoints, the most like the one that was looked for first; None where they cannot be listed."""
+    """Names of the other endpoints, the most like the one that was looked for first, or None if they cannot be listed."""
     status: str = ""
-    """Of the endpoint itself, in SageMaker's words; empty where it is not there, or nobody may look."""
+    """Of the endpoint itself, in SageMaker's words. Empty where it is not there, or nobody may look."""
     reason: str = ""
     """Why it failed."""
 
     def __str__(self) -> str:
-        """Say which endpoints exist, as the end of an error; nothing where nobody knows."""
+        """Say which endpoints exist, as the end of an error, or nothing if nobody knows."""
         if self.others is None:
             return ""
         if not self.others:
@@ -35,7 +35,7 @@ class Surroundings:
 
 
 def look_around(session: Session, name: str) -> Surroundings:
-    """Look for the endpoint `name` among the newest 100; asked for a few seconds at most, and never an error.
+    """Look for the endpoint `name` among the newest 100. Asked for a few seconds at most, and never an error.
 
     AWS is asked about the endpoint itself only where the list does not tell all: it failed, or may be on another page.
     """
@@ -52,7 +52,7 @@ def look_around(session: Session, name: str) -> Surroundings:
 
 
 def _standing(described: Mapping[str, Any], listed: str) -> tuple[str, str]:
-    """Return an endpoint's status and why it failed; no description leaves what the list says."""
+    """Return an endpoint's status and why it failed. No description leaves what the list says."""
     reason = " ".join(str(described.get("FailureReason", "")).split())
     return str(described.get("EndpointStatus", listed)), reason
 

@@ -1,6 +1,6 @@
 """Container images of AWS's Deep Learning Containers, pinned.
 
-Source: `sagemaker.core.image_uris` of sagemaker-core 2.27 (image_uri_config/huggingface.json); a test compares where that
+Source: `sagemaker.core.image_uris` of sagemaker-core 2.27 (image_uri_config/huggingface.json). A test compares where that
 package is installed.
 """
 
@@ -14,7 +14,7 @@ TRAINING_IMAGE = "huggingface-pytorch-training:2.9.0-transformers5.3.0-gpu-py312
 SERVING_IMAGE_GPU = "huggingface-pytorch-inference:2.6.0-transformers5.5.3-gpu-py312-cu124-ubuntu22.04"
 SERVING_IMAGE_CPU = "huggingface-pytorch-inference:2.6.0-transformers5.5.3-cpu-py312-ubuntu22.04"
 
-# The account that publishes the images, region by region; this one wherever no other is named.
+# The account that publishes the images, region by region. This one is the default.
 _REGISTRY = "763104351884"
 _REGISTRY_REGIONS = frozenset(
     {
@@ -51,7 +51,7 @@ _OTHER_REGISTRIES = {
     "ap-southeast-3": "907027046896",
     "me-central-1": "914824155844",
 }
-# Instance families without a GPU, which take the CPU image; everything else takes the GPU image.
+# Instance families without a GPU, which take the CPU image. Everything else takes the GPU image.
 _CPU_FAMILIES = re.compile(r"ml\.[tmcr]\d")
 _ARM_FAMILIES = re.compile(r"ml\.[tmcrx]\d+g")
 _NEURON_FAMILIES = ("ml.inf", "ml.trn")

@@ -1,4 +1,4 @@
-"""InvokeEndpoint: one call, and what its refusals mean to a programmer."""
+"""InvokeEndpoint: one call, and the meaning of its refusals to a programmer."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _NOT_READY_CODES = {"ModelNotReadyException", "ServiceUnavailable"}
 
 
 def invoke_endpoint(session: Session, name: str, body: bytes, *, about_name: str = "") -> tuple[bytes, str]:
-    """Send `body` (JSON) to the endpoint `name`; return the answer's body and the request id.
+    """Send `body` (JSON) to the endpoint `name`. Return the answer's body and the request id.
 
     `about_name` is said where nothing is found under the name.
 
@@ -70,7 +70,7 @@ def _invoke(session: Session, name: str, body: bytes, about_name: str) -> tuple[
 
 
 def _raise_for(session: Session, response: Mapping[str, Any], name: str, about_name: str, cause: Exception) -> Never:
-    """Raise what AWS's error answer means."""
+    """Raise the error that AWS's answer means."""
     code = str(response.get("Error", {}).get("Code", ""))
     text = str(response.get("Error", {}).get("Message", ""))
     request_id = str(response.get("ResponseMetadata", {}).get("RequestId", ""))

@@ -23,7 +23,7 @@ _LAST_LINES = 15
 
 @dataclass(frozen=True)
 class TrainingPlan:
-    """Everything that a CreateTrainingJob request says; S3 places are URIs."""
+    """Everything that a CreateTrainingJob request says. S3 places are URIs."""
 
     job_name: str
     image_uri: str
@@ -61,7 +61,7 @@ def training_job_request(plan: TrainingPlan, overrides: Overrides | None = None)
             "TrainingInputMode": "File",
             "MetricDefinitions": METRIC_DEFINITIONS,
         },
-        # Hyperparameters are strings; JSON keeps the types on the way (sagemaker-training decodes it).
+        # Hyperparameters are strings. JSON keeps the types on the way (sagemaker-training decodes it).
         "HyperParameters": {name: json.dumps(value) for name, value in hyperparameters.items()},
         "InputDataConfig": [_channel(name, uri) for name, uri in plan.channels.items()],
         "OutputDataConfig": {"S3OutputPath": plan.output_uri},
@@ -88,7 +88,7 @@ def _channel(name: str, uri: str) -> dict[str, Any]:
 
 
 class TrainingJob:
-    """A training job that was started, here or in another session; every property asks AWS anew."""
+    """A training job that was started, here or in another session. Every property asks AWS anew."""
 
     def __init__(self, session: Session, name: str) -> None:
         self._session = session
@@ -117,23 +117,23 @@ class TrainingJob:
 
     @property
     def failure_reason(self) -> str | None:
-        """Why the job failed, in AWS's words; None when it did not."""
+        """Why the job failed, in AWS's words. None if it did not fail."""
         return self.describe().get("FailureReason")
 
     @property
     def model_data(self) -> str | None:
-        """The S3 URI of the trained artifact; None while there is none."""
+        """The S3 URI of the trained artifact. None until it exists."""
         uri: str | None = self.describe().get("ModelArtifacts", {}).get("S3ModelArtifacts")
         return uri
 
     @property
     def checkpoint_uri(self) -> str | None:
-        """The S3 URI of the folder that the job's checkpoints are copied to; None when it keeps none."""
+        """The S3 URI of the folder that the job's checkpoints are copied to. None if it keeps no checkpoints."""
         uri: str | None = self.describe().get("CheckpointConfig", {}).get("S3Uri")
         return uri
 
     def logs(self, *, follow: bool = False) -> Iterator[str]:
-        """Yield the lines that the job printed; with `follow` until it has ended."""
+        """Yield the lines that the job printed. With `follow` they go on until it has ended."""
         cursor = _LogCursor(self._session, self.name)
         while True:
             ended = not follow or self.status in _ENDED
@@ -143,15 +143,15 @@ class TrainingJob:
             time.sleep(self._poll_seconds)
 
     def stop(self) -> None:
-        """Ask the job to stop and return at once; a checkpoint and what was trained so far are kept."""
+        """Ask the job to stop and return at once. A checkpoint and the model trained so far are kept."""
         self._session.call("sagemaker", "stop_training_job", TrainingJobName=self.name)
 
     def wait(self, *, progress: bool | Progress = True, timeout: float | None = None) -> TrainingJob:
-        """Wait until the job has ended, showing a bar with the loss (or reporting to `progress`); return the handle.
+        """Wait until the job has ended, and return the handle. Shows a bar with the loss, or reports to `progress`.
 
         Raises:
-            TrainingJobFailedError: the job failed or was stopped; the message ends with its last lines.
-            WaitTimeoutError: it still runs after `timeout` seconds; it goes on.
+            TrainingJobFailedError: the job failed or was stopped. The message ends with its last lines.
+            WaitTimeoutError: it still runs after `timeout` seconds. It goes on.
         """
         cursor = _LogCursor(self._session, self.name)
         with reporting_to(progress, "Training") as report:
@@ -178,7 +178,7 @@ class TrainingJob:
 
     @property
     def _poll_seconds(self) -> float:
-        # AWS throttles DescribeTrainingJob; the local cloud answers from this machine.
+        # AWS throttles DescribeTrainingJob. The local cloud answers from this machine.
         return 0.5 if self._session.is_local else 10.0
 
     def _failure(self, description: Mapping[str, Any], last_lines: list[str]) -> TrainingJobFailedError:
@@ -195,7 +195,7 @@ class TrainingJob:
 
 
 class _LogCursor:
-    """Reads a job's log from where it was left; remembers the last lines."""
+    """Reads a job's log from where it was left. Remembers the last lines."""
 
     def __init__(self, session: Session, job_name: str) -> None:
         self._session = session
@@ -241,7 +241,7 @@ class _LogCursor:
 
 
 def _show_step(line: str, report: Progress) -> None:
-    """Show one progress line of the training script; other lines are left alone."""
+    """Show one progress line of the training script. Other lines are left alone."""
     if not line.startswith("{"):
         return
     try:
@@ -267,7 +267,7 @@ def why_no_model(session: Session, description: Mapping[str, Any]) -> str:
 
 
 def channel_uri(description: Mapping[str, Any], channel: str) -> str | None:
-    """Return where a described job read `channel` from; None when it has no such channel."""
+    """Return where a described job read `channel` from, or None if it has no such channel."""
     for given in description.get("InputDataConfig", []):
         if given["ChannelName"] == channel:
             uri: str = given["DataSource"]["S3DataSource"]["S3Uri"]

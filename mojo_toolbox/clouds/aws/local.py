@@ -78,7 +78,7 @@ def _read(home: Path) -> LocalConnection | None:
 
 
 def _answers(connection: LocalConnection) -> bool:
-    """Whether it runs and listens; one that was killed leaves its file behind, and its port to whoever comes next."""
+    """Whether it runs and listens. One that was killed leaves its file behind, and its port to whoever comes next."""
     if not _is_alive(connection.pid):
         return False
     address = urlsplit(connection.endpoint_url)

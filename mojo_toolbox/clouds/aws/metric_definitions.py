@@ -1,4 +1,4 @@
-"""What CloudWatch reads from the JSON lines that a training script prints."""
+"""The metrics that CloudWatch reads from the JSON lines that a training script prints."""
 
 METRIC_DEFINITIONS = [
     {"Name": name, "Regex": rf'"{name}": ([-+0-9.eE]+)'}

@@ -1,4 +1,4 @@
-"""The names that a model's things have on AWS: endpoints, jobs, S3 keys, roles, buckets and tags; pure.
+"""The names that a model's things have on AWS: endpoints, jobs, S3 keys, roles, buckets and tags. Pure.
 
 AWS refuses dots and underscores in names, and takes upper and lower case for the same endpoint.
 """
@@ -22,7 +22,7 @@ MANAGED_BY = "mojo-toolbox"
 
 
 def endpoint_name(key: ModelKey, stage: str) -> str:
-    """Return the endpoint's name; `predict()` derives it too, so that asking needs no look-up."""
+    """Return the endpoint's name. `predict()` derives it too, so that asking needs no look-up."""
     return joined([key.product, key.task, key.model_id, require_name("stage", stage)], limit=MAX_NAME_LENGTH)
 
 
@@ -30,7 +30,7 @@ def require_unhashed(key: ModelKey, stage: str) -> None:
     """Refuse names of which the endpoint's name keeps a hash only.
 
     Raises:
-        InvalidNameError: a part that AWS does not take as it is, or a name that is too long; a clean one is proposed.
+        InvalidNameError: a part that AWS does not take as it is, or a name that is too long. A clean one is proposed.
     """
     given = _parts(key, stage)
     name = endpoint_name(key, stage)
@@ -50,7 +50,7 @@ def require_unhashed(key: ModelKey, stage: str) -> None:
 
 
 def about_hash(key: ModelKey, stage: str) -> str:
-    """Say, in a sentence, why the endpoint's name ends with a hash; empty where it does not.
+    """Say, in a sentence, why the endpoint's name ends with a hash. Empty where it does not.
 
     For what finds nothing under such a name: a typo is mostly why.
     """
@@ -82,17 +82,17 @@ def _misfits(given: Mapping[str, str]) -> dict[str, str]:
 
 
 def job_base(key: ModelKey) -> str:
-    """Return what the names of all training jobs of this model begin with."""
+    """Return the beginning of the names of all training jobs of this model."""
     return joined([key.product, key.task, key.model_id], limit=_BASE_LENGTH)
 
 
 def deployment_base(key: ModelKey, stage: str) -> str:
-    """Return what the names of all models and endpoint configurations behind one endpoint begin with."""
+    """Return the beginning of the names of all models and endpoint configurations behind one endpoint."""
     return joined([key.product, key.task, key.model_id, require_name("stage", stage)], limit=_BASE_LENGTH)
 
 
 def versioned(base: str, version: str) -> str:
-    """Return the name of one version of what `base` names; `version` comes from `new_version()`."""
+    """Return the name of one version of what `base` names. `version` comes from `new_version()`."""
     return f"{base}--{version}"
 
 
@@ -124,7 +124,7 @@ def require_resource_name(kind: str, name: str) -> str:
 
 
 def s3_prefix(key: ModelKey) -> str:
-    """Return the S3 prefix, without a slash at its end, under which everything of this model lies."""
+    """Return the S3 prefix, without a slash at its end, of all objects of this model."""
     return "/".join(joined([part], limit=MAX_NAME_LENGTH) for part in (key.product, key.task, key.model_id))
 
 
@@ -137,7 +137,7 @@ def role_arn(role: str, region_name: str, account_id: str) -> str:
 
 
 def default_bucket(region_name: str, account_id: str) -> str:
-    """Return the bucket's default name: bucket names are global, so the account stands in it."""
+    """Return the bucket's default name: bucket names are global, so it contains the account."""
     return f"mojo-toolbox-{region_name}-{account_id}"
 
 
@@ -156,7 +156,7 @@ def tags(key: ModelKey, *, stage: str | None = None, version: str) -> list[dict[
 
 
 def lossy_digest(key: ModelKey) -> str | None:
-    """Return what tells a key from others whose tags read the same, as "c#" and "c*"; None when the tags say it all."""
+    """Return what tells a key from others whose tags read the same, as "c#" and "c*", or None if the tags say it all."""
     parts = (key.product, key.task, key.model_id)
     if all(tag_value(part) == part for part in parts):
         return None

@@ -22,10 +22,10 @@ _SERVICES = ("ec2", "sagemaker")
 
 @cache
 def require_region(name: str) -> None:
-    """Refuse what cannot be a region's name; one that is made like one but unknown is warned of, once.
+    """Refuse a text that cannot be a region's name. One that is made like one but unknown is warned of, once.
 
     Raises:
-        ConfigurationError: it is no region; the message names the nearest one.
+        ConfigurationError: it is not a region. The message names the nearest one.
     """
     known = _known_regions()
     if name in known:

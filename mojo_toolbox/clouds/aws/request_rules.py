@@ -1,6 +1,6 @@
-"""What AWS refuses in a request and botocore lets through: limits of its service model, and rules that only its pages have.
+"""Checks for requests that AWS refuses and botocore lets through: limits of its service model, and rules that only its pages have.
 
-botocore checks types, required fields and minima. Maxima, patterns and enumerations stand in the same model, unread.
+botocore checks types, required fields and minima. Maxima, patterns and enumerations are in the same model, unread.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any
 
-# Stands for the account's number in requests that are only shown, or checked early: AWS would have to be asked.
+# Replaces the account's number in requests that are only shown, or checked early: AWS would have to be asked.
 UNASKED_ACCOUNT = "<account>"
 # StoppingCondition's page: 28 days.
 _MOST_SECONDS = 28 * 86400
-# What the types of AWS's models hold.
+# The limits of the types of AWS's models.
 _INTEGERS = {"integer": 2**31, "long": 2**63}
 _MOST_SHOWN = 60
 _WORDS = r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
@@ -26,12 +26,12 @@ _IMAGE = re.compile(
     re.ASCII,
 )
 _IMAGE_FIELDS = {"TrainingImage", "Image"}
-# Java's character classes as Python writes them inside brackets; the patterns have them nowhere else.
+# Java's character classes as Python writes them inside brackets. The patterns have them nowhere else.
 _JAVA_CLASSES = {r"\p{L}": r"\w", r"\p{N}": r"\d", r"\p{Z}": r" \u00a0\u2000-\u200a\u3000", r"\p{Alnum}": "a-zA-Z0-9"}
 
 
 def broken_rules(operation: str, parameters: Mapping[str, Any], shape: Any) -> list[str]:
-    """Return what AWS would refuse in `parameters`, which botocore has validated against `shape`, a sentence each."""
+    """Return a sentence for each field that AWS would refuse in `parameters`. botocore has validated these against `shape`."""
     return [
         *_out_of_limits(parameters, shape, ""),
         *_wrong_tags(parameters.get("Tags", [])),

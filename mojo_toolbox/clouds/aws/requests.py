@@ -1,4 +1,4 @@
-"""Requests to SageMaker, built and checked before anything is sent; pure."""
+"""Requests to SageMaker, built and checked before anything is sent. Pure."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def require_instance_type(instance_type: str, *, training: bool) -> str:
     """Return `instance_type` if SageMaker has it.
 
     Raises:
-        ConfigurationError: it is none that the installed botocore knows; near ones are named.
+        ConfigurationError: it is none that the installed botocore knows. Near ones are named.
     """
     shape = "TrainingInstanceType" if training else "ProductionVariantInstanceType"
     known: Sequence[str] = _service_model().shape_for(shape).enum
@@ -84,7 +84,7 @@ def require_instance_type(instance_type: str, *, training: bool) -> str:
 
 
 def _merge(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> dict[str, Any]:
-    """Merge nested mappings; where both name a value, the user's wins."""
+    """Merge nested mappings. Where both name a value, the user's wins."""
     merged = dict(ours)
     for name, value in theirs.items():
         both = isinstance(value, Mapping) and isinstance(merged.get(name), Mapping)

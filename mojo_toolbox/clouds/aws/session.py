@@ -1,4 +1,4 @@
-"""One session: where calls go, with which credentials, and what AWS's refusals become."""
+"""One session: the place and the credentials of calls, and our errors for AWS's refusals."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 # SageMaker ends an invocation at 60 s. Outlast it, so that the user sees its error and not ours.
 _RUNTIME_READ_TIMEOUT = 70
-# Seconds to wait for what only helps to explain an error.
+# Seconds to wait for an answer that only helps to explain an error.
 _GLANCE = 5
 # What botocore lets through of a credentials' file or program that is missing or says something else than credentials.
 CREDENTIAL_FAILURES = (OSError, ValueError)
@@ -62,10 +62,10 @@ _CAPACITY = {"CapacityError", "InsufficientInstanceCapacity"}
 
 
 class Session:
-    """boto3 clients of one cloud, made on first use; safe to share between threads."""
+    """boto3 clients of one cloud, made on first use. Safe to share between threads."""
 
     def __init__(self, settings: Settings, *, start_local_cloud: bool = True) -> None:
-        """Take the settings; with `start_local_cloud` a local cloud that does not run is started when first called."""
+        """Take the settings. With `start_local_cloud` a local cloud that does not run is started when first called."""
         self.settings = settings
         self._start_local_cloud = start_local_cloud
         self._lock = threading.Lock()
@@ -81,7 +81,7 @@ class Session:
 
     @property
     def cli_option(self) -> str:
-        """What a `mojo` command that we suggest needs, to speak to the same cloud."""
+        """The options with which a suggested `mojo` command speaks to the same cloud."""
         return " --cloud local" if self.is_local else ""
 
     @property
@@ -105,7 +105,7 @@ class Session:
 
     @property
     def account_id(self) -> str:
-        """The account's number; asks STS once."""
+        """The account's number. Asks STS once."""
         if self._account_id is None:
             self._account_id = str(self.call("sts", "get_caller_identity")["Account"])
         return self._account_id
@@ -130,7 +130,7 @@ class Session:
         return answer
 
     def pages(self, service: str, operation: str, /, **parameters: Any) -> Iterator[dict[str, Any]]:
-        """Send a request that lists something, and yield each page of the answer; the next one is asked for when needed.
+        """Send a request that lists something, and yield each page of the answer. The next one is asked for when needed.
 
         Raises:
             AWSError: as for `call()`.
@@ -140,7 +140,7 @@ class Session:
             yield from paginator.paginate(**parameters)
 
     def glance(self, service: str, operation: str, /, **parameters: Any) -> dict[str, Any] | None:
-        """Send a request once and wait a few seconds at most; None when there is no answer, whatever the reason."""
+        """Send a request once and wait a few seconds at most. Return None if there is no answer, for any reason."""
         try:
             client = self._make_client(service, self._brief_config())
             answer: dict[str, Any] = getattr(client, operation)(**parameters)
@@ -215,7 +215,7 @@ def _without_users_files() -> Any:
 
 @contextmanager
 def _configuration() -> Iterator[None]:
-    """Turn what botocore says of the user's profile, region or configuration file into our exception.
+    """Turn botocore's error about the user's profile, region or configuration file into our exception.
 
     A program or a file that the configuration names fails in whatever way it likes, and botocore lets that through.
     """

@@ -14,12 +14,12 @@ from mojo_toolbox.errors import AccessDeniedError, AWSError, ConfigurationError,
 
 # No two dots side by side, and no IP address.
 _BUCKET_NAME = re.compile(r"(?!.*\.\.)(?!\d+(\.\d+){3}$)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", re.ASCII)
-# Buckets from before 2018 may have these names; none can be made any more.
+# Buckets from before 2018 may have these names. None can be made any more.
 _OLD_BUCKET_NAME = re.compile(r"[a-zA-Z0-9._-]{1,255}")
 
 
 def split_uri(uri: str) -> tuple[str, str]:
-    """Return (bucket, key) of an `s3://` URI; the key may be empty or end with a slash.
+    """Return (bucket, key) of an `s3://` URI. The key may be empty or end with a slash.
 
     Raises:
         ConfigurationError: it is none.
@@ -48,7 +48,7 @@ def require_bucket_name(name: str) -> str:
     """Return `name` if S3 takes it for a bucket.
 
     Raises:
-        ConfigurationError: it does not; a URI in place of a name is the usual reason.
+        ConfigurationError: it does not. A URI in place of a name is the usual reason.
     """
     if not _BUCKET_NAME.fullmatch(name):
         bucket = name.removeprefix("s3://").partition("/")[0]
@@ -77,7 +77,7 @@ class Storage:
         return f"s3://{self.bucket}/{key}"
 
     def require_usable(self) -> None:
-        """Refuse a bucket that is there and lets nobody in; one that is missing is made when it is needed.
+        """Refuse a bucket that is there and lets nobody in. One that is missing is made when it is needed.
 
         Raises:
             AWSError: or one of its kinds, such as the bucket of somebody else.
@@ -126,7 +126,7 @@ class Storage:
                     raise
 
     def upload(self, path: Path, key: str) -> str:
-        """Upload a file and return its URI; multipart for large ones."""
+        """Upload a file and return its URI. Multipart for large ones."""
         with _translated("s3:upload_file"):
             self._session.client("s3").upload_file(str(path), self.bucket, key)
         return self.uri(key)

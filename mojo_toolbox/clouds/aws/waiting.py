@@ -14,7 +14,7 @@ class Deadline:
     """The end of somebody's waiting for something that goes on by itself."""
 
     def __init__(self, timeout: float | None) -> None:
-        """Begin to wait `timeout` seconds at most; None has no end."""
+        """Begin to wait `timeout` seconds at most. None has no end."""
         self._timeout = timeout
         self._deadline = math.inf if timeout is None else time.monotonic() + timeout
 
@@ -22,7 +22,7 @@ class Deadline:
         """Sleep until the next look.
 
         Raises:
-            WaitTimeoutError: the time is over; `still` is its message.
+            WaitTimeoutError: the time is over. `still` is its message.
         """
         if time.monotonic() > self._deadline:
             raise WaitTimeoutError(still)
@@ -37,7 +37,7 @@ class Deadline:
         what: str,
         pause: float,
     ) -> dict[str, Any]:
-        """Look until the field `status` of the description has one of the `settled` values; return the description.
+        """Look until the field `status` of the description has one of the `settled` values. Return the description.
 
         Raises:
             WaitTimeoutError: the time is over, and `what` is still on its way.

@@ -2,7 +2,7 @@
 
 Decisions of one conversation depend on each other, so conversations are drawn, not decisions. In place of drawing n of n
 with replacement, each conversation gets a weight from a Poisson distribution with mean 1 in each resample, which is the
-same in the limit and needs no second pass (Hanley & MacGibbon 2006; Chamandy et al. 2012, "Estimating uncertainty for
+same in the limit and needs no second pass (Hanley & MacGibbon 2006, and Chamandy et al. 2012, "Estimating uncertainty for
 massive data streams"). Intervals are the percentiles of the resampled figures.
 """
 
@@ -22,7 +22,7 @@ _BLOCK = 64
 
 
 class Interval(BaseModel):
-    """A figure with its interval; `low` and `high` are None where too few resamples have the figure at all."""
+    """A figure with its interval. `low` and `high` are None if too few resamples have the figure at all."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -54,7 +54,7 @@ class Weights:
 
 
 def interval(figures: NDArray[Any], *, value: float | None = None) -> Interval | None:
-    """Return the figure of the data (the first, or `value`) with the interval of the resampled ones; NaN is no figure."""
+    """Return the figure of the data (the first, or `value`) with the interval of the resampled ones. NaN counts as no figure."""
     import numpy as np
 
     shown = float(figures[0]) if value is None else value
@@ -77,7 +77,7 @@ def ratio(part: NDArray[Any], whole: NDArray[Any]) -> NDArray[Any]:
 
 
 def mean_of_known(figures: NDArray[Any]) -> NDArray[Any]:
-    """Return the mean over the first axis of what is a number; NaN where nothing is."""
+    """Return the mean of the numbers over the first axis, or NaN if there are none."""
     import numpy as np
 
     with warnings.catch_warnings():

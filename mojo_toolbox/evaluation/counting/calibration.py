@@ -1,6 +1,6 @@
-"""Do probabilities mean what they say? Pure functions on the probabilities that a router gave and on what was right.
+"""Do probabilities mean what they say? Pure functions on a router's probabilities and on its right answers.
 
-A router is calibrated when of its answers given a probability of .8 eight in ten are right (Guo et al. 2017, "On
+A router is calibrated when eight in ten of its answers with a probability of 0.8 are right (Guo et al. 2017, "On
 Calibration of Modern Neural Networks", arXiv:1706.04599).
 """
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 BINS = 15
-# A router beyond these has no use for its probabilities; they also bound the search where all answers are right or wrong.
+# A router beyond these has no use for its probabilities. They also bound the search where all answers are right or wrong.
 LEAST_TEMPERATURE, MOST_TEMPERATURE = 0.05, 20.0
 _HALVINGS = 24  # of a range of six e-folds: a temperature to one in a million
 _LEAST_PROBABILITY = 1e-12
@@ -22,7 +22,7 @@ _LEAST_PROBABILITY = 1e-12
 
 @dataclass(frozen=True)
 class Bins:
-    """Decisions by their probability; the mean probability and the accuracy of an empty bin are NaN."""
+    """Decisions by their probability. The mean probability and the accuracy of an empty bin are NaN."""
 
     n: NDArray[Any]
     confidence: NDArray[Any]
@@ -38,7 +38,7 @@ class Bins:
 
 
 def equal_width(confidences: NDArray[Any], right: NDArray[Any], *, bins: int = BINS) -> Bins:
-    """Return bins from 0 to 1 that are equally wide; a probability on an edge counts in the lower one.
+    """Return bins from 0 to 1 that are equally wide. A probability on an edge counts in the lower one.
 
     Their `error` is the expected calibration error of Guo et al. (equation 3), with 15 bins as there:
     ECE = Σ_b n_b / n · |accuracy(b) - mean probability(b)|, over the probability of the chosen answer.
@@ -62,10 +62,10 @@ def equal_mass(confidences: NDArray[Any], right: NDArray[Any], *, bins: int = BI
 
 
 def error_by_chance(confidences: NDArray[Any], *, share: float = 0.95, draws: int = 400, seed: int = 0) -> float:
-    """Return what the error of a perfectly calibrated router stays below with probability `share`.
+    """Return the bound that the error of a perfectly calibrated router stays below with probability `share`.
 
     The error is never negative, so with few decisions it is not small even for a router whose answers are right exactly
-    as often as it says; here they are drawn so (Bröcker & Smith 2007, "consistency resampling").
+    as often as it says. Here they are drawn so (Bröcker & Smith 2007, "consistency resampling").
     """
     import numpy as np
 
@@ -75,7 +75,7 @@ def error_by_chance(confidences: NDArray[Any], *, share: float = 0.95, draws: in
 
 
 class Distributions:
-    """Probabilities over choices, a row a decision; rows may differ in length, and none is empty."""
+    """Probabilities over choices, a row a decision. Rows may differ in length, and none is empty."""
 
     def __init__(self, logs: NDArray[Any], lengths: NDArray[Any]) -> None:
         """Take all rows' logarithms in one array, and how long each row is."""
@@ -87,7 +87,7 @@ class Distributions:
 
     @classmethod
     def of(cls, rows: Sequence[Sequence[float]]) -> Distributions:
-        """Take rows of probabilities; 0 counts as one in a million millions."""
+        """Take rows of probabilities. A 0 counts as one in a million millions."""
         import numpy as np
 
         flat = np.array([probability for row in rows for probability in row], dtype=float)
@@ -122,13 +122,13 @@ class Distributions:
 
 
 def fit_temperature(distributions: Distributions, right: NDArray[Any]) -> float:
-    """Return the temperature under which the right choices are likeliest; above 1 means that the router was too sure.
+    """Return the temperature under which the right choices are likeliest. Above 1 means that the router was too sure.
 
     Minimises the mean of -log p_T(right), where p_T is proportional to p^(1/T): Guo et al.'s temperature scaling, whose
     logits log p are up to a constant. The likelihood is convex in 1/T, so its slope is halved in on.
 
     Args:
-        distributions: what the router gave.
+        distributions: the router's probabilities.
         right: the index of the right choice in each row.
     """
     low, high = LEAST_TEMPERATURE, MOST_TEMPERATURE

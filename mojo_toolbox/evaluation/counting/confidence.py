@@ -1,4 +1,4 @@
-"""Predictions -> how far a router's probabilities can be trusted, and what a threshold on them would let through.
+"""Predictions -> how far a router's probabilities can be trusted, and the decisions that a threshold on them would accept.
 
 Memory grows by some bytes a decision, and by four for each choice where routers give a probability to every one.
 """
@@ -33,7 +33,7 @@ _FOLDS = 5
 
 
 def confidence(rows: Iterable[Prediction], *, resamples: int = 1000, seed: int = 0) -> Confidence | None:
-    """Return the figures of a router's probabilities; None where it gave none with any valid answer."""
+    """Return the figures of a router's probabilities, or None if it gave none with any valid answer."""
     found = _Rows()
     for row in rows:
         found.add(row)
@@ -41,7 +41,7 @@ def confidence(rows: Iterable[Prediction], *, resamples: int = 1000, seed: int =
 
 
 class _Rows:
-    """What is needed of each decision, in arrays."""
+    """The needed facts of each decision, in arrays."""
 
     def __init__(self) -> None:
         self.asked = 0
@@ -111,7 +111,7 @@ class _Rows:
         thresholds = _thresholds(confidences)
         weights = Weights(resamples, seed)
         accepted, hits = (np.zeros((len(thresholds), resamples + 1)) for _ in range(2))
-        # The strictest threshold that lets each decision through; the looser ones do too.
+        # The strictest threshold that lets each decision through. The looser ones do too.
         levels = np.searchsorted(-thresholds, -confidences)
         for conversation, level, hit in zip(self.conversations, levels, right, strict=True):
             weight = weights.of(conversation)
@@ -129,7 +129,7 @@ class _Rows:
         )
 
     def _scaling(self, right: NDArray[Any]) -> Scaling | None:
-        """Return what one temperature would change, each conversation scaled by one that was fitted on others."""
+        """Return the effect of one temperature, each conversation scaled by one that was fitted on others."""
         import numpy as np
 
         places, gold, chosen = (np.array(values, dtype=int) for values in (self.places, self.gold, self.chosen))
@@ -177,7 +177,7 @@ def _reach(right: NDArray[Any], accepted: NDArray[Any]) -> tuple[float, float]:
     """Return the interval of a precision: the wider end of the bootstrap over conversations and of Wilson's.
 
     The bootstrap knows that decisions of one conversation depend on each other, but where all are right it is sure of it,
-    be they two; Wilson's interval (1927) knows how few they are.
+    be they two, but Wilson's interval (1927) knows how few they are.
     """
     found = interval(ratio(right, accepted))
     low, high = _wilson(right[0], accepted[0])

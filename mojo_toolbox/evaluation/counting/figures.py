@@ -10,13 +10,13 @@ from mojo_toolbox.evaluation.counting.bootstrap import Interval
 
 
 class Figures(BaseModel):
-    """Figures that a report holds; they do not change."""
+    """Figures that a report holds. They do not change."""
 
     model_config = ConfigDict(frozen=True)
 
 
 class Overall(Figures):
-    """All decisions together. `invalid` and `errors` are counts, `invalid` without the errors; both count as wrong."""
+    """All decisions together. `invalid` and `errors` are counts, `invalid` without the errors. Both count as wrong."""
 
     n: int
     right: int
@@ -45,13 +45,13 @@ class PointFigures(Figures):
     n: int
     right: int
     accuracy: Interval | None
-    """right / n; None where there was nothing to decide."""
+    """right / n, or None if there was nothing to decide."""
     detection: Detection
     """Was it seen that this is such a point? The answered point follows from the decision before and the answer."""
 
 
 class Averages(Figures):
-    """Of precision, recall and F1 over the tasks; one that is undefined for a task counts as 0, as scikit-learn has it."""
+    """Of precision, recall and F1 over the tasks. One that is undefined for a task counts as 0, as scikit-learn has it."""
 
     precision: Interval | None
     recall: Interval | None
@@ -90,7 +90,7 @@ class Histogram(Figures):
 
 
 class Latency(Figures):
-    """Milliseconds from asking to having the answer; errors have none."""
+    """Milliseconds from asking to having the answer. Errors have none."""
 
     limit: float
     p50: Interval | None
@@ -101,7 +101,7 @@ class Latency(Figures):
 
 
 class Tokens(Figures):
-    """Tokens of all answers; `cached` ones of the prompts were not computed again."""
+    """Tokens of all answers. `cached` ones of the prompts were not computed again."""
 
     prompt: int
     completion: int
@@ -122,7 +122,7 @@ class Reliability(Figures):
     edges: list[float]
     n: list[int]
     confidence: list[float | None]
-    """Mean probability of the bin's answers; None where there are none."""
+    """Mean probability of the bin's answers, or None if there are none."""
     accuracy: list[float | None]
 
 
@@ -155,14 +155,14 @@ class Scaling(Figures):
     n: int
     """Decisions with a probability for each choice, the right one among them."""
     temperature: float
-    """The likeliest one for all of them; above 1 the router is too sure, below 1 not sure enough."""
+    """The likeliest one for all of them. Above 1 the router is too sure, below 1 not sure enough."""
     ece_before: float
     ece_after: float
     """Each fifth of the conversations scaled by the temperature that was fitted on the other four."""
 
 
 class Confidence(Figures):
-    """Figures of the probabilities of a router's answers. Invalid answers and errors do not have any."""
+    """The figures of a router's probabilities. Invalid answers and errors do not have a probability."""
 
     asked: int
     """All decisions, those without a probability too."""

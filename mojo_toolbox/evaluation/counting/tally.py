@@ -1,6 +1,6 @@
 """Predictions -> figures, one row after the other: memory grows with the tasks, not with the conversations.
 
-The figures themselves are scikit-learn's, computed on counts of what was right and what was answered; the intervals take
+The figures themselves are scikit-learn's, computed on counts of right tasks and answers. The intervals take
 the same formulas over all resamples at once. A test holds the two against each other.
 """
 
@@ -36,7 +36,7 @@ _NO_ANSWER = "\0"  # stands for an invalid answer: no task can be called so
 
 
 class Tally:
-    """Counts predictions; `resamples` is the number of bootstrap resamples behind each interval."""
+    """Counts predictions. `resamples` is the number of bootstrap resamples behind each interval."""
 
     def __init__(self, *, resamples: int = 1000, seed: int = 0) -> None:
         import numpy as np
@@ -44,7 +44,7 @@ class Tally:
         self._weights = Weights(resamples, seed)
         size = resamples + 1
         zeros: Any = lambda: np.zeros(size)  # noqa: E731
-        # What was right against what was answered, in whole numbers: for scikit-learn.
+        # Right tasks against answers, in whole numbers: for scikit-learn.
         self._answers: Counter[tuple[str, str]] = Counter()
         self._points: Counter[tuple[Point, Point | None]] = Counter()
         self._right: Counter[Point] = Counter()
@@ -70,7 +70,7 @@ class Tally:
         return tally
 
     def add(self, row: Prediction) -> None:
-        """Count a row; those of one conversation come together."""
+        """Count a row. Those of one conversation come together."""
         weights = self._weights.of(row["conversation"])
         gold = NONE_ANSWER if row["gold"] is None else row["gold"]
         said = (NONE_ANSWER if row["task"] is None else row["task"]) if row["valid"] else _NO_ANSWER
@@ -184,7 +184,7 @@ class Tally:
         )
 
     def _task_averages(self, labels: list[str]) -> dict[str, dict[str, NDArray[Any]]]:
-        """Return macro and weighted averages of each resample; a label that is not in a resample does not count there."""
+        """Return macro and weighted averages of each resample. A label that is not in a resample does not count there."""
         import numpy as np
 
         names = ("precision", "recall", "f1")
@@ -222,7 +222,7 @@ class Tally:
         )
 
     def _percentile(self, times: NDArray[Any], share: float) -> Interval | None:
-        """Return a percentile, exact; its interval is read from the bins, to one percent."""
+        """Return a percentile, exact. Its interval is read from the bins, to one percent."""
         import numpy as np
 
         if not len(times):
@@ -235,7 +235,7 @@ class Tally:
         return _around(interval(found, value=float(np.quantile(times, share))))
 
     def tokens(self) -> Tokens | None:
-        """Return the tokens of all answers; None where no router counted them."""
+        """Return the tokens of all answers, or None if no router counted them."""
         return Tokens(**self._tokens) if self._tokens else None
 
 

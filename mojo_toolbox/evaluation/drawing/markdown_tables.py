@@ -10,19 +10,19 @@ from mojo_toolbox.evaluation.drawing.readable import DASH, count, short, with_in
 
 
 def titled(heading: str, *blocks: str) -> str:
-    """Return blocks below their heading; empty ones are left out."""
+    """Return blocks below their heading. Empty ones are left out."""
     return "\n\n".join([f"## {heading}", *filter(None, blocks)])
 
 
 def by_router(heads: Sequence[str], rows: Sequence[Sequence[str]], *, alone: bool, numbers_from: int = 1) -> str:
-    """Return a table whose first column names the router; it is left out where the router is `alone`."""
+    """Return a table whose first column names the router. It is left out where the router is `alone`."""
     if not alone:
         return table(heads, rows, numbers_from=numbers_from)
     return table(heads[1:], [row[1:] for row in rows], numbers_from=numbers_from - 1)
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[str]], *, numbers_from: int = 1) -> str:
-    """Return a table whose columns from `numbers_from` on are aligned as numbers; a table of nothing is a dash."""
+    """Return a table whose columns from `numbers_from` on are aligned as numbers. A table of nothing is a dash."""
     if not rows:
         return DASH
     aligns = ["---" if column < numbers_from else "---:" for column in range(len(heads))]

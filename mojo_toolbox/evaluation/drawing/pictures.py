@@ -28,7 +28,7 @@ class Bar:
 
 @dataclass(frozen=True)
 class AxisMark:
-    """A line across the picture with what it means; `anchor` is the side of the line on which the text has room."""
+    """A line across the picture with what it means. `anchor` is the side of the line on which the text has room."""
 
     at: float
     text: str
@@ -36,7 +36,7 @@ class AxisMark:
 
 
 def shade(part: int, whole: int) -> int:
-    """Return a shade from 0 to 8 for a share; whatever is there at all has one."""
+    """Return a shade from 0 to 8 for a share. Whatever is there at all has one."""
     return -int(-part / whole * _SHADES // 1) if whole else 0
 
 

@@ -13,7 +13,7 @@ DASH = "\N{EN DASH}"
 MINUS = "\N{MINUS SIGN}"
 TIMES = "\N{MULTIPLICATION SIGN}"
 _SHORT = 80
-# What no encoding can write or a screen would obey: controls but tab and line break, halves of surrogate pairs.
+# Characters that no encoding can write or a screen would obey: controls but tab and line break, halves of surrogate pairs.
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 # Characters that turn the reading direction of whatever follows them.
 _DIRECTION = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069]")
@@ -28,7 +28,7 @@ POINT_MEANINGS = {
 
 
 def percent(share: float | None, *, digits: int = 1) -> str:
-    """Return a share as a percentage; what is nearly nothing or nearly everything does not round to it."""
+    """Return a share as a percentage. A share near 0 or 1 does not round to 0% or 100%."""
     if share is None:
         return DASH
     text = f"{100 * share:.{digits}f}"
@@ -54,7 +54,7 @@ def percent_of(figure: Mapping[str, Any] | None, *, digits: int = 1) -> str:
 
 
 def between(figure: Mapping[str, Any] | None, *, digits: int = 1) -> str:
-    """Return the interval of a share in percent, its ends joined by a dash; nothing where there is none."""
+    """Return the interval of a share in percent, its ends joined by a dash, or an empty text."""
     if figure is None or figure["low"] is None or figure["high"] is None:
         return ""
     return f"{100 * figure['low']:.{digits}f}{DASH}{100 * figure['high']:.{digits}f}"
@@ -75,7 +75,7 @@ def change(share: float | None) -> str:
 
 
 def change_between(figure: Mapping[str, Any] | None) -> str:
-    """Return the interval of a difference in percentage points; nothing where there is none."""
+    """Return the interval of a difference in percentage points, or nothing if there is none."""
     if figure is None or figure["low"] is None or figure["high"] is None:
         return ""
     return f"{change(figure['low'])} to {change(figure['high'])}"
@@ -101,7 +101,7 @@ def milliseconds(time: float | None) -> str:
 
 
 def milliseconds_between(figure: Mapping[str, Any] | None) -> str:
-    """Return the interval of a time given in milliseconds; nothing where there is none."""
+    """Return the interval of a time given in milliseconds, or nothing if there is none."""
     if figure is None or figure["low"] is None or figure["high"] is None:
         return ""
     low, high = milliseconds(figure["low"]), milliseconds(figure["high"])
@@ -138,18 +138,18 @@ def moment(text: str) -> str:
 
 
 def printable(text: str) -> str:
-    """Replace what cannot be written or what a terminal would obey; line breaks and tabs stay."""
+    """Replace characters that cannot be written or that a terminal would obey. Line breaks and tabs stay."""
     return _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", text.replace("\r\n", "\n"))
 
 
 def short(text: str, longest: int = _SHORT) -> str:
-    """Return a name or message on one line, cut where it is too long to stand in a table."""
+    """Return a name or message on one line, cut if it is too long for a table."""
     line = _DIRECTION.sub("", " ".join(printable(text).split()))
     return line if len(line) <= longest else line[: longest - 1].rstrip() + "…"
 
 
 def narrowed(text: str, longest: int = 24) -> str:
-    """Return a name cut in its middle: where space is short, names that begin alike are told apart by their ends."""
+    """Return a name cut in its middle: where space is short, names that begin alike differ at their ends."""
     line = short(text)
     tail = longest // 3
     return line if len(line) <= longest else f"{line[: longest - tail - 1]}…{line[-tail:]}"

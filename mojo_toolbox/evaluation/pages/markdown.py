@@ -16,7 +16,7 @@ def render_markdown(reports: Sequence[Document], *, comparisons: Sequence[Mappin
     """Return one or several reports (the dictionaries of report.json) as GitHub-flavoured Markdown.
 
     Args:
-        reports: of routers on the same data; of other data the text says that they do not compare.
+        reports: of routers on the same data. Of other data the text says that they do not compare.
         comparisons: paired differences (`Comparison.model_dump()`), shown as tables.
     """
     shown = Shown(reports, comparisons, table.SECTIONS)

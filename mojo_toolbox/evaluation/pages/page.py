@@ -30,7 +30,7 @@ def render_page(
     """Return one or several reports (the dictionaries of report.json) as an HTML page.
 
     Args:
-        reports: of routers on the same data; of other data the page says that they do not compare.
+        reports: of routers on the same data. Of other data the page says that they do not compare.
         title: left out, it says which routers and which data.
         comparisons: paired differences (`Comparison.model_dump()`), shown as tables.
 

@@ -47,14 +47,14 @@ def verdict(reports: Sequence[Document], comparisons: Sequence[Mapping[str, Any]
 
 
 def is_baseline(report: Document) -> bool:
-    """Whether a report is of one of the library's baselines; reports of earlier versions only have its name."""
+    """Whether a report is of one of the library's baselines. Reports of earlier versions only have its name."""
     told = report.get("baseline")
     return report["router"] in BASELINES if told is None else bool(told)
 
 
 @dataclass(frozen=True)
 class ReaderNote:
-    """Something that a reader should not miss, with what there is to say of which router; `others` are not named."""
+    """Something that a reader should not miss, with what there is to say of which router. `others` are not named."""
 
     subject: str
     routers: list[tuple[str, str]]
@@ -133,7 +133,7 @@ def _apart(best: tuple[Document, str], second: tuple[Document, str], comparisons
 def _paired(
     best: tuple[Document, str], second: tuple[Document, str], comparisons: Sequence[Mapping[str, Any]]
 ) -> tuple[float, float, float] | None:
-    """Return by how much the best is ahead, with its paired interval; None where the two were not compared so."""
+    """Return by how much the best is ahead, with its paired interval, or None if the two were not compared so."""
     ours, theirs = ({report["router"], name} for report, name in (best, second))
     for comparison in comparisons:
         sign = 1 if comparison["b"] in ours and comparison["a"] in theirs else -1

@@ -1,1 +1,1 @@
-"""What can be asked: deployed models, chat models under a prompt, baselines, functions."""
+"""The routers that can be asked: deployed models, chat models under a prompt, baselines, functions."""

@@ -39,7 +39,7 @@ _LONGEST_FAREWELL = 16  # words
 
 
 def baseline(name: str, *, encoder: str = MINILM) -> Router:
-    """Return a baseline by its name in `BASELINES`; `encoder` is the model folder or Hugging Face id of the two that use one.
+    """Return a baseline by its name in `BASELINES`. `encoder` is the model folder or Hugging Face id of the two that use one.
 
     Loading an encoder takes seconds, and downloads all-MiniLM-L6-v2 (91 MB) the first time.
 

@@ -1,4 +1,4 @@
-"""OpenAI's chat completions: the request that is sent, the answer that comes back, and what a refusal means."""
+"""OpenAI's chat completions: the request that is sent, the answer that comes back, and the meaning of a refusal."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _LONGEST_REASON = 300
 
 @dataclass(frozen=True)
 class Completion:
-    """What a chat model wrote."""
+    """A chat model's text."""
 
     content: str
     usage: Usage | None = None
@@ -55,9 +55,9 @@ def completion_request(
     left_out: frozenset[str],
     reasoning_tokens: int,
 ) -> dict[str, Any]:
-    """Return the arguments of a chat completion without what the model refuses (`left_out`).
+    """Return the arguments of a chat completion without the parameters that the model refuses (`left_out`).
 
-    A model that refuses `max_tokens` thinks before it answers: its longer name, and room for the thoughts, stand in.
+    A model that refuses `max_tokens` thinks before it answers: its longer name, and room for the thoughts, replace it.
     """
     wanted: dict[str, Any] = {"max_tokens": max_tokens, "temperature": temperature, "seed": seed}
     if stop:
@@ -85,7 +85,7 @@ def restriction(choices: Sequence[str], structured: Structured) -> dict[str, Any
 
 
 def read_completion(answer: Any) -> Completion:
-    """Read what openai's client returned.
+    """Read the reply of openai's client.
 
     Raises:
         ValueError: it is no chat completion.
@@ -104,7 +104,7 @@ def read_completion(answer: Any) -> Completion:
 
 
 def chosen(content: str) -> str:
-    """Return the task in an answer by `restriction(…, "json_schema")`; one that does not follow it unchanged."""
+    """Return the task in an answer by `restriction(…, "json_schema")`. Return any other answer unchanged."""
     try:
         task = json.loads(content)["task"]
     except (ValueError, TypeError, KeyError, RecursionError):
@@ -118,7 +118,7 @@ def until(content: str, stop: Sequence[str]) -> str:
 
 
 def refused_parameter(error: APIStatusError, request: Mapping[str, Any]) -> str | None:
-    """Return the parameter that the model refuses and can do without; None if something else is wrong."""
+    """Return the parameter that the model refuses and can do without, or None if something else is wrong."""
     if error.status_code not in (_BAD_REQUEST, _UNPROCESSABLE):
         return None
     said = _all_said(error)
@@ -130,7 +130,7 @@ def refused_parameter(error: APIStatusError, request: Mapping[str, Any]) -> str 
 
 
 def refusal(error: APIStatusError, request: Mapping[str, Any], *, name: str, where: str, secret: str) -> MojoError:
-    """Return what a server's refusal means to the caller; EvaluationError if asking on is of no use."""
+    """Return the caller's error for a server's refusal: an EvaluationError if asking on is of no use."""
     reason = _reason(error, secret)
     status = error.status_code
     if status in (_UNAUTHORIZED, _FORBIDDEN):
@@ -157,7 +157,7 @@ def refusal(error: APIStatusError, request: Mapping[str, Any], *, name: str, whe
 
 
 def seconds_to_wait(error: APIStatusError) -> float | None:
-    """Return how long the server wants to be left alone (Retry-After, in seconds or as a date); None if it does not say."""
+    """Return how long the server wants to be left alone (Retry-After, in seconds or as a date), or None if it does not say."""
     headers = error.response.headers
     for name, unit in (("retry-after-ms", 1e-3), ("retry-after", 1.0)):
         try:
@@ -195,7 +195,7 @@ def _reason(error: APIStatusError, secret: str) -> str:
 
 
 def _usage(usage: Any) -> Usage | None:
-    """Return what the server counted; None where it says nothing, or what cannot be: null, a text, no token read."""
+    """Return the server's token counts. None if it gives none, or impossible ones: null, a text, no token read."""
     prompt, written = (_count(usage, name) for name in ("prompt_tokens", "completion_tokens"))
     if not prompt or written is None:
         return None

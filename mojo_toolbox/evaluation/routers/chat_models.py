@@ -1,6 +1,6 @@
 """Chat models that answer in free text: behind any OpenAI-compatible server, or on an endpoint of ours.
 
-They know nothing of tasks; `prompted.py` makes routers of them.
+They know nothing of tasks. `prompted.py` makes routers of them.
 """
 
 from __future__ import annotations
@@ -47,11 +47,11 @@ _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 class ChatModel(Protocol):
-    """What answers a chat. Threads share it."""
+    """A model that answers chats. Threads share it."""
 
     @property
     def name(self) -> str:
-        """What reports call it."""
+        """The model's name in reports."""
 
     def chat(
         self,
@@ -62,19 +62,22 @@ class ChatModel(Protocol):
         choices: Sequence[str] | None = None,
         structured: Structured = "choice",
     ) -> Completion:
-        """Answer without sampling, up to the first of `stop`; with `choices` by one of them, as `structured` tells the server."""
+        """Answer without sampling, up to the first of `stop`.
+
+        With `choices` the answer is one of them, and `structured` says how the request names them to the server.
+        """
 
 
 class EndpointChat:
     """A model on a SageMaker endpoint, the local cloud's too, asked for plain chat."""
 
     def __init__(self, model: Model, *, name: str | None = None) -> None:
-        """Ask `model`; `name` is for reports, the model's own when left out."""
+        """Ask `model`. `name` is its name in reports. The default is the model's own."""
         self._model = model
         self.name = model.name if name is None else name
 
     def require_reachable(self) -> None:
-        """Raise when there is no such endpoint, or nobody may ask it; the model computes nothing."""
+        """Raise if there is no such endpoint, or the caller may not ask it. The model computes nothing."""
         require_endpoint(self._model)
 
     def chat(
@@ -129,17 +132,17 @@ class OpenAIChat:
         reasoning_tokens: int = 4096,
         name: str | None = None,
     ) -> None:
-        """Name the model; nothing is sent.
+        """Name the model. Nothing is sent.
 
         Args:
-            model: as the server calls it.
+            model: the server's name for it.
             base_url: the server's address, mostly with /v1 at the end (OPENAI_BASE_URL, else OpenAI's own).
-            api_key: its key (OPENAI_API_KEY); a server on this machine mostly needs none.
+            api_key: its key (OPENAI_API_KEY). A server on this machine rarely needs one.
             timeout: seconds to wait for an answer, each time it is tried.
             max_retries: how often to try again after a lost connection, a time-out, a rate limit or a server's error.
-            seed: for servers that sample at temperature 0 too.
+            seed: the seed, for servers that sample even at temperature 0.
             reasoning_tokens: room for the thoughts of models that think before they answer, on top of the answer's own.
-            name: what reports call it; the model when left out.
+            name: the name in reports. The default is the model.
 
         Raises:
             ConfigurationError: no key for a server that wants one, no usable address, or no `evaluation` extra.
@@ -151,7 +154,7 @@ class OpenAIChat:
         self.name = model if name is None else name
         self._model = model
         self._key = key
-        # For messages: without the password or the key that may stand in it.
+        # For messages: without the password or the key that it may contain.
         self._where = urlsplit(url)._replace(netloc=urlsplit(url).netloc.rpartition("@")[2], query="").geturl()
         self._seed = seed
         self._reasoning_tokens = reasoning_tokens
@@ -162,7 +165,7 @@ class OpenAIChat:
         self._answered = False
 
     def require_reachable(self) -> None:
-        """Raise when there is no server, or it refuses the key; the model is asked nothing.
+        """Raise if there is no server, or it refuses the key. The model gets no question.
 
         Raises:
             EvaluationError: as in `chat()`.
@@ -189,7 +192,7 @@ class OpenAIChat:
         temperature: float = 0.0,
         seed: int | None = None,
     ) -> Completion:
-        """Ask once. Parameters that the model refuses are left out from then on; `seed` is the model's own when left out.
+        """Ask once. If the model refuses a parameter, later requests omit it. `seed` defaults to the model's own.
 
         Raises:
             EvaluationError: asking is of no use: a wrong key, an unknown model, an account used up, no server.
@@ -219,12 +222,12 @@ class OpenAIChat:
         return Completion(content, completion.usage, completion.cut_off)
 
     def most_tokens(self, max_tokens: int) -> int:
-        """Return how long an answer may become with its thoughts; a model that was never asked may have some."""
+        """Return how long an answer may become with its thoughts. A model that was never asked may think."""
         thinks = not self._answered or "max_tokens" in self._left_out
         return max_tokens + (self._reasoning_tokens if thinks else 0)
 
     def _ask(self, request: dict[str, Any]) -> Completion | None:
-        """Send it; None when the model refuses a parameter that is left out from now on."""
+        """Send it. Return None if the model refuses a parameter, which later requests omit."""
         import openai
 
         try:
@@ -250,7 +253,7 @@ class OpenAIChat:
         return completion
 
     def _failure(self, error: OpenAIError) -> MojoError:
-        """Return what it means that there was no answer at all."""
+        """Return the error for a request without any answer."""
         import openai
 
         if isinstance(error, openai.APITimeoutError):

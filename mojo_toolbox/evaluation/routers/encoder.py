@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
     Vectors = NDArray[np.float32]
 
-# all-MiniLM-L6-v2 was trained on shorter texts still; sentence-transformers cuts at 256 too.
+# all-MiniLM-L6-v2 was trained on shorter texts still. Sentence-transformers cuts at 256 too.
 _MOST_TOKENS = 256
-# Holds so many tokens in any script; the rest of five megabytes need not be cut into tokens first.
+# Holds so many tokens in any script. The rest of five megabytes need not be cut into tokens first.
 _MOST_CHARACTERS = 4096
 _BATCH = 32
 # Vectors of 1.5 kB and their texts: some megabytes.
@@ -36,7 +36,7 @@ class SentenceEncoder:
     """A BERT-like model with mean pooling, on the CPU. Threads may share it."""
 
     def __init__(self, model: str = MINILM, *, home: Path | str | None = None) -> None:
-        """Load `model`, a folder or an id of Hugging Face; the default is at hand without Hugging Face too (91 MB, once).
+        """Load `model`, a folder or an id of Hugging Face. The default is at hand without Hugging Face too (91 MB, once).
 
         Raises:
             BaseModelNotFoundError: there is no such model.
@@ -115,7 +115,7 @@ def _load(source: str, token: str | None) -> tuple[Any, Any]:
     except (OSError, ValueError) as error:
         reason = str(error).strip().splitlines()[0]
         raise ConfigurationError(f"{source} cannot be used as a sentence encoder: {reason}") from error
-    # Classifiers read a pooling layer; the mean over all words does not.
+    # Classifiers read a pooling layer. The mean over all words does not.
     lacking = sorted(key for key in found["missing_keys"] if "pooler." not in key)
     if lacking:
         raise ConfigurationError(

@@ -79,7 +79,7 @@ def load_prompt(name_or_path: str | Path) -> RouterPrompt:
     """Return a prompt by its name in `PROMPTS`, or by the path of a file of your own.
 
     Raises:
-        ConfigurationError: there is no such prompt, or its file cannot be used; file and line are named.
+        ConfigurationError: there is no such prompt, or its file cannot be used. The message names file and line.
     """
     path = _FOLDER / f"{name_or_path}.md" if name_or_path in PROMPTS else Path(name_or_path)
     otherwise = f"name one of {', '.join(PROMPTS)}, or the path of a prompt file."

@@ -33,21 +33,21 @@ Sections = tuple[tuple[str, str], ...]
 """Roles and texts with placeholders."""
 
 _ROLES = ("system", "user", "assistant")
-_LARGEST_FILE = 1_000_000  # bytes; no model reads a longer prompt
+_LARGEST_FILE = 1_000_000  # bytes: no model reads a longer prompt
 
 
 def filled(sections: Sections, values: Mapping[str, str]) -> list[dict[str, str]]:
-    """Return the chat. Dollars and braces in `values` stand in it as they are."""
+    """Return the chat. Dollars and braces in `values` stay as they are."""
     return [{"role": role, "content": Template(text).substitute(values)} for role, text in sections]
 
 
 @dataclass(frozen=True)
 class PromptFile:
-    """A prompt file whose header is read; what follows is when it is known which placeholders it may have."""
+    """A prompt file whose header is read. The rest is read once its allowed placeholders are known."""
 
     path: Path
     kind: str
-    """What messages call it: prompt, template."""
+    """Its name in messages: prompt, template."""
     sha256: str
     """Of the file: a changed prompt is another one."""
     header: Mapping[str, tuple[int, str]]
@@ -91,7 +91,7 @@ class PromptFile:
         return tuple((role, "\n".join(body).strip("\n")) for role, _, body in sections)
 
     def _parts(self) -> list[tuple[str, int, list[str]]]:
-        """Return roles, the lines of their headings, and what stands below."""
+        """Return roles, the lines of their headings, and the text below each."""
         parts: list[tuple[str, int, list[str]]] = []
         for number, line in enumerate(self.lines[self.body :], start=self.body + 1):
             heading = re.fullmatch(r"##\s*(\w+)\s*", line)
@@ -130,9 +130,9 @@ def read_prompt_file(path: Path, *, kind: str, fields: Sequence[str], otherwise:
 
     Args:
         path: where it is.
-        kind: what messages call it.
-        fields: what may stand in the header; without any the header may be left out.
-        otherwise: what can be given where there is no such file, for the message.
+        kind: its name in messages.
+        fields: the keys that the header may contain. Without any the header may be left out.
+        otherwise: the choices without such a file, for the message.
 
     Raises:
         ConfigurationError: there is no such file, or it cannot be used.

@@ -1,6 +1,6 @@
 """A chat model and a prompt, as a router: ask, and read the answer as strictly as it is counted.
 
-An answer is the exact name of a listed task or "none"; only blanks and line breaks around it are forgiven. Quotation marks,
+An answer is the exact name of a listed task or "none". Only blanks and line breaks around it are forgiven. Quotation marks,
 a full stop, another case, a sentence, several names, or nothing at all make it invalid, and so does running out of tokens.
 """
 
@@ -30,7 +30,7 @@ class PromptedRouter:
     def __init__(
         self, model: ChatModel, prompt: RouterPrompt, *, structured: Structured | None = None, name: str | None = None
     ) -> None:
-        """Take a model and a prompt; `structured` holds the answer to the listed names where the server can.
+        """Take a model and a prompt. `structured` holds the answer to the listed names where the server can.
 
         Raises:
             ConfigurationError: `structured` with a prompt whose answer is more than a name, or unknown.
@@ -57,7 +57,7 @@ class PromptedRouter:
             check()
 
     def ask(self, question: Question) -> Answer:
-        """Ask; what was written is kept where it is more than a name."""
+        """Ask, and keep the written text if it is more than a name."""
         if self._prompt.reading == "actions":
             return _Steps(self._model, self._prompt, question).answer()
         completion = self._model.chat(
@@ -128,14 +128,14 @@ def _answer(said: str | None, question: Question, *, text: str | None, usage: Us
 
 
 def _after_marker(content: str, marker: str) -> str | None:
-    """Return what follows `marker` on the last line; None without it, or where other lines begin with it as well."""
+    """Return what follows `marker` on the last line. None without it, or where other lines begin with it as well."""
     lines = [line.strip() for line in content.strip().splitlines()]
     answers = [line for line in lines if line.startswith(marker)]
     return lines[-1].removeprefix(marker).strip() if len(answers) == 1 and lines[-1] is answers[0] else None
 
 
 def _first_action(content: str) -> tuple[str, re.Match[str] | None]:
-    """Return the reply up to its first action, and the action; what it goes on to imagine does not count."""
+    """Return the reply up to its first action, and the action. What it goes on to imagine does not count."""
     lines = content.strip().splitlines()
     for index, line in enumerate(lines):
         if line.strip().startswith("Action:"):

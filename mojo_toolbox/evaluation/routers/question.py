@@ -1,4 +1,4 @@
-"""What can be measured: anything that answers a question with one of the listed tasks or none."""
+"""Everything that can be measured: it answers a question with one of the listed tasks or none."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _SUM_TOLERANCE = 0.01
 
 
 class Record(dict[str, Any]):
-    """A message or a task, as in a file of conversations; its keys are attributes too."""
+    """A message or a task, as in a file of conversations. Its keys are attributes too."""
 
     def __getattr__(self, key: str) -> Any:
         """Return the value of `key`."""
@@ -39,8 +39,8 @@ class Record(dict[str, Any]):
 class Question:
     """One decision to make: which task is in charge after the last message?
 
-    `messages` are those up to the user turn in question, `{"role", "content"}`; earlier user turns bear the decision given
-    then as `task`, where it is known. `tasks` are the listed ones, `{"name", "description"}`. `previous` is the decision
+    `messages` are those up to the user turn in question, `{"role", "content"}`. Earlier user turns have the decision given
+    then as `task`, if it is known. `tasks` are the listed ones, `{"name", "description"}`. `previous` is the decision
     before, None for no task.
     """
 
@@ -56,34 +56,34 @@ class Question:
 
 @dataclass(frozen=True)
 class Answer:
-    """What a router said. An answer that is no listed task is `valid=False`, with `task` None and what it said as `text`."""
+    """A router's answer. If it is not a listed task, `valid` is False, `task` is None and `text` holds the words."""
 
     task: str | None
     valid: bool = True
     text: str | None = None
-    """What was written, where that is more than the name."""
+    """The written text, if it is more than the name."""
     probability: float | None = None
-    """Of the answer, from 0 to 1, by the router itself."""
+    """Of the answer, from 0 to 1, as the router itself gives it."""
     probabilities: Mapping[str | None, float] | None = None
-    """Of each listed task and of None; they sum to 1. `probability` may be left out then."""
+    """Of each listed task and of None. They sum to 1, and you may leave out `probability`."""
     usage: Usage | None = None
     """Tokens read and written."""
 
 
-# (messages, tasks, previous) -> a task's name, or None for no task. See Question for what each holds.
+# (messages, tasks, previous) -> a task's name, or None for no task. Question describes each.
 RouterFunction = Callable[[list[Record], list[Record], str | None], str | None]
 
 
 @runtime_checkable
 class Router(Protocol):
-    """The thing that `evaluate()` asks, from several threads at once if you want that."""
+    """A router for `evaluate()`, which may ask it from several threads at once."""
 
     @property
     def name(self) -> str:
-        """What reports call it."""
+        """The router's name in reports."""
 
     def ask(self, question: Question) -> Answer:
-        """Answer; an exception becomes an error row."""
+        """Answer the question. An exception becomes an error row."""
 
 
 class FunctionRouter:
@@ -93,10 +93,10 @@ class FunctionRouter:
         self._function = function
         self.name = name if name is not None else str(getattr(function, "__name__", type(function).__name__))
         self.source = _source_hash(function)
-        """Another one after a change of the function's own lines; None where they are not to be had."""
+        """Another one after a change of the function's own lines, or None if they cannot be read."""
 
     def ask(self, question: Question) -> Answer:
-        """Call the function; anything but a listed name or None is an invalid answer."""
+        """Call the function. Any result but a listed name or None is an invalid answer."""
         return checked_answer(self._function(question.messages, question.tasks, question.previous), question)
 
 
@@ -108,7 +108,7 @@ class EndpointRouter:
         self.name = name or model.name
 
     def require_reachable(self) -> None:
-        """Raise when there is no such endpoint, or nobody may ask it; the model computes nothing."""
+        """Raise if there is no such endpoint, or the caller may not ask it. The model computes nothing."""
         require_endpoint(self._model)
 
     def ask(self, question: Question) -> Answer:
@@ -133,7 +133,7 @@ def require_endpoint(model: Model) -> None:
         AWSError: credentials, or the permission to ask.
     """
     if not isinstance(model, AWSModel):
-        return  # what others make of such a request is theirs
+        return  # other servers answer such a request in their own way
     try:
         model._ask(b"{}")  # noqa: SLF001 - the same door, without a question
     except EndpointNotReadyError as error:
@@ -161,10 +161,10 @@ def checked_answer(said: object, question: Question, *, text: str | None = None,
 
 
 def usable(answer: object, question: Question) -> Answer:
-    """Return an answer as rows take it: what names no listed task is invalid, whatever it says of itself.
+    """Return an answer as rows take it. An answer that names no listed task is invalid, even if it says otherwise.
 
     Raises:
-        TypeError, ValueError: it is no Answer, or its probabilities, tokens or text are none.
+        TypeError, ValueError: it is not an Answer, or its probabilities, tokens or text are not of their kinds.
     """
     if not isinstance(answer, Answer):
         raise TypeError(f"ask() returned {type(answer).__name__}, not an Answer")
@@ -215,10 +215,10 @@ def _probability(given: Any, what: str) -> float:
 
 
 def as_router(router: object, *, name: str | None = None) -> Router:
-    """Return what `evaluate()` asks for a deployed model, a function, or a router as it is.
+    """Return a router for a deployed model or a function, and a router as it is.
 
     Raises:
-        EvaluationError: it is none of these.
+        EvaluationError: it is not one of these.
     """
     if inspect.iscoroutinefunction(router) or inspect.isgeneratorfunction(router) or inspect.isasyncgenfunction(router):
         raise EvaluationError(

@@ -1,4 +1,4 @@
-"""What was answered so far, on disk: a run that is killed goes on where it was.
+"""The answers so far, on disk: a killed run goes on where it was.
 
 SQLite keeps each answer as it comes, in any order and from any thread, gives them back in the data's order without holding
 them, and refuses a second process. The final files are written from it, whole.
@@ -24,10 +24,10 @@ CREATE TABLE IF NOT EXISTS answers (
 
 
 class AnswerJournal:
-    """The answers of one run; `shuffle` 0 is the list as it stands. Safe to share between threads."""
+    """The answers of one run. `shuffle` 0 is the list in its own order. Safe to share between threads."""
 
     def __init__(self, path: Path | None) -> None:
-        """Open or begin the journal at `path`; without a path it lasts as long as the object.
+        """Open or begin the journal at `path`. Without a path it lasts as long as the object.
 
         Raises:
             EvaluationError: it is damaged, or another process writes it.
@@ -83,8 +83,8 @@ class AnswerJournal:
             self._database.execute("DELETE FROM answers")
 
     def forget_errors(self, *, and_what_followed: bool) -> None:
-        """Drop the rows of failed calls, so that they are asked again; or all rows of a conversation from the first on."""
-        # Only what was asked with the list as it stands goes into the history of what follows.
+        """Drop the rows of failed calls, so that they are asked again, or all rows of a conversation from the first on."""
+        # Only decisions on the list in its own order go into the history of later ones.
         followed = """DELETE FROM answers WHERE failed OR EXISTS (
             SELECT 1 FROM answers AS e
             WHERE e.failed AND e.shuffle = 0 AND e.conversation = answers.conversation AND e.turn <= answers.turn
@@ -99,7 +99,7 @@ class AnswerJournal:
         return count
 
     def predictions(self) -> Iterator[Any]:
-        """Yield the rows of the list as it stands, in the data's order."""
+        """Yield the rows of the list in its own order, in the data's order."""
         return self._rows(0, 0)
 
     def shuffled(self, shuffles: int) -> Iterator[Any]:
@@ -112,12 +112,12 @@ class AnswerJournal:
             yield json.loads(record)
 
     def close(self) -> None:
-        """Close; what was kept stays on disk."""
+        """Close. The answers stay on disk."""
         with self._lock:
             self._database.close()
 
     def remove(self) -> None:
-        """Close and delete: the final files hold what it held."""
+        """Close and delete: the final files have its rows."""
         self.close()
         if self._path is not None:
             for suffix in ("", "-wal", "-shm"):

@@ -1,7 +1,7 @@
 """Asking a router about conversations: each decision in its turn, several conversations at a time.
 
 A lane takes a conversation and asks its decisions in order, since with `previous="own"` each depends on the one before.
-What was answered already is not asked again; what is answered is kept at once.
+An answered decision is not asked again. Each answer is kept at once.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def ask_all(
     *,
     on_answer: Callable[[Prediction], None],
 ) -> None:
-    """Ask every decision that the journal lacks; `on_answer` gets each row, the known ones too, from any thread.
+    """Ask every decision that the journal lacks. `on_answer` gets each row, the known ones too, from any thread.
 
     Raises:
         ConfigurationError, EndpointNotFoundError, EndpointNotReadyError, EvaluationError: it cannot be asked at all.

@@ -14,7 +14,7 @@ _MOST_HANGING = 200
 
 
 class Patience:
-    """Calls functions one after the other in a thread of its own; a call that takes too long is left behind."""
+    """Calls functions one after the other in a thread of its own. A call that takes too long is left behind."""
 
     _hanging: list[threading.Thread] = []  # noqa: RUF012 - of all of them, on purpose
     _lock = threading.Lock()
@@ -26,10 +26,10 @@ class Patience:
         self._begin()
 
     def call(self, function: Callable[[], Any]) -> Any:
-        """Return what the function returns, or raise what it raises.
+        """Return the function's result, or raise its exception.
 
         Raises:
-            TimeoutError: it did not return in time; it goes on in the background.
+            TimeoutError: it did not return in time. It goes on in the background.
             EvaluationError: too many calls hang already.
         """
         if self._thread is None:

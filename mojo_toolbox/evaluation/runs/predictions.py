@@ -10,7 +10,7 @@ from typing import NotRequired, TypedDict
 from mojo_toolbox.data import NONE_ANSWER, MeasuringPoint, Point, point_of
 from mojo_toolbox.evaluation.routers.question import Answer, Question
 
-# Of a text that a model wrote; of longer ones the middle is left out: thoughts begin it, the decision ends it.
+# Of a text that a model wrote. Of longer ones the middle is left out: thoughts begin it, the decision ends it.
 _LONGEST_TEXT = 2000
 
 
@@ -28,7 +28,7 @@ class Prediction(TypedDict):
     """The decision before, as the router was told."""
     gold: str | None
     task: str | None
-    """What was answered; None for no task, and where the answer was invalid or an error."""
+    """The answered task. None for no task, and for an invalid answer or an error."""
     valid: bool
     """Whether the answer was a listed task or none."""
     error: str | None
@@ -37,16 +37,16 @@ class Prediction(TypedDict):
     probability: float | None
     """Of what was answered."""
     probabilities: NotRequired[dict[str, float] | None]
-    """Of each listed task and of "none", to six digits; rows of earlier versions lack it."""
+    """Of each listed task and of "none", to six digits. Rows of earlier versions lack it."""
     latency_ms: float | None
-    """Of an answer; None for an error."""
+    """Of an answer. None for an error."""
     prompt_tokens: int | None
     completion_tokens: int | None
     cached_tokens: int | None
 
 
 class ShuffledPrediction(TypedDict):
-    """The same decision with the list in another order; positions count from 1."""
+    """The same decision with the list in another order. Positions count from 1."""
 
     conversation: int
     turn: int
@@ -55,9 +55,9 @@ class ShuffledPrediction(TypedDict):
     tasks: int
     """Length of the list."""
     right: int | None
-    """Position of the right task; None when none is right."""
+    """Position of the right task, or None if none is right."""
     chosen: int | None
-    """Position of the answered task; None for no task, an invalid answer or an error."""
+    """Position of the answered task. None for no task, an invalid answer or an error."""
     task: str | None
     valid: bool
     error: str | None
@@ -99,7 +99,7 @@ def prediction(
 
 
 def in_one_line(error: BaseException) -> str:
-    """Say what an exception says, in a line; one that cannot say it is called by its kind."""
+    """Say what an exception says, in a line. One that cannot say it is called by its kind."""
     kind = type(error).__name__
     try:
         text = " ".join(writable(str(error)).split())[:500]
@@ -151,7 +151,7 @@ def shuffled_prediction(
 
 
 def is_right(row: Prediction) -> bool:
-    """Whether the right task, or rightly none, was answered; an invalid answer and an error are wrong."""
+    """Whether the right task, or rightly none, was answered. An invalid answer and an error are wrong."""
     return row["valid"] and row["task"] == row["gold"]
 
 

@@ -1,8 +1,8 @@
 """The folder of an evaluation: which run it holds, what was answered so far, and the files that come of it.
 
 run.json                what is asked, written first: another run in the same folder is refused
-.predictions.sqlite     the answers so far; gone when all is asked
-predictions.jsonl       a row a decision, shuffles.jsonl a row a shuffled list; then the report
+.predictions.sqlite     the answers so far. Gone when all is asked
+predictions.jsonl       a row a decision, shuffles.jsonl a row a shuffled list. Then the report
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class RunFolder:
         self.journal = journal
 
     def finish(self, shuffles: int) -> None:
-        """Write the rows, in the data's order; each file whole or not at all."""
+        """Write the rows, in the data's order. Each file whole or not at all."""
         write_records(self.path / PREDICTIONS_FILE, self.journal.predictions())
         if shuffles:
             write_records(self.path / SHUFFLES_FILE, self.journal.shuffled(shuffles))

@@ -30,7 +30,7 @@ class Source:
     """Conversations of a file, or those given."""
 
     def __init__(self, conversations: Conversations, *, limit: int | None = None) -> None:
-        """Take a path or conversations, of which the first `limit` count; an iterator is read to its end.
+        """Take a path or conversations, of which the first `limit` count. An iterator is read to its end.
 
         Raises:
             DataError: it is neither, or a record is no conversation.
@@ -63,7 +63,7 @@ class Source:
         """Read everything once: what cannot be read is said before a router is asked (and paid).
 
         Raises:
-            DataError: a line that is no conversation; file and line are named.
+            DataError: a line that is no conversation. File and line are named.
         """
         digest = ContentHash()
         conversations = decisions = 0

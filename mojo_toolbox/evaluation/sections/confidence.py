@@ -129,7 +129,7 @@ def _values(shown: Shown) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class ReliabilityPicture:
-    """Accuracy over probability; below it, how many decisions have that probability."""
+    """Accuracy over probability. Below it, how many decisions have that probability."""
 
     bars: list[Bar]
     means: list[Bar]

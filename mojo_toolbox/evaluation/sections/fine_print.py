@@ -52,7 +52,7 @@ def _values(shown: Shown) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Setting:
-    """A setting with its value in each report; `values` has one entry where all agree."""
+    """A setting with its value in each report. `values` has one entry where all agree."""
 
     name: str
     values: list[str]

@@ -112,7 +112,7 @@ class LatencyPicture:
 
 
 def latency_pictures(reports: Sequence[Mapping[str, Any]]) -> list[LatencyPicture | None]:
-    """Return a picture for each report, all on one logarithmic axis; None for one without answers."""
+    """Return a picture for each report, all on one logarithmic axis. None for one without answers."""
     found = [report["latency_ms"] for report in reports if report["latency_ms"]["histogram"]["counts"]]
     if not found:
         return [None for _ in reports]

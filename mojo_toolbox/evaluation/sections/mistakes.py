@@ -16,7 +16,7 @@ from mojo_toolbox.evaluation.sections.section import FinishedRun, Section, Shown
 
 # At each measuring point, so that the frequent ones do not hide the rare ones.
 _SHOWN = 4
-# So many messages before the decisive one stand open; the ones before them are folded away, up to a number.
+# So many messages before the decisive one stand open. The ones before them are folded away, up to a number.
 _SHOWN_BEFORE, _MOST_FOLDED = 8, 100
 # A longer text scrolls in its own bubble, and takes the keyboard for it.
 _LONG, _MANY_LINES = 1000, 12
@@ -93,7 +93,7 @@ def _values(shown: Shown) -> dict[str, Any]:
 
 
 class Mistake(Figures):
-    """A wrong decision, with the whole conversation; `messages[turn]` is the decisive one."""
+    """A wrong decision, with the whole conversation. `messages[turn]` is the decisive one."""
 
     conversation: int
     id: str
@@ -115,12 +115,12 @@ def _measure(run: FinishedRun) -> list[Mistake]:
 
 
 def worst(rows: Iterable[Prediction]) -> list[Prediction]:
-    """Return the wrong decisions that the router was surest of, some at each measuring point; errors are no mistakes."""
+    """Return the wrong decisions that the router was surest of, some at each measuring point. Errors are no mistakes."""
     heaps: dict[Point, list[tuple[float, int, int, Prediction]]] = {point: [] for point in POINTS}
     for row in rows:
         if not is_right(row) and row["error"] is None:
             sureness = -1.0 if row["probability"] is None else row["probability"]
-            # Of equally sure ones the first stay; the numbers also keep the heap from comparing rows.
+            # Of equally sure ones the first stay. The numbers also keep the heap from comparing rows.
             entry = (sureness, -row["conversation"], -row["turn"], row)
             heap = heaps[row["point"]]
             (heapq.heappush if len(heap) < _SHOWN else heapq.heappushpop)(heap, entry)
@@ -144,7 +144,7 @@ def with_conversations(rows: list[Prediction], source: Source) -> list[Mistake]:
 
 @dataclass(frozen=True)
 class Bubble:
-    """A message; `task` is the label of a user turn, None for one that has none."""
+    """A message. `task` is the label of a user turn, None for one that has none."""
 
     user: bool
     text: str
@@ -154,7 +154,7 @@ class Bubble:
 
 @dataclass(frozen=True)
 class ListedTask:
-    """A task of the conversation's list; `role` says whether it was the right or the answered one."""
+    """A task of the conversation's list. `role` says whether it was the right or the answered one."""
 
     name: str
     description: str
@@ -174,12 +174,12 @@ class Chat:
     before: str
     quote: str
     earlier: int
-    """How many messages come before the shown ones; `folded` are the last of them."""
+    """How many messages come before the shown ones. `folded` are the last of them."""
     folded: list[Bubble]
     shown: list[Bubble]
     decisive: Bubble
     later: int
-    """How many messages come after the decisive one; `followed` are the first of them."""
+    """How many messages come after the decisive one. `followed` are the first of them."""
     followed: list[Bubble]
     tasks: list[ListedTask]
 

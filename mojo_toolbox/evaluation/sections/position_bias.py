@@ -1,7 +1,7 @@
 """What the order of the list does to answers: each position's share of the choices against its share of the right ones.
 
 Tool selection by language models prefers what stands first. A gap may be chance, and the largest of many gaps is large by
-chance alone; so its interval is simultaneous: wide enough to hold all positions' gaps at once, by the bootstrap
+chance alone. So its interval is simultaneous: wide enough to hold all positions' gaps at once, by the bootstrap
 distribution of the largest deviation.
 """
 
@@ -53,7 +53,7 @@ class Position(Figures):
 
 
 class LargestGap(Figures):
-    """The position whose gap is largest; the interval allows for having looked at all of them."""
+    """The position whose gap is largest. The interval allows for having looked at all of them."""
 
     position: int
     value: float
@@ -95,7 +95,7 @@ def position_bias(
     resamples: int = 1000,
     seed: int = 0,
 ) -> PositionBias:
-    """Return the bias over all answers to shuffled lists; both kinds of rows come in the data's order."""
+    """Return the bias over all answers to shuffled lists. Both kinds of rows come in the data's order."""
     import numpy as np
 
     weights = Weights(resamples, seed)
@@ -143,7 +143,7 @@ def position_bias(
 def _by_decision(
     rows: Iterable[Prediction], shuffled: Iterable[ShuffledPrediction]
 ) -> Iterable[tuple[Prediction, list[ShuffledPrediction]]]:
-    """Pair each decision with its other orders; both come sorted."""
+    """Pair each decision with its other orders. Both come sorted."""
 
     def place(row: Any) -> tuple[int, int]:
         return row["conversation"], row["turn"]
@@ -271,7 +271,7 @@ class PositionPicture:
 
 
 def position_picture(bias: Mapping[str, Any]) -> PositionPicture | None:
-    """Return the picture of a router's position bias; None where no position was counted."""
+    """Return the picture of a router's position bias, or None if no position was counted."""
     places = bias["positions"]
     if not places:
         return None

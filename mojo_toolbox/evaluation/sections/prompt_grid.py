@@ -41,7 +41,7 @@ class PromptGrid:
 
 
 def prompt_grid(reports: Sequence[Document]) -> PromptGrid | None:
-    """Return the chat models' reports by model and prompt; None where there are no two of them.
+    """Return the chat models' reports by model and prompt, or None if there are no two of them.
 
     Of several reports of one model under one prompt, the last one stands in the grid.
     """

@@ -11,7 +11,7 @@ from mojo_toolbox.evaluation.drawing.pictures import shade
 from mojo_toolbox.evaluation.drawing.readable import count, percent, share_of, short, with_interval
 from mojo_toolbox.evaluation.sections.section import Document, Section, Shown
 
-# A matrix of up to so many labels is read at a glance; a larger one is folded away.
+# A matrix of up to so many labels is read at a glance. A larger one is folded away.
 _GLANCE = 12
 # A matrix of more labels than this is nothing that a person reads, and makes the page heavy.
 _MOST_LABELS = 200
@@ -126,7 +126,7 @@ def _values(shown: Shown) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Confusion:
-    """So many decisions in which `said` was answered and `gold` was right; `said` is None for no listed task."""
+    """So many decisions in which `said` was answered and `gold` was right. `said` is None for no listed task."""
 
     gold: str
     said: str | None
@@ -156,7 +156,7 @@ class MatrixRow:
 
 @dataclass(frozen=True)
 class Matrix:
-    """A confusion matrix to show; `left_out` counts the labels that it lacks, the least confused ones."""
+    """A confusion matrix to show. `left_out` counts the labels that it lacks, the least confused ones."""
 
     labels: list[str]
     rows: list[MatrixRow]

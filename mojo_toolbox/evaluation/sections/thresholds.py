@@ -91,7 +91,7 @@ class CoveragePicture:
 
 
 def coverage_picture(confidence: Mapping[str, Any]) -> CoveragePicture | None:
-    """Return precision over coverage; None where too few decisions have a probability."""
+    """Return precision over coverage, or None if too few decisions have a probability."""
     curve, asked = confidence["curve"], confidence["asked"]
     columns = zip(curve["threshold"], curve["accepted"], curve["right"], curve["low"], curve["high"], strict=True)
     levels = [level for level in columns if level[1] >= FEWEST]

@@ -17,13 +17,13 @@ _FORMS = {
     "STREAMING-UNSIGNED-PAYLOAD-TRAILER": (False, True),
 }
 _CHUNK_HEADER = re.compile(rb"([0-9a-fA-F]{1,16})(?:;chunk-signature=([0-9a-f]{64}))?")
-# A chunk's header and a trailer are short; a body that has more without a line's end is not aws-chunked.
+# A chunk's header and a trailer are short. A body that has more without a line's end is not aws-chunked.
 _MAX_LINE = 16 * 1024
 _MAX_TRAILERS = 32
 
 
 class ChunkedDecoder:
-    """Feed it what arrives, it returns the payload; `trailers` is complete after `finish()`."""
+    """Feed it the arriving bytes, and it returns the payload. `trailers` is complete after `finish()`."""
 
     def __init__(self, rule: PayloadRule) -> None:
         form = _FORMS.get(rule.streaming or "")

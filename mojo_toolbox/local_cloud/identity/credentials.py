@@ -14,13 +14,13 @@ from mojo_toolbox.local_cloud.state.home import AccessKey, new_access_key_id, ne
 _TABLE = """CREATE TABLE IF NOT EXISTS sts_sessions (
     access_key_id TEXT PRIMARY KEY, secret_access_key TEXT NOT NULL, session_token TEXT NOT NULL,
     arn TEXT NOT NULL, user_id TEXT NOT NULL, expires REAL NOT NULL)"""
-# An expired key is remembered for a day, so that its user is told that it expired and not that it never was.
+# An expired key is remembered for a day, so that its user reads that it expired, not that it never was.
 _FORGET_AFTER_SECONDS = 86400.0
 
 
 @dataclass(frozen=True)
 class Key:
-    """What a signature is checked against, and who it proves."""
+    """The secret that a signature is checked against, and the user that it proves."""
 
     access_key_id: str
     secret_access_key: str
@@ -34,7 +34,7 @@ class Key:
 
 
 class KeyRing:
-    """Every access key that may sign; temporary ones outlive a restart."""
+    """Every access key that may sign. Temporary ones outlive a restart."""
 
     def __init__(
         self,
@@ -51,7 +51,7 @@ class KeyRing:
         database.execute(_TABLE)
 
     def find(self, access_key_id: str) -> Key | None:
-        """Return the key, expired or not; None when it was never made."""
+        """Return the key, expired or not, or None if it was never made."""
         if secrets.compare_digest(access_key_id.encode(), self._owner.access_key_id.encode()):
             return self._owner
         rows = self._database.execute("SELECT * FROM sts_sessions WHERE access_key_id = ?", (access_key_id,))
@@ -64,7 +64,7 @@ class KeyRing:
         return Key(access_key_id, secret, arn=arn, user_id=user_id)
 
     def lend(self, *, arn: str, user_id: str, seconds: int) -> Key:
-        """Make a temporary key; it is on disk when this returns."""
+        """Make a temporary key. It is on disk when this returns."""
         key = Key(
             access_key_id=new_access_key_id("ASIA"),
             secret_access_key=new_secret(),

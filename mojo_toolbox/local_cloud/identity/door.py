@@ -64,7 +64,7 @@ class SignatureCheck:
         self._folder = folder
 
     async def read_body(self, incoming: Incoming) -> None:
-        """Read a body and check the signature; anything that is wrong without the body is refused before.
+        """Read a body and check the signature. Anything that is wrong without the body is refused before.
 
         Raises:
             ServiceError: 403, or the body is too long.

@@ -13,7 +13,7 @@ from mojo_toolbox.local_cloud.wire.json_protocol import operation_of
 
 
 class Incoming:
-    """One request; `content` and `verified` are there only after its signature was checked."""
+    """One request. `content` and `verified` are there only after its signature was checked."""
 
     def __init__(self, request: HttpRequest, body: Body) -> None:
         self.request = request

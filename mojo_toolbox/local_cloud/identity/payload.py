@@ -22,13 +22,13 @@ from mojo_toolbox.local_cloud.wire.protocol import ServiceError, bounded_number
 
 
 class SignedPayload:
-    """Feed it the body; after `finish()` what it returned is what the client signed.
+    """Feed it the body. After `finish()` the client has signed everything that it returned.
 
-    Its `md5` and `checksums` ({algorithm: base64}) are those of the payload; `stated` are the client's.
+    Its `md5` and `checksums` ({algorithm: base64}) are those of the payload. `stated` are the client's.
     """
 
     def __init__(self, request: HttpRequest, rule: PayloadRule, *, algorithms: Collection[str] = ()) -> None:
-        """Prepare for one request; `algorithms` are computed besides those that the request states."""
+        """Prepare for one request. `algorithms` are computed in addition to those that the request states."""
         headers = request.headers
         self.stated = stated_checksums(headers)
         announced = {

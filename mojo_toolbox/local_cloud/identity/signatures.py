@@ -1,4 +1,4 @@
-"""Checks every request's signature against the keys that the local cloud knows; anything else is refused with 403."""
+"""Checks every request's signature against the keys that the local cloud knows. Anything else is refused with 403."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _SIGNED_OTHERWISE = {"x-amz-content-sha256", "x-amz-security-token", "x-amz-date
 
 @dataclass(frozen=True)
 class PayloadRule:
-    """What the signature says of the body: `sha256` of it, or signed chunks, or nothing (both None)."""
+    """The signature's claim about the body: `sha256` of it, or signed chunks, or nothing (both None)."""
 
     sha256: str | None = None
     streaming: str | None = None
@@ -75,7 +75,7 @@ def claimed_service(request: HttpRequest) -> str | None:
 
 
 def check_head(request: HttpRequest, keys: KeyRing, *, now: float | None = None) -> None:
-    """Refuse what is wrong without a look at the body, for the services whose signature covers it (all but S3).
+    """Refuse signatures that are wrong without a look at the body, for the services whose signature covers it (all but S3).
 
     Raises:
         ServiceError: 403, with AWS's code.
@@ -97,7 +97,7 @@ def verify(
     body_sha256: str = sigv4.EMPTY_SHA256,
     now: float | None = None,
 ) -> Verified:
-    """Check a request's signature; all services but S3 sign the hash of the body itself.
+    """Check a request's signature. All services but S3 sign the hash of the body itself.
 
     Raises:
         ServiceError: 403, with AWS's code.
@@ -117,7 +117,7 @@ def verify(
     expected = sigv2.signatures(request, key.secret_access_key, old, bucket_of_host)
     if not any(hmac.compare_digest(old.signature.encode(), one.encode()) for one in expected):
         raise refusal("wrong_signature", "s3")
-    # Version 2 does not cover the body; a client may state its hash all the same.
+    # Version 2 does not cover the body. A client may state its hash all the same.
     stated = request.headers.get("x-amz-content-sha256")
     rule = PayloadRule(sha256=stated if stated and re.fullmatch("[0-9a-f]{64}", stated) else None)
     return Verified(key, "s3", REGION, rule)
@@ -211,7 +211,7 @@ def _credential(text: str, request: HttpRequest) -> tuple[str, sigv4.Scope]:
 
 
 def _amz_date(request: HttpRequest) -> str:
-    """Return the time of the signature as version 4 writes it; a plain Date header serves too."""
+    """Return the time of the signature as version 4 writes it. A plain Date header serves too."""
     stated = request.headers.get("x-amz-date")
     if stated is not None:
         return stated
@@ -261,7 +261,7 @@ def _check_time(claim: _Claim, dialect: Dialect, now: float) -> None:
 
 
 def _check_signed_headers(request: HttpRequest, claim: _Claim, dialect: Dialect) -> None:
-    """Refuse what a middleman could have added: AWS wants the host and every x-amz header signed."""
+    """Refuse headers that a middleman could have added: AWS wants the host and every x-amz header signed."""
     signed = set(claim.signed_headers)
     unsigned = {name for name in request.headers if name.startswith("x-amz-")} - signed - _SIGNED_OTHERWISE
     if "host" not in signed or unsigned:
@@ -282,10 +282,10 @@ def _stated_payload(request: HttpRequest, claim: _Claim) -> str | None:
 
 
 def _empty_payload(request: HttpRequest) -> str:
-    """Return the hash of no body: some clients leave the header out where there is none.
+    """Return the hash of no body: some clients leave out the header of an empty body.
 
     Raises:
-        ServiceError: 403, there is a body and nothing says what it must be.
+        ServiceError: 403, there is a body without a signed hash.
     """
     if request.headers.get("content-length", "0") != "0" or "transfer-encoding" in request.headers:
         raise ServiceError("InvalidRequest", "Missing required header for this request: x-amz-content-sha256", 403)

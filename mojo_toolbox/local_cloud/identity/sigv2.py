@@ -55,7 +55,7 @@ _RESOURCE_PARAMETERS = frozenset(
 
 @dataclass(frozen=True)
 class Claim:
-    """A signature of version 2 as the request states it; `expires` for presigned URLs, `time` for headers."""
+    """A signature of version 2 as the request states it. `expires` for presigned URLs, `time` for headers."""
 
     access_key_id: str
     signature: str
@@ -65,7 +65,7 @@ class Claim:
 
 
 def claim(request: HttpRequest) -> Claim | None:
-    """Return the signature that a request states, None when it has none of this version.
+    """Return the signature that a request states, or None if it has no signature of this version.
 
     Raises:
         ServiceError: it states one that is malformed.
@@ -93,7 +93,7 @@ def claim(request: HttpRequest) -> Claim | None:
 
 
 def signatures(request: HttpRequest, secret: str, claim: Claim, bucket_of_host: str) -> list[str]:
-    """Compute what the signature may be: some clients sign the path as they sent it, others strictly encoded."""
+    """Compute the possible signatures: some clients sign the path as they sent it, others strictly encoded."""
     prefix = f"/{bucket_of_host}" if bucket_of_host else ""
     paths = [request.raw_path, quote(unquote(request.raw_path), safe="/~")]
     if "/" not in request.raw_path[1:]:
@@ -107,7 +107,7 @@ def signatures(request: HttpRequest, secret: str, claim: Claim, bucket_of_host: 
 
 
 def http_time(text: str) -> float | None:
-    """Return the seconds since 1970 of an HTTP date, None when it is none."""
+    """Return the seconds since 1970 of an HTTP date, or None if it is not a date."""
     try:
         return parsedate_to_datetime(text).timestamp()
     except (TypeError, ValueError, OverflowError):
@@ -116,13 +116,13 @@ def http_time(text: str) -> float | None:
 
 def _string_to_sign(request: HttpRequest, claim: Claim, path: str) -> str:
     query = request.query
-    # Headers came as latin-1, whatever the client meant; their bytes are signed, as are those of the query.
+    # Headers came as latin-1, whatever the client meant. Their bytes are signed, as are those of the query.
     headers = {
         name: value.encode("latin-1").decode("utf-8", "surrogateescape") for name, value in request.headers.items()
     }
     signed = {name: value for name, value in headers.items() if name.startswith("x-amz-")}
     if claim.expires is not None:
-        # What a client signed as headers of a presigned request travels in the query.
+        # The signed headers of a presigned request travel in the query.
         signed |= {name: value for name, value in query.items() if name.startswith("x-amz-")}
         date = str(claim.expires)
     else:

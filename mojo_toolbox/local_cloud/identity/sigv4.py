@@ -1,4 +1,4 @@
-"""AWS Signature Version 4 as arithmetic: canonical requests, strings to sign, signatures; it knows no keys."""
+"""AWS Signature Version 4 as arithmetic: canonical requests, strings to sign, signatures. It knows no keys."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ UNSIGNED_PAYLOAD = "UNSIGNED-PAYLOAD"
 
 @dataclass(frozen=True)
 class Scope:
-    """What a signature is limited to: one day, region and service."""
+    """The limits of a signature: one day, region and service."""
 
     date: str
     region: str
@@ -43,7 +43,7 @@ def canonical_request(
     signed_headers: Iterable[str],
     payload_hash: str,
 ) -> bytes:
-    """Join what is signed; `path` and `query` are canonical already. Header values are latin-1, as they travel."""
+    """Join the signed text. `path` and `query` are canonical already. Header values are latin-1, as they travel."""
     names = list(signed_headers)
     lines = "".join(f"{name}:{' '.join(headers.get(name, '').split())}\n" for name in names)
     return "\n".join((method, path, query, lines, ";".join(names), payload_hash)).encode("latin-1")

@@ -1,4 +1,4 @@
-"""Programs that the local cloud runs: jobs and endpoints, and what they see of this machine."""
+"""Programs that the local cloud runs: jobs and endpoints, and the parts of this machine that they see."""
 
 from pathlib import Path
 

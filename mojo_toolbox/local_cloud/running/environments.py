@@ -27,18 +27,18 @@ Log = Callable[[list[tuple[int, str]]], None]
 
 
 class EnvironmentFailedError(Exception):
-    """pip could not install a requirements.txt; the message ends with its last lines."""
+    """pip could not install a requirements.txt. The message ends with its last lines."""
 
 
 class Environments:
-    """Layered virtual environments under one folder, cached by what was asked for."""
+    """Layered virtual environments under one folder, cached by the requirements."""
 
     def __init__(self, folder: Path, *, owner: str) -> None:
         self._folder = folder
         self._owner = owner
 
     def layer(self, folder: Path, *, below: Path | None = None) -> Path:
-        """Make an empty environment that sees the packages of `below` and of this interpreter; returns its Python.
+        """Make an empty environment that sees the packages of `below` and of this interpreter. Returns its Python.
 
         It takes some 30 ms, and everything that pip installs there stays there.
         """
@@ -114,7 +114,7 @@ def _content(path: Path) -> bytes:
         with open_plain(path) as file:
             return file.read()
     except (OSError, ValueError):
-        # pip will say what is wrong with it.
+        # pip will name the problem.
         return b""
 
 
@@ -133,7 +133,7 @@ def child_environment(
     return {
         **base,
         "PYTHONUNBUFFERED": "1",
-        # Only what the container's own Environment names may speak to a hub in somebody's name.
+        # Only what the container's own Environment names may sign in to a hub.
         "HF_TOKEN_PATH": os.devnull,
         "HF_HUB_DISABLE_IMPLICIT_TOKEN": "1",
         **extra,

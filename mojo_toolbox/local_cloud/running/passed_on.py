@@ -1,4 +1,4 @@
-"""What of the starter's environment the local cloud keeps, and what its jobs and endpoints see of that."""
+"""The starter's variables that the local cloud keeps, and those that its jobs and endpoints see."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 import site
 from pathlib import Path
 
-# What of the user's environment a job sees. Everything else, credentials above all, stays outside.
+# The variables of the user's environment that a job sees. Everything else, credentials above all, stays outside.
 PASSED_ON = frozenset(
     """HOME USER LOGNAME SHELL LANG LANGUAGE TZ TMPDIR TERM XDG_CACHE_HOME
     HF_HOME HF_HUB_CACHE HF_XET_CACHE HF_HUB_OFFLINE HF_ENDPOINT HF_HUB_ETAG_TIMEOUT HF_HUB_DOWNLOAD_TIMEOUT
@@ -20,7 +20,7 @@ PASSED_ON = frozenset(
     UV_INDEX_URL UV_DEFAULT_INDEX""".split()  # noqa: SIM905 - a list literal would be a page
 )
 PASSED_ON_PREFIXES = ("LC_", "PYTORCH_", "CUDA_", "NVIDIA_")
-# What the server itself needs beyond that: where Python finds it.
+# The server itself also needs these: Python finds it by them.
 _FOR_THE_SERVER = frozenset(
     ("PYTHONPATH", "PYTHONHOME", "PYTHONUTF8", "PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX", "PYTHONWARNINGS")
 )

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import psutil
 
-# What every child and its descendants carry in their environment, so that the next start finds those that got away.
+# Every child and its descendants carry this in their environment, so that the next start finds those that got away.
 MARKER = "MOJO_LOCAL_CLOUD_CHILD_OF"
-# The same for one child: what escapes its warden, because the child killed that, is found by it.
+# The same for one child: it finds processes that escaped the child's warden, because the child killed the warden.
 RUN_MARKER = "MOJO_LOCAL_CLOUD_RUN"
 _WARDEN = Path(__file__).with_name("warden.py")
 # Log lines are written to the database in batches of this age: one commit for each line would be slow.
@@ -33,7 +33,7 @@ MAX_LINE_BYTES = 200 * 1024
 
 
 class Child:
-    """One command under its warden; the output of both streams comes as lines."""
+    """One command under its warden. The output of both streams comes as lines."""
 
     def __init__(self, command: Sequence[str], *, environment: Mapping[str, str], folder: Path, owner: str) -> None:
         self._run = uuid.uuid4().hex
@@ -69,7 +69,7 @@ class Child:
         return self._process.wait(timeout)
 
     def stop(self, grace_seconds: float) -> None:
-        """Ask with SIGTERM, kill after the grace; returns at once. A second call can only shorten the grace.
+        """Ask with SIGTERM, kill after the grace. Returns at once. A second call can only shorten the grace.
 
         Whoever reads `batches` sees to it that it ends, even when the command has stopped its warden.
         """
@@ -77,7 +77,7 @@ class Child:
         self._order(f"stop {grace_seconds}\n".encode())
 
     def kill(self) -> None:
-        """Kill the command and its descendants and wait for their end. What they printed last is lost."""
+        """Kill the command and its descendants and wait for their end. Their last output is lost."""
         with self._order_lock:
             if self._process.stdin is not None and not self._process.stdin.closed:
                 self._close_order_pipe()
@@ -88,7 +88,7 @@ class Child:
             self._process.stdout.close()
 
     def batches(self) -> Iterator[list[tuple[int, str]]]:
-        """Yield what the command prints, as (milliseconds, line), in batches, until its end.
+        """Yield the command's output, as (milliseconds, line), in batches, until its end.
 
         A batch is yielded every quarter of a second at the latest, an empty one when nothing was printed: a caller can
         look at the clock in between. Bytes that are no UTF-8 are replaced.
@@ -137,7 +137,7 @@ class Child:
         return True
 
     def _is_over(self) -> bool:
-        """Whether the warden has ended; ends it, and what escaped it, where it should have ended long ago."""
+        """Return whether the warden has ended. End it, and its escaped children, if it should have ended long ago."""
         if self.running and time.monotonic() < self._over_at:
             return False
         self._end_by_force()
@@ -173,7 +173,7 @@ class Child:
 
 
 def sweep(owner: str, *, spare: Callable[[psutil.Process], bool] = lambda _: False) -> int:
-    """Kill what an earlier local cloud of the same home left running; returns how many there were.
+    """Kill the processes that an earlier local cloud of the same home left running. Returns how many there were.
 
     Wardens see to that already, unless somebody killed them too.
     """
@@ -191,12 +191,12 @@ def sweep(owner: str, *, spare: Callable[[psutil.Process], bool] = lambda _: Fal
 
 
 def _split(block: bytes) -> tuple[list[str], bytes]:
-    """Cut a block into complete lines and a rest; a progress bar's carriage return ends a line too."""
+    """Cut a block into complete lines and a rest. A progress bar's carriage return ends a line too."""
     *complete, rest = block.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")
     while len(rest) > MAX_LINE_BYTES:
         complete.append(rest[:MAX_LINE_BYTES])
         rest = rest[MAX_LINE_BYTES:]
-    # A carriage return alone makes empty lines; CloudWatch takes no empty message.
+    # A carriage return alone makes empty lines. CloudWatch takes no empty message.
     return [_text(line) for line in complete if line], rest
 
 

@@ -1,7 +1,7 @@
 """Hosts a model's `code/inference.py` on a Unix socket, by the rules of the Hugging Face serving container.
 
 Run by file name in the endpoint's own environment, so it imports nothing of this package. `model_fn`, `input_fn`,
-`predict_fn`, `output_fn` or `transform_fn` come from the program; what is missing defaults to JSON in and JSON out. Each
+`predict_fn`, `output_fn` or `transform_fn` come from the program. Missing ones default to JSON in and JSON out. Each
 may take the toolkit's `context` as a last argument. `/ping` answers 503 until `model_fn` has returned.
 
 The rules and the form of errors are those of sagemaker-huggingface-inference-toolkit 2.6.0 (handler_service.py) on
@@ -35,21 +35,21 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 MAX_BODY_BYTES = 6 * 1024 * 1024
-# Requests answered at once; in the container it is the number of worker processes, each with a model of its own.
+# Requests answered at once. In the container it is the number of worker processes, each with a model of its own.
 _WORKERS_VARIABLE = "SAGEMAKER_MODEL_SERVER_WORKERS"
 DEFAULT_WORKERS = 4
 _TEXT_TYPES = ("application/json", "application/jsonlines", "text/")
-# What each handler is given; every one may take the context as one argument more.
+# The arguments of each handler. Every handler may take the context as one argument more.
 _ARGUMENTS = {"model_fn": 1, "input_fn": 2, "predict_fn": 2, "output_fn": 2, "transform_fn": 4}
 
 
 class ProgramError(Exception):
-    """A program that the toolkit would not load; the message says why."""
+    """A program that the toolkit would not load. The message says why."""
 
 
 @dataclass(frozen=True)
 class HandlerReply:
-    """What a request is answered."""
+    """The answer to a request."""
 
     status: int
     body: bytes
@@ -57,7 +57,7 @@ class HandlerReply:
 
 
 class Context:
-    """What the toolkits hand to handlers that ask for it: the model's folder and the request's headers."""
+    """The context of handlers that ask for it: the model's folder and the request's headers."""
 
     def __init__(self, model_dir: str, headers: Mapping[str, str]) -> None:
         self.system_properties = {"model_dir": model_dir, "gpu_id": None, "batch_size": 1}
@@ -183,7 +183,7 @@ def _is_utf8(body: bytes) -> bool:
 
 
 def _import(program: Path) -> ModuleType:
-    # The program's own folder, for the modules beside it.
+    # The program's own folder, for the modules next to it.
     sys.path.insert(0, str(program.parent))
     spec = importlib.util.spec_from_file_location(program.stem, program)
     assert spec is not None
@@ -208,7 +208,7 @@ class Host:
         )
 
     def load(self) -> None:
-        """Import the program and load the model; ends this process when that fails."""
+        """Import the program and load the model. Ends this process when that fails."""
         try:
             program = Program(_import(self._path), self._model_dir)
             program.load()
@@ -266,7 +266,7 @@ def main() -> None:
         log_level="warning",
         lifespan="off",
         timeout_graceful_shutdown=2,
-        # SageMaker keeps connections for a while; ours are one request each.
+        # SageMaker keeps connections for a while. Ours are one request each.
         timeout_keep_alive=5,
     )
 

@@ -1,8 +1,8 @@
-"""Stands between the local cloud and one command, so that the command and all its descendants end with the local cloud.
+"""Watches one command for the local cloud, so that the command and all its descendants end with the local cloud.
 
 Run as `python -P warden.py COMMAND ARGUMENT...` with a pipe as standard input. The local cloud holds the other end: when
 that end closes, be it by `kill -9`, everything below is killed. A line `stop SECONDS` on the pipe asks with SIGTERM first.
-When the command has ended, what it left running in the background is killed too. The exit status is the command's,
+When the command has ended, its processes in the background are killed too. The exit status is the command's,
 128 + N after signal N. Only the standard library and psutil: a job waits for this file to start.
 """
 
@@ -34,7 +34,7 @@ def main() -> None:
         signal.signal(ignored, signal.SIG_IGN)
     _linux_prctl(_PR_SET_CHILD_SUBREAPER, 1)
     command = _start(sys.argv[1:])
-    # The output belongs to the command alone; whoever reads it must see its end when the command and its heirs are gone.
+    # The output belongs to the command alone. Whoever reads it must see its end when the command and its heirs are gone.
     nothing = os.open(os.devnull, os.O_RDWR)
     os.dup2(nothing, 1)
     os.dup2(nothing, 2)

@@ -1,1 +1,1 @@
-"""What the local cloud keeps on disk, and where."""
+"""The local cloud's files on disk, and their places."""

@@ -35,7 +35,7 @@ class AcknowledgedChanges:
         database.execute(_TABLE)
 
     def append(self, entry: AcknowledgedChange) -> None:
-        """Write an entry; it is on disk when this returns."""
+        """Write an entry. It is on disk when this returns."""
         columns = ", ".join(vars(entry))
         marks = ", ".join("?" * len(vars(entry)))
         self._database.execute(

@@ -1,4 +1,4 @@
-"""One SQLite file that many threads use; what a transaction wrote is on disk when it returns."""
+"""One SQLite file that many threads use. A transaction's changes are on disk when it returns."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-# Writers queue inside SQLite; a checkpoint of a large write-ahead log on a slow disk takes seconds.
+# Writers queue inside SQLite. A checkpoint of a large write-ahead log on a slow disk takes seconds.
 BUSY_TIMEOUT_SECONDS = 60.0
 
 
@@ -21,7 +21,7 @@ class CloudDatabase:
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        # Requests hold what jobs are given, tokens perhaps. SQLite makes its other files with the mode of this one.
+        # Requests hold the inputs of jobs, perhaps tokens. SQLite makes its other files with the mode of this one.
         path.touch(mode=0o600)
         path.chmod(0o600)
         self.path = path
@@ -31,7 +31,7 @@ class CloudDatabase:
         self._mine = threading.local()
 
     def execute(self, statement: str, parameters: Sequence[Any] = ()) -> list[sqlite3.Row]:
-        """Run one statement and return its rows; a write is on disk afterwards.
+        """Run one statement and return its rows. A write is on disk afterwards.
 
         Inside `transaction()` of the same thread it is part of that transaction.
         """
@@ -66,7 +66,7 @@ class CloudDatabase:
                 self._mine.connection = None
 
     def close(self) -> None:
-        """Close what is idle now, and what is still lent when it comes back."""
+        """Close the idle connections now, and the lent ones when they come back."""
         with self._lock:
             self._closed = True
             idle, self._idle = self._idle, []
@@ -97,6 +97,6 @@ class CloudDatabase:
         )
         connection.row_factory = sqlite3.Row
         connection.execute("PRAGMA journal_mode=WAL")
-        # FULL: in WAL mode only this syncs at each commit, and what is acknowledged has to survive a power cut.
+        # FULL: in WAL mode only this syncs at each commit, and an acknowledged write has to survive a power cut.
         connection.execute("PRAGMA synchronous=FULL")
         return connection

@@ -31,7 +31,7 @@ class AccessKey:
 
 @dataclass(frozen=True)
 class Home:
-    """Paths under `<MOJO_HOME>/local_cloud`; nothing is made until `prepare()`."""
+    """Paths under `<MOJO_HOME>/local_cloud`. Nothing is made until `prepare()`."""
 
     root: Path
 
@@ -42,12 +42,12 @@ class Home:
 
     @property
     def credentials_file(self) -> Path:
-        """The secret; only its owner can read it."""
+        """The secret. Only its owner can read it."""
         return self.folder / "credentials.json"
 
     @property
     def connection_file(self) -> Path:
-        """Says where the local cloud answers; there only while it runs, or after it was killed."""
+        """Names the local cloud's address. It exists only while that runs, or after it was killed."""
         return self.folder / "connection.json"
 
     @property
@@ -62,12 +62,12 @@ class Home:
 
     @property
     def serve_lock(self) -> Path:
-        """Held by the running local cloud until its process ends, however it ends; contains its pid."""
+        """Held by the running local cloud until its process ends, however it ends. Contains its pid."""
         return self.folder / "serve.lock"
 
     @property
     def log_file(self) -> Path:
-        """What the process prints."""
+        """The log of the process."""
         return self.folder / "server.log"
 
     @property

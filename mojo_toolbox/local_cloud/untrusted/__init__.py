@@ -1,1 +1,1 @@
-"""What comes from strangers (files, archives, patterns), handled so that none of it does harm."""
+"""Handles files, archives and patterns from strangers, so that they do no harm."""

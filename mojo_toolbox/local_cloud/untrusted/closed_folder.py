@@ -20,7 +20,7 @@ Parts = Sequence[str]
 
 
 class LeadsOutError(Exception):
-    """A name or a link that leads out of the folder, or through a link; the message is a clause about it."""
+    """A name or a link that leads out of the folder, or through a link. The message is a clause about it."""
 
 
 class ClosedFolder:
@@ -85,7 +85,7 @@ class ClosedFolder:
             raise LeadsOutError("is a link to a file that does not come before it") from None
 
     def symbolic_link(self, parts: Parts, target: str) -> None:
-        """Make a link in the place of a file or a link of its name; `drop_broken_links` checks where it leads."""
+        """Make a link in the place of a file or a link of its name. `drop_broken_links` checks where it leads."""
         with self._place(parts) as (folder, name):
             os.symlink(target, name, dir_fd=folder)
 

@@ -10,16 +10,16 @@ from typing import Protocol, cast
 import re2
 
 _OPTIONS = re2.Options()
-# It would print to the server's log what is raised anyway.
+# It would print to the server's log an error that is raised anyway.
 _OPTIONS.log_errors = False
 
 
 class PatternError(ValueError):
-    """A regular expression that cannot be used; the message says why."""
+    """A regular expression that cannot be used. The message says why."""
 
 
 class Match(Protocol):
-    """What was found."""
+    """A match."""
 
     def __getitem__(self, group: int) -> str | None: ...
 

@@ -31,7 +31,7 @@ LeftOut = Callable[[str, str], None]
 
 
 class NotPlainError(OSError):
-    """Something that is no plain file; the message is a clause that says what it is."""
+    """Something that is not a plain file. The message is a clause that names its kind."""
 
 
 @dataclass(frozen=True)
@@ -87,9 +87,9 @@ def first_bytes(path: Path, size: int) -> bytes:
 
 
 def entries(folder: Path, left_out: LeftOut) -> Iterator[FolderEntry]:
-    """Walk a folder of any depth in the order of names; tell what is left out and why.
+    """Walk a folder of any depth in the order of names. Report each omitted file with its reason.
 
-    A link to a file outside counts as that file. What vanishes meanwhile is passed over.
+    A link to a file outside counts as that file. Files that vanish meanwhile are passed over.
     """
     waiting = [folder]
     root = folder.resolve()
@@ -111,7 +111,7 @@ def entries(folder: Path, left_out: LeftOut) -> Iterator[FolderEntry]:
 
 
 def remove_folder(folder: Path) -> None:
-    """Remove a folder however deep it is, and whatever in it is closed to its owner; a link to one is only unlinked."""
+    """Remove a folder however deep it is, and whatever in it is closed to its owner. A link to one is only unlinked."""
     with suppress(RecursionError):
         shutil.rmtree(folder, ignore_errors=True)
     if not os.path.lexists(folder):

@@ -71,7 +71,7 @@ def unpack(archive: Path, folder: Path) -> None:
 
 
 class _Unpacking:
-    """What has been taken out of one archive so far."""
+    """The totals taken out of one archive so far."""
 
     def __init__(self, target: ClosedFolder, room: int) -> None:
         self._target = target
@@ -113,7 +113,7 @@ class _Unpacking:
             raise LeadsOutError("is a device, a pipe or of an unknown kind")
 
     def _write(self, members: tarfile.TarFile, member: tarfile.TarInfo) -> None:
-        # A sparse file has a size that nothing in the archive stands for.
+        # The archive does not contain all the bytes of a sparse file.
         self._room -= max(0, member.size)
         if self._room < 0:
             raise UnsafeArchiveError("it unpacks to far more than its own size, or to more than the disk has free")
@@ -132,7 +132,7 @@ class _Forwards:
 
     def __init__(self, raw: _Readable, *, most: int) -> None:
         self._raw = raw
-        # Names and padding come in addition to what the files hold.
+        # Names and padding come in addition to the files' bytes.
         self._most = most + most // 4 + _LONGEST_READ
         self._position = 0
         self._last = b""
@@ -157,7 +157,7 @@ class _Forwards:
         return self._position
 
     def read_to_its_end(self) -> None:
-        """Read what stands behind the last member, so that the checksum at the end is checked.
+        """Read the bytes behind the last member, so that the checksum at the end is checked.
 
         tarfile takes a damaged header for the end: the end is a block of zeros, or nothing at all.
         """

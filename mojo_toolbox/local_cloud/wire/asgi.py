@@ -29,7 +29,7 @@ def request_of(scope: Scope) -> HttpRequest:
 
 
 async def send_answer(answer: HttpAnswer, request: HttpRequest, receive: Receive, send: Send) -> None:
-    """Send an answer; stop when the client closes its connection."""
+    """Send an answer. Stop when the client closes its connection."""
     headers = {"x-amz-request-id": request.request_id, **answer.headers}
     headers.setdefault(
         "content-length", str(len(answer.body) if isinstance(answer.body, bytes) else answer.body.length)
@@ -51,7 +51,7 @@ async def send_unfinished(send: Send, message: Message) -> None:
 
 async def _send_file(body: FileBody, receive: Receive, send: Send) -> None:
     left = body.length
-    # A client that goes away in the middle is told to nobody who only sends.
+    # A sender does not learn by itself that the client has gone away.
     gone = asyncio.ensure_future(_gone(receive))
     try:
         while left and not gone.done():

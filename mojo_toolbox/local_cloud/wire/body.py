@@ -95,7 +95,7 @@ class Body:
         return b"".join([piece async for piece in self._pieces_up_to(limit)])
 
     async def hold(self, limit: int, folder: Path) -> HeldBody:
-        """Read all of it without keeping much of it in memory: what is large waits in a file without a name.
+        """Read all of it without keeping much of it in memory: a large body waits in a file without a name.
 
         Raises:
             ServiceError: it is longer than `limit`.
@@ -112,7 +112,7 @@ class Body:
         return held
 
     async def drain(self, limit: int) -> None:
-        """Read on and forget what is read, up to `limit`: a client that is still sending would miss the answer."""
+        """Read on and forget the bytes, up to `limit`: a client that is still sending would miss the answer."""
         if not self._begun:
             return
         size = 0

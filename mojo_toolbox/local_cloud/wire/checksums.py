@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from mojo_toolbox.local_cloud.wire.protocol import ServiceError
 
 HEADER_PREFIX = "x-amz-checksum-"
-# What S3 computes by itself when a client names no algorithm.
+# S3 computes this one by itself when a client names no algorithm.
 DEFAULT_ALGORITHM = "CRC64NVME"
 ALGORITHMS = (
     "CRC32",
@@ -63,7 +63,7 @@ class _XxHash:
 
 
 def new_checksum(algorithm: str) -> Checksum:
-    """Start a checksum; `algorithm` is one of ALGORITHMS."""
+    """Start a checksum. `algorithm` is one of ALGORITHMS."""
     if algorithm in _CRC_BYTES:
         return _Crc(getattr(_awscrt(), algorithm.lower()), _CRC_BYTES[algorithm])
     if algorithm in _XXHASH:
@@ -72,7 +72,7 @@ def new_checksum(algorithm: str) -> Checksum:
 
 
 def stated_checksums(headers: Mapping[str, str]) -> dict[str, str]:
-    """Return what a request or a trailer states: {algorithm: base64}."""
+    """Return the checksums that a request or a trailer states: {algorithm: base64}."""
     return {
         algorithm: headers[name] for algorithm in ALGORITHMS if (name := HEADER_PREFIX + algorithm.lower()) in headers
     }

@@ -1,4 +1,4 @@
-"""Refuses what a request asks for and the local cloud does not do: every field is honoured, without effect, or refused."""
+"""Refuses requests for something that the local cloud does not do: every field is honoured, without effect, or refused."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mojo_toolbox.local_cloud.wire.protocol import ServiceError
 class Fields:
     """The fields of one operation by their path, such as `InputDataConfig[].ChannelName`.
 
-    A path stands for everything below it too. A field that none of these names is refused.
+    A path includes everything below it. Any other field is refused.
     """
 
     honoured: frozenset[str]
@@ -25,7 +25,7 @@ class Fields:
     reasons: Mapping[str, str] = field(default_factory=dict)
     """Why a field is refused, where its name alone does not say it."""
     nothing_by_itself: frozenset[str] = frozenset()
-    """Structures that ask for nothing unless a member does; any other one switches something on by being there."""
+    """Structures that ask for nothing unless a member does. Any other one switches something on by being there."""
 
     @cached_property
     def accepted(self) -> frozenset[str]:
@@ -50,7 +50,7 @@ def refuse_unhonoured(
     """Refuse the first field that asks for something that would not be done.
 
     Raises:
-        ServiceError: it names the field, and what the local cloud takes instead where there is something.
+        ServiceError: it names the field, and the local cloud's alternative if there is one.
     """
     for path, value in _unhonoured(request, "", fields):
         raise ServiceError(code, _words(operation, path, value, fields), status)
@@ -81,14 +81,14 @@ def _unhonoured(value: Any, path: str, fields: Fields) -> Iterator[tuple[str, An
 
 
 def _is_nothing(value: Any) -> bool:
-    """Whether a value switches nothing on wherever it is; a structure may, by being there."""
+    """Whether a value switches nothing on wherever it is. A structure may, by being there."""
     return value is None or value is False or value in ("", [])
 
 
 def _only_members_ask(value: Any, path: str, fields: Fields) -> bool:
     """Whether a structure is one that means nothing by itself, and its members ask for nothing.
 
-    `VpcConfig: {}` and `RemoteDebugConfig: {"EnableRemoteDebug": False}` are; `AsyncInferenceConfig` makes an endpoint
+    `VpcConfig: {}` and `RemoteDebugConfig: {"EnableRemoteDebug": False}` are. `AsyncInferenceConfig` makes an endpoint
     asynchronous whatever is in it.
     """
     return path in fields.nothing_by_itself and isinstance(value, Mapping) and all(map(_is_nothing, value.values()))

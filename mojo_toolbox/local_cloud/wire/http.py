@@ -14,7 +14,7 @@ from mojo_toolbox.local_cloud.wire.protocol import ServiceError
 class HttpRequest:
     """One request, undecoded, because a signature covers the bytes as they were sent.
 
-    Header names are in lower case; a header that came twice is joined with a comma.
+    Header names are in lower case. A header that came twice is joined with a comma.
     """
 
     method: str
@@ -37,7 +37,7 @@ class HttpRequest:
 
 @dataclass(frozen=True)
 class FileBody:
-    """A body that is read from an open file while it is sent; the sender closes the file."""
+    """A body that is read from an open file while it is sent. The sender closes the file."""
 
     file: BinaryIO
     length: int
@@ -53,7 +53,7 @@ class HttpAnswer:
 
 
 def decode(text: str, *, plus: bool = False) -> str:
-    """Undo percent-encoding; `plus` also reads + as a space, as in a query.
+    """Undo percent-encoding. `plus` also reads + as a space, as in a query.
 
     Raises:
         ServiceError: the bytes are no UTF-8.

@@ -1,4 +1,4 @@
-"""Reads the JSON of requests: what is valid JSON, but nothing that a service could keep, is refused at the door."""
+"""Reads the JSON of requests: valid JSON that no service could keep is refused at the door."""
 
 from __future__ import annotations
 

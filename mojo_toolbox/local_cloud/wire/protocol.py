@@ -1,4 +1,4 @@
-"""What every service of the local cloud shares: the error that it answers with, and numbers read from requests."""
+"""The common parts of all services of the local cloud: the error that they answer with, and numbers read from requests."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class ServiceError(Exception):
     """
 
     def __init__(self, code: str, message: str, status: int = 400, *, headers: Mapping[str, str] | None = None) -> None:
-        """Take the refusal, and the headers that the answer has beside its body."""
+        """Take the refusal, and the headers that the answer has in addition to its body."""
         super().__init__(message)
         self.code = code
         self.message = message
@@ -24,7 +24,7 @@ class ServiceError(Exception):
 
 
 def bounded_number(text: str, most: int) -> int | None:
-    """Return the number from 0 to `most` that `text` writes in plain digits; None when it does not write one."""
+    """Return the number from 0 to `most` that `text` writes in plain digits, or None if it does not write one."""
     # Counted first: Python refuses to read thousands of digits.
     if not (text.isascii() and text.isdigit()) or len(text.lstrip("0")) > len(str(most)):
         return None

@@ -14,7 +14,7 @@ Dialect = Literal["s3", "query", "json"]
 Reason = Literal["unsigned", "unknown_key", "wrong_signature", "expired", "skewed", "malformed"]
 
 _QUERY_SERVICES = {"iam", "sts", "monitoring", "cloudformation", "ec2", "autoscaling"}
-# What AWS calls the same refusal in its three families.
+# AWS's names for the same refusal in its three families.
 _CODES: dict[Reason, dict[Dialect, str]] = {
     "unsigned": {
         "s3": "AccessDenied",

@@ -1,7 +1,7 @@
 """Checks a request against botocore's own model of the service, as AWS does on its side.
 
-botocore checks types, required members and minima in the client; enumerations, maxima and patterns only AWS checks, and
-not every client is botocore. What the model does not know is let through: a newer client may send newer members.
+botocore checks types, required members and minima in the client. Enumerations, maxima and patterns only AWS checks, and
+not every client is botocore. Members that the model does not know are let through: a newer client may send newer members.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 
 from mojo_toolbox.local_cloud.wire.protocol import ServiceError
 
-# Enumerations of instance types hold hundreds of names; AWS lists them all, nobody reads them.
+# Enumerations of instance types hold hundreds of names. AWS lists them all, nobody reads them.
 SHOWN_ENUM_VALUES = 12
 
 
@@ -87,7 +87,7 @@ def _problems(shapes: Mapping[str, Any], name: str, value: Any, path: str) -> It
         yield from _time_problems(value, path)
 
 
-# A JSON service sends times as seconds since 1970; some clients send ISO 8601, which AWS takes too.
+# A JSON service sends times as seconds since 1970. Some clients send ISO 8601, which AWS takes too.
 _TYPES: Mapping[str, tuple[type, ...]] = {
     "structure": (dict,),
     "map": (dict,),
@@ -103,7 +103,7 @@ _TYPES: Mapping[str, tuple[type, ...]] = {
 }
 
 
-# What the types of AWS's models hold; the times leave a day for time zones within the years 1 to 9999.
+# The limits of the types of AWS's models. The times leave a day for time zones within the years 1 to 9999.
 _INTEGERS = {"integer": 2**31, "long": 2**63}
 _TIMES = (-62135510400, 253402214400)
 
@@ -183,7 +183,7 @@ def _compiled(pattern: str | None) -> re.Pattern[str] | None:
     try:
         return re.compile(_python_pattern(pattern))
     except re.error:
-        # What is still Java's own dialect AWS will check.
+        # AWS itself will check patterns that are still Java's own dialect.
         return None
 
 

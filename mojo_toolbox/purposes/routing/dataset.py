@@ -1,4 +1,4 @@
-"""What an administrator gives as data -> the chat examples that a training job reads, as JSON Lines on disk."""
+"""An administrator's data -> the chat examples that a training job reads, as JSON Lines on disk."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class _ChatExample(BaseModel):
 
 
 def require_readable(source: DataSource) -> None:
-    """Look at the first record of data that can be read again; a stream, which cannot, is left for later.
+    """Look at the first record of data that can be read again. A stream, which cannot, is left for later.
 
     Raises:
         DataError: no such file, nothing in it, or a first record that cannot be used.
@@ -100,7 +100,7 @@ def prepare_training_data(
 ) -> PreparedData:
     """Write the training examples of `source` to `target`: `copies` augmented ones of each routing conversation in turn.
 
-    Chat examples (`{"messages": […]}` without `tasks`) pass as they are, once. Behind routing conversations stand `starter`
+    Chat examples (`{"messages": […]}` without `tasks`) pass as they are, once. Behind routing conversations come `starter`
     of those that ship with the library, each as `copies` different ones.
 
     Raises:
@@ -121,7 +121,7 @@ def prepare_training_data(
 
 
 def prepare_validation_data(source: DataSource, target: Path) -> PreparedData:
-    """Write the validation examples of `source` to `target`: each conversation once, as it stands.
+    """Write the validation examples of `source` to `target`: each conversation once and unchanged.
 
     Raises:
         DataError: as in `prepare_training_data()`.
@@ -130,7 +130,7 @@ def prepare_validation_data(source: DataSource, target: Path) -> PreparedData:
 
 
 class _Preparation:
-    """One pass over what was given: rendered, written and hashed as it comes."""
+    """One pass over the given data: rendered, written and hashed as it comes."""
 
     def __init__(
         self,
@@ -153,7 +153,7 @@ class _Preparation:
         return PreparedData(path=target, rows=rows, sha256=self._hash.hexdigest(), augmented=self._kind == _ROUTING)
 
     def _examples(self) -> Iterator[dict[str, Any]]:
-        """Yield examples; every record is of the first one's kind."""
+        """Yield examples. Every record is of the first one's kind."""
         for path, line, record in _records(self._source):
             kind = _ROUTING if isinstance(record, Conversation) or "tasks" in record else _CHAT
             self._kind = self._kind or kind

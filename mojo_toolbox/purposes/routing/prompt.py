@@ -7,9 +7,9 @@
                User: Before that, is it going to rain there?
     assistant  …                                        the decision that is asked for
 
-The task list stands first and does not change within a conversation, so a server that caches prefixes reads only the new
+The task list comes first and does not change within a conversation, so a server that caches prefixes reads only the new
 turn. The agent's replies, and user turns whose decision is unknown or no longer listed, are folded into the next message.
-This module is the only place that knows all this; training data, callers and evaluation share it.
+This module is the only place that knows all this. Training data, callers and evaluation share it.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _INSTRUCTION = (
 )
 _NONE_LINE = f"Nothing in this list is wanted, or the task is finished or dropped: {NONE_ANSWER}"
 
-# Of a chat history as other programs keep it, a router reads what was said.
+# Of a chat history as other programs keep it, a router reads the spoken words.
 _FOREIGN_ROLES = ("system", "developer", "tool", "function")
 _FILTER = (
     "A router reads user and assistant messages with text. Keep those: [m for m in messages if m['role'] in ('user', "
@@ -124,15 +124,15 @@ def require_text(content: str) -> None:
 
 
 def choices(tasks: Sequence[Task]) -> list[str]:
-    """Return what the router may answer: the tasks' names in the list's order, then none."""
+    """Return the router's choices: the tasks' names in the list's order, then none."""
     return [*(task.name for task in tasks), NONE_ANSWER]
 
 
 def system_message(tasks: Sequence[Task]) -> str:
     """Return the instruction with the task list.
 
-    Each name stands after its description: a causal model reads from left to right, so only then has the name, when it
-    comes to be copied as the answer, taken up what the task is about. docs/lab-notebook.md has the figures.
+    Each name comes after its description. A causal model reads from left to right: only in this order has the name taken
+    up the task's meaning when the model copies it as the answer. docs/lab-notebook.md has the figures.
     """
     lines = [f"{task.description}: {task.name}" if task.description else task.name for task in tasks]
     return "\n".join([_INSTRUCTION, *lines, _NONE_LINE])
@@ -144,7 +144,7 @@ def answer_for(task: str | None) -> str:
 
 
 def decision_chat(turns: Sequence[Message], tasks: Sequence[Task]) -> list[dict[str, str]]:
-    """Render turns as one chat; each labelled user turn is followed by its decision as an assistant message."""
+    """Render turns as one chat. Each labelled user turn is followed by its decision as an assistant message."""
     names = {task.name for task in tasks}
     chat = [{"role": "system", "content": system_message(tasks)}]
     folded: list[str] = []
@@ -199,7 +199,7 @@ def _read_previous(previous: str | None) -> str | None:
 def _with_previous(turns: list[Message], previous: str | None) -> list[Message]:
     earlier = [index for index, turn in enumerate(turns[:-1]) if turn.role == "user"]
     if not earlier:
-        # Nothing was decided before the first user turn; there is no turn that could carry it.
+        # Nothing was decided before the first user turn. There is no turn that could carry it.
         return turns
     last = earlier[-1]
     labelled = Message(role="user", content=turns[last].content, task=previous)

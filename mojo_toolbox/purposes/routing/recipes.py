@@ -14,7 +14,7 @@ from mojo_toolbox.errors import ConfigurationError
 
 @dataclass(frozen=True)
 class Recipe:
-    """A way of training that was measured; whatever `Hub.train()` is told beside it wins."""
+    """A way of training that was measured. The arguments of `Hub.train()` win over it."""
 
     name: str
     kind: ModelKind

@@ -31,7 +31,7 @@ class RoutingSession(Generic[_Decision]):
     """One conversation with a router, for one thread at a time. `model.session(tasks=…)` makes it."""
 
     def __init__(self, predict: _Predict[_Decision], tasks: Sequence[Task | Mapping[str, Any]]) -> None:
-        """Begin an empty conversation; nothing is sent.
+        """Begin an empty conversation. Nothing is sent.
 
         Raises:
             DataError: tasks that cannot be listed.
@@ -73,8 +73,8 @@ class RoutingSession(Generic[_Decision]):
         asked = [*self._messages, {"role": "user", "content": user_text}]
         decision = self._predict(asked, tasks=self.tasks)
         # An abstained answer is kept as unknown. As a decision it would be shown to the router as a fact ever after, just
-        # where it is most often wrong; the decision before would claim that the turn changed nothing. Unknown turns are
-        # folded into the next message, as in training, and the decision before them still stands in the prompt.
+        # where it is most often wrong. The decision before would claim that the turn changed nothing. Unknown turns are
+        # folded into the next message, as in training, and the decision before them is still in the prompt.
         if not decision.abstained:
             asked[-1]["task"] = decision.task
         self._messages = asked

@@ -1,7 +1,7 @@
 """Training examples: an augmented conversation as the router's prompt with its decisions, a few of them wrong on purpose.
 
-What concerns the conversation (the list, the labels) is varied in `data.augmentation`. Here stands what only the prompt can
-say: an earlier decision that is wrong and bears no loss, so that a router does not merely copy what stands above.
+`data.augmentation` varies the conversation (the list, the labels). This module varies the part that only the prompt can
+say: an earlier decision that is wrong and bears no loss, so that a router does not merely copy the decision above.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def training_examples(
 
 
 def _up_to_last_decision(chat: list[dict[str, str]]) -> list[dict[str, str]]:
-    """Drop what follows the last decision: nothing is learnt from it, but it would be read."""
+    """Drop the messages after the last decision: nothing is learnt from it, but it would be read."""
     return chat if chat[-1]["role"] == "assistant" else chat[:-1]
 
 

@@ -12,7 +12,7 @@ from mojo_toolbox.local_cloud.wire.validation import check_request
 
 CODE = "InvalidParameterException"
 MAX_BATCH_BYTES = 1024 * 1024
-# What CloudWatch adds to each event's message.
+# The bytes that CloudWatch adds to each event's message.
 EVENT_OVERHEAD_BYTES = 26
 MAX_BATCH_MILLISECONDS = 24 * 3600 * 1000
 
@@ -53,7 +53,7 @@ FIELDS: Mapping[str, Fields] = {
 
 
 def check_logs_request(operation: str, request: Mapping[str, Any]) -> None:
-    """Refuse what CloudWatch Logs would refuse, and what would not be done.
+    """Refuse requests that CloudWatch Logs would refuse, or that ask for something unsupported.
 
     Raises:
         ServiceError: with the fields that are wrong.

@@ -1,4 +1,4 @@
-"""CloudWatch Logs: what jobs and endpoints print, kept in SQLite."""
+"""CloudWatch Logs: the output of jobs and endpoints, kept in SQLite."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ MAX_BYTES = 1024 * 1024
 # One event of CloudWatch holds 256 KB, its own 26 bytes included.
 MAX_MESSAGE_BYTES = 256 * 1024 - 26
 DEFAULT_PAGE = 50
-# More than a training of weeks prints. What a job or an endpoint prints for ever must not fill the disk.
+# More than a training of weeks prints. A job or an endpoint that prints for ever must not fill the disk.
 MOST_STREAM_BYTES = 256 * 1024 * 1024
 _EVENT_OVERHEAD_BYTES = 100
 _REMOVED_AT_ONCE = 20_000
@@ -46,7 +46,7 @@ _TABLES = (
 
 
 class LogsService:
-    """Groups, streams and events; `append` is for the local cloud's own jobs and endpoints."""
+    """Groups, streams and events. `append` is for the local cloud's own jobs and endpoints."""
 
     def __init__(self, database: CloudDatabase, *, region: str = REGION, account_id: str = ACCOUNT_ID) -> None:
         self._database = database
@@ -62,7 +62,7 @@ class LogsService:
             "GetLogEvents": self._get_events,
             "PutLogEvents": self._put_events,
         }
-        # What each stream has grown by since this start.
+        # The growth of each stream since this start.
         self._grown: Counter[tuple[str, str]] = Counter()
         for statement in _TABLES:
             database.execute(statement)
@@ -130,7 +130,7 @@ class LogsService:
         self._append(group, stream, [(_now(), "The oldest lines of this log were removed: it became too long.")])
 
     def tail(self, group: str, stream: str, lines: int) -> list[str]:
-        """Return the last lines of a stream, oldest first; none where it does not exist."""
+        """Return the last lines of a stream, oldest first, or none if it does not exist."""
         rows = self._database.execute(
             "SELECT e.message FROM log_events e JOIN log_streams s ON s.id = e.stream "
             "WHERE s.log_group = ? AND s.name = ? ORDER BY e.id DESC LIMIT ?",
@@ -296,7 +296,7 @@ class LogsService:
         }
 
     def _empty_page(self, stream_id: int, anchor: int) -> tuple[int, int]:
-        """Anchors around nothing: what is written later must still lie after the forward token."""
+        """Anchors around nothing: later events must still come after the forward token."""
         if anchor < 2**62:
             return anchor + 1 if anchor else 0, max(anchor, 0)
         last = self._database.execute("SELECT max(id) AS id FROM log_events WHERE stream = ?", (stream_id,))[0]["id"]
@@ -370,7 +370,7 @@ def _page(items: list[dict[str, Any]], request: Mapping[str, Any], key: str) -> 
 
 
 def _token(request: Mapping[str, Any]) -> int:
-    """Return the position that a token of ours names; 0 where there is none."""
+    """Return the position that a token of ours names, or 0 if there is none."""
     number = bounded_number(request.get("nextToken", "0"), 2**62)
     if number is None:
         raise ServiceError("InvalidParameterException", "The specified nextToken is invalid.")

@@ -1,1 +1,1 @@
-"""What needs no execution, answered by moto in this process."""
+"""Requests that need no execution, answered by moto in this process."""

@@ -1,4 +1,4 @@
-"""What needs no execution (IAM, scaling policies, model packages, …), answered by moto in this process and remembered."""
+"""Requests that need no execution (IAM, scaling policies, model packages, …): moto answers, and a journal keeps them."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ from mojo_toolbox.local_cloud.wire.threads import in_thread
 
 _log = logging.getLogger(__name__)
 
-# Services that moto answers from its memory alone, and that people meet beside SageMaker.
+# Services that moto answers from its memory alone, and that people meet next to SageMaker.
 SERVICES = frozenset({"application-autoscaling", "iam", "sagemaker"})
 _READS = ("Get", "List", "Describe", "Search", "BatchGet", "BatchDescribe", "Lookup", "Simulate", "Query", "Generate")
-# What moto may make: records that nothing would have to be executed for. It would call anything else done at once.
+# moto may make these: records that need no execution. It would call anything else done at once.
 _REMEMBERED = frozenset(
     [
         "CreateExperiment",
@@ -49,7 +49,7 @@ _MAKES = ("Create", "Start", "Retry")
 
 
 class MotoBridge:
-    """moto, imported and brought up to date at the first request for it; one request at a time."""
+    """moto, imported and brought up to date at the first request for it. One request at a time."""
 
     def __init__(self, database: CloudDatabase) -> None:
         self._journal = AcknowledgedChanges(database)
@@ -57,7 +57,7 @@ class MotoBridge:
         self._application: Any = None
 
     async def answer(self, incoming: Incoming) -> HttpAnswer:
-        """Answer one request; a change is on disk before it is acknowledged.
+        """Answer one request. A change is on disk before it is acknowledged.
 
         Raises:
             ServiceError: the service or operation is not offered.
@@ -83,7 +83,7 @@ class MotoBridge:
             query="&".join(pair for pair in request.raw_query.split("&") if not pair.startswith("X-Amz-")),
             content_type=request.headers.get("content-type", ""),
             target=request.headers.get("x-amz-target", ""),
-            # moto reads region, service and user from it; the signature itself has been checked and is not kept.
+            # moto reads region, service and user from it. The signature itself has been checked and is not kept.
             # It keeps each region's records apart: the local cloud serves all regions alike, so it knows one.
             authorization=f"AWS4-HMAC-SHA256 Credential={verified.key.access_key_id}/20000101/{REGION}/"
             f"{verified.service}/aws4_request, SignedHeaders=host, Signature=0",
@@ -127,7 +127,7 @@ class MotoBridge:
         for entry in self._journal.entries():
             status, _, content = self._ask(_in_the_one_region(entry))
             if status >= 300:  # noqa: PLR2004
-                # Another version of moto may refuse what an earlier one took: the rest is still worth having.
+                # Another version of moto may refuse a request that an earlier one took: the rest is still worth having.
                 _log.warning("moto refuses what it once took (%s %s): %s", entry.target, entry.path, content[:300])
 
     def _keep(self, entry: AcknowledgedChange) -> None:
@@ -139,7 +139,7 @@ class MotoBridge:
             raise
 
     def _forget(self) -> None:
-        """Drop everything that moto holds in memory; the next request starts from the journal again."""
+        """Drop everything that moto holds in memory. The next request starts from the journal again."""
         from moto.core.model_instances import reset_model_data
 
         reset_model_data()
@@ -177,7 +177,7 @@ class MotoBridge:
 
 
 def _in_the_one_region(entry: AcknowledgedChange) -> AcknowledgedChange:
-    """Return an entry as it would be kept today; earlier ones have the region that their client signed for."""
+    """Return an entry as it would be kept today. Earlier ones have the region that their client signed for."""
     key, date, _, service, rest = entry.authorization.split("/", 4)
     return replace(entry, authorization=f"{key}/{date}/{REGION}/{service}/{rest}")
 
@@ -213,7 +213,7 @@ def _same_chance_and_time(entry: AcknowledgedChange) -> Iterator[None]:
         yield
     finally:
         clock.datetime = real
-        # Nobody may foresee what comes next from what has been answered.
+        # Nobody may foresee the next numbers from earlier answers.
         mock_random.seed()
         random.seed()
 

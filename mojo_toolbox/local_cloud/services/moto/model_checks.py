@@ -1,4 +1,4 @@
-"""Checks what moto is about to get against AWS's own model of the service: moto checks little, and fails inside."""
+"""Checks moto's requests against AWS's own model of the service: moto checks little, and fails inside."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _MOST_ITEMS = 10_000
 
 
 def check_for_moto(service: str, operation: str, request: HttpRequest, body: bytes) -> Mapping[str, Any]:
-    """Refuse what AWS would refuse, and return the request's members.
+    """Refuse requests that AWS would refuse, and return the request's members.
 
     Raises:
         ServiceError: the service has no such operation, or a member is missing or not as it must be.
@@ -68,7 +68,7 @@ def _value(shapes: Mapping[str, Any], name: str, parameters: Mapping[str, str], 
 
 
 def _items(shapes: Mapping[str, Any], name: str, parameters: Mapping[str, str], prefix: str) -> list[Any] | None:
-    """Return the items of a list, which is numbered from 1; None where there are none."""
+    """Return the items of a list, which is numbered from 1, or None if there are none."""
     items = []
     for number in range(1, _MOST_ITEMS + 1):
         item = _value(shapes, name, parameters, f"{prefix}.{number}")
@@ -79,7 +79,7 @@ def _items(shapes: Mapping[str, Any], name: str, parameters: Mapping[str, str], 
 
 
 def _scalar(kind: str, text: str | None) -> Any:
-    """Read one value; what is not of its kind stays a text, which the check then refuses."""
+    """Read one value. A value of another kind stays a text, which the check then refuses."""
     if text is None:
         return None
     if kind in {"integer", "long"}:

@@ -1,4 +1,4 @@
-"""AWS's rules between a request and what is there already, of which moto checks few."""
+"""AWS's rules between a request and the existing records, of which moto checks few."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _PRINCIPALS = {"AWS", "CanonicalUser", "Federated", "Service"}
 _TRIAL = ("TrialName", "trials", "Trial")
 _COMPONENT = ("TrialComponentName", "trial_components", "Trial component")
 _EXPERIMENT = ("ExperimentName", "experiments", "Experiment")
-# What a request names has to be there: the field, moto's collection, the noun.
+# A record that a request names must exist: the field, moto's collection, the noun.
 _NAMED = {
     "CreateTrial": (_EXPERIMENT,),
     "AssociateTrialComponent": (_TRIAL, _COMPONENT),
@@ -32,7 +32,7 @@ _NAMED = {
     "ListTrials": (_EXPERIMENT, _COMPONENT),
     "ListTrialComponents": (_EXPERIMENT, _TRIAL),
 }
-# What a request makes may not be there: moto would replace it.
+# A record that a request makes may not exist: moto would replace it.
 _MADE = {
     "CreateExperiment": _EXPERIMENT,
     "CreateTrial": _TRIAL,
@@ -49,7 +49,7 @@ _OF_TARGETS = ("DeregisterScalableTarget", "PutScalingPolicy", "PutScheduledActi
 
 
 def check_against_records(service: str, operation: str, request: Mapping[str, Any]) -> None:
-    """Refuse what AWS would refuse because of what is there, or is not.
+    """Refuse requests that AWS would refuse because of records that exist, or do not.
 
     Raises:
         ServiceError: with AWS's code.
@@ -90,7 +90,7 @@ def _check_new_name(backend: Any, noun: str, name: str | None, before: str | Non
 
 
 def _check_trust(document: str) -> None:
-    """Refuse a document that could not say who takes on a role; moto checks it at its update alone."""
+    """Refuse a document that could not say who takes on a role. moto checks it at its update alone."""
     from moto.iam.exceptions import MalformedPolicyDocument
     from moto.iam.policy_validation import IAMTrustPolicyDocumentValidator
 
@@ -141,7 +141,7 @@ def _check_document(field: str, text: str) -> None:
 
 
 def _check_unused(backend: Any, operation: str, request: Mapping[str, Any]) -> None:
-    """Refuse to delete what something else of the same experiment still rests on."""
+    """Refuse to delete a record that another one of the same experiment still needs."""
     trials = backend.trials.values()
     used: Mapping[str, tuple[str, list[str], str]] = {
         "DeleteExperiment": (

@@ -1,1 +1,1 @@
-"""S3: objects as files on disk, what is said about them in SQLite."""
+"""S3: objects as files on disk, and the facts about them in SQLite."""

@@ -39,7 +39,7 @@ class Blobs:
         self._doomed: set[str] = set()
 
     def path(self, blob: str) -> Path:
-        """Return where a blob lies."""
+        """Return a blob's path."""
         return self._folder / blob[:2] / blob
 
     def writer(self) -> BlobWriter:
@@ -52,14 +52,14 @@ class Blobs:
         return BlobWriter(blob, path)
 
     def open(self, find: Callable[[], Sequence[Segment]]) -> SegmentReader:
-        """Open the segments that `find` returns; they stay readable until the reader is closed."""
+        """Open the segments that `find` returns. They stay readable until the reader is closed."""
         with self.lock:
             segments = find()
             self._pins.update(segment.blob for segment in segments)
         return SegmentReader(segments, self)
 
     def release(self, blobs: Iterable[str]) -> None:
-        """Give up what `open` has pinned."""
+        """Release the segments that `open` has pinned."""
         with self.lock:
             self._pins.subtract(blobs)
             self._pins += Counter()
@@ -76,7 +76,7 @@ class Blobs:
         self._delete(set(blobs) - pinned)
 
     def sweep(self, kept: Collection[str]) -> int:
-        """Delete what a killed process left behind: every blob that is not in `kept`. Return how many there were."""
+        """Delete the files of a killed process: every blob that is not in `kept`. Return how many there were."""
         orphans = [path for path in self._folder.glob("*/*") if path.name not in kept]
         for path in orphans:
             path.unlink(missing_ok=True)
@@ -88,13 +88,13 @@ class Blobs:
 
 
 def _unlink(path: Path) -> None:
-    # What cannot be deleted now is an orphan, which the next start sweeps away.
+    # A file that cannot be deleted now is an orphan, which the next start sweeps away.
     with contextlib.suppress(OSError):
         path.unlink()
 
 
 class BlobWriter:
-    """A blob that is being written; it is on disk after `seal()`, and gone after `discard()`."""
+    """A blob that is being written. It is on disk after `seal()`, and gone after `discard()`."""
 
     def __init__(self, blob: str, path: Path) -> None:
         self.blob = blob

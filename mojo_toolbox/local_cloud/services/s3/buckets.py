@@ -59,7 +59,7 @@ class BucketRoutes:
         )
 
     def create(self, call: Call) -> HttpAnswer:
-        """Answer CreateBucket; a bucket that is there already is fine in us-east-1 only, as on AWS."""
+        """Answer CreateBucket. A bucket that is there already is fine in us-east-1 only, as on AWS."""
         region = call.region
         if call.body:
             root = xml.parse(call.body, "CreateBucketConfiguration")

@@ -40,7 +40,7 @@ _S3_HOST = re.compile(r"(?:(?P<bucket>.+)\.)?s3(?:[.-][a-z]{2}(?:-[a-z]+)+-\d)?"
 
 @dataclass(frozen=True)
 class Call:
-    """A request to S3; `headers` include what a presigned URL carries in its query."""
+    """A request to S3. `headers` include those in the query of a presigned URL."""
 
     request: HttpRequest
     bucket: str
@@ -57,7 +57,7 @@ class Call:
 
 
 def bucket_of_host(host: str) -> str:
-    """Return the bucket that a host name carries: `bucket.localhost`, `bucket.s3.localhost`; "" when it is none."""
+    """Return the bucket that a host name carries: `bucket.localhost`, `bucket.s3.localhost`, or "" if it has none."""
     name = host.rpartition(":")[0] if re.search(r":\d+$", host) else host
     if not name.lower().endswith(_LOOPBACK_NAME):
         return ""
@@ -107,7 +107,7 @@ def kept_headers(headers: Mapping[str, str]) -> dict[str, str]:
     metadata = {name: value for name, value in kept.items() if name.startswith("x-amz-meta-")}
     if sum(len(name) - len("x-amz-meta-") + len(value) for name, value in metadata.items()) > _MAX_METADATA_BYTES:
         raise ObjectStoreError("MetadataTooLarge", "Your metadata headers exceed the maximum allowed metadata size")
-    # aws-chunked is how the body travelled, not what it is.
+    # aws-chunked is the body's encoding on the wire, not its own.
     coding = ", ".join(
         one for one in map(str.strip, kept.pop("content-encoding", "").split(",")) if one not in ("", "aws-chunked")
     )
@@ -121,7 +121,7 @@ def kept_headers(headers: Mapping[str, str]) -> dict[str, str]:
 
 
 def checked_values(headers: Mapping[str, str]) -> dict[str, str]:
-    """Refuse values that no header can carry; only a query could bring them here.
+    """Refuse values that no header can carry. Only a query could bring them here.
 
     Raises:
         ObjectStoreError: InvalidArgument.
@@ -152,7 +152,7 @@ def body_tags(body: bytes, *, most: int = _MAX_OBJECT_TAGS) -> dict[str, str]:
 
 
 def checked_tags(pairs: list[tuple[str, str]], *, most: int) -> dict[str, str]:
-    """Refuse what S3 refuses of tags.
+    """Refuse tags that S3 refuses.
 
     Raises:
         ObjectStoreError: InvalidTag, or BadRequest when there are too many.
@@ -171,7 +171,7 @@ def checked_tags(pairs: list[tuple[str, str]], *, most: int) -> dict[str, str]:
 
 
 def encryption_headers(headers: Mapping[str, str]) -> dict[str, str]:
-    """Return the encryption headers of an answer; S3 says AES256 when the client asked for nothing."""
+    """Return the encryption headers of an answer. S3 says AES256 when the client asked for nothing."""
     stated = {name: value for name, value in headers.items() if name.startswith(_ENCRYPTION)}
     return {_ENCRYPTION: "AES256"} | stated
 

@@ -10,12 +10,12 @@ from mojo_toolbox.local_cloud.services.s3.s3_errors import ObjectStoreError, no_
 from mojo_toolbox.local_cloud.services.s3.store import Condition
 from mojo_toolbox.local_cloud.services.s3.tables import ObjectRecord
 
-# What a client that keeps a copy renews with the answer that nothing has changed.
+# A client with a copy renews these headers when nothing has changed.
 _SHOWN_UNCHANGED = {"cache-control", "etag", "expires", "last-modified"}
 
 
 def check_read(record: ObjectRecord, headers: Mapping[str, str], *, prefix: str = "") -> None:
-    """Check the conditions of a read; with the prefix `x-amz-copy-source-` those of a copy's source.
+    """Check the conditions of a read, or with the prefix `x-amz-copy-source-` those of a copy's source.
 
     Raises:
         ObjectStoreError: PreconditionFailed (412), or NotModified (304) on a plain read.
@@ -41,7 +41,7 @@ def check_read(record: ObjectRecord, headers: Mapping[str, str], *, prefix: str 
 
 
 def write_condition(key: str, headers: Mapping[str, str]) -> Condition | None:
-    """Return the check that a write sets on what is there now; it runs inside the write's transaction."""
+    """Return the check that a write sets on the existing object. It runs inside the write's transaction."""
     match, none_match = headers.get("if-match"), headers.get("if-none-match")
     if match is None and none_match is None:
         return None

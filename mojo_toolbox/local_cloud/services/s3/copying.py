@@ -17,7 +17,7 @@ _MAX_COPY_BYTES = 5 * 1024**3
 
 @dataclass(frozen=True)
 class SummedCopy:
-    """What a copy of the object with the id `source` has; its checksums are of all bytes."""
+    """The facts of a copy of the object with the id `source`. Its checksums are of all bytes."""
 
     source: int
     etag: str
@@ -25,7 +25,7 @@ class SummedCopy:
 
 
 def summed_copy(store: ObjectStore, bucket: str, key: str, wanted: str | None) -> SummedCopy:
-    """Sum up a copy with the algorithm `wanted`, else the source's own; reads the bytes only when they are needed.
+    """Sum up a copy with the algorithm `wanted`, else the source's own. Reads the bytes only when they are needed.
 
     Raises:
         ServiceError: NoSuchBucket, NoSuchKey, an unknown algorithm, or a source of more than 5 GiB.

@@ -1,4 +1,4 @@
-"""What clients attach to a bucket (policy, lifecycle, tags, …): kept and given back where it needs no acting upon."""
+"""Documents that clients attach to a bucket (policy, lifecycle, tags, …): kept and given back if they need no action."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _FULL_CONTROL = (
 
 @dataclass(frozen=True)
 class _DocumentKind:
-    """One sub-resource: what the API calls it, its root element, and what S3 says when none was put.
+    """One sub-resource: its name in the API, its root element, and S3's answer before one was put.
 
     That is a default's content or an error.
     """
@@ -84,7 +84,7 @@ _KINDS = {
         "BucketWebsite", "WebsiteConfiguration", missing="NoSuchWebsiteConfiguration", deletable=True
     ),
 }
-# Kinds of which a bucket may have several on AWS, told apart by ?id=; here it has none.
+# Kinds of which a bucket may have several on AWS, which differ by ?id=. Here it has none.
 _NUMBERED = {
     "analytics": "Analytics",
     "intelligent-tiering": "IntelligentTiering",
@@ -101,7 +101,7 @@ class BucketDocuments:
         self._database = store.database
 
     def routes(self) -> Iterator[Route]:
-        """Yield what can be asked of each sub-resource."""
+        """Yield the operations of each sub-resource."""
         for name, kind in _KINDS.items():
             for method, verb in (("GET", "Get"), ("PUT", "Put"), *([("DELETE", "Delete")] if kind.deletable else [])):
                 # The one noun that is shorter where it is deleted.
@@ -118,7 +118,7 @@ class BucketDocuments:
         """Answer a request for the sub-resource `name`.
 
         Raises:
-            ObjectStoreError: NoSuchBucket, MalformedXML, MalformedPolicy, or that there is none.
+            ObjectStoreError: NoSuchBucket, MalformedXML, MalformedPolicy, or the error of a missing one.
         """
         self._store.bucket(call.bucket)
         if call.method == "PUT":

@@ -31,7 +31,7 @@ class FormUpload:
         self._least, self._most = 0, 0
 
     def take(self, data: bytes) -> None:
-        """Take what came in.
+        """Take the next bytes.
 
         Raises:
             ServiceError: the form is not signed, or its file is too large.
@@ -66,7 +66,7 @@ class FormUpload:
         return self._success(self._intake.finish().headers["etag"])
 
     def _success(self, etag: str) -> HttpAnswer:
-        """Answer as the form asks; where it asks for something impossible, as if it had not asked."""
+        """Answer as the form asks. If it asks for something impossible, answer as if it had not asked."""
         fields = self._reader.fields
         key, status = fields["key"], fields.get("success_action_status")
         target = fields.get("success_action_redirect") or fields.get("redirect") or ""
@@ -99,7 +99,7 @@ class FormUpload:
 
 
 def _redirect(target: str, added: dict[str, str]) -> str | None:
-    """Return the URL that a form wants its browser to go on to, with what was stored; None where it is not a URL."""
+    """Return the URL that a form wants its browser to go on to, with the answer's facts, or None if it is not a URL."""
     try:
         parts = urlsplit(target)
     except ValueError:
@@ -107,5 +107,5 @@ def _redirect(target: str, added: dict[str, str]) -> str | None:
     if parts.scheme not in ("http", "https") or not parts.netloc or not target.isprintable() or " " in target:
         return None
     query = "&".join(part for part in (parts.query, urlencode(added, quote_via=quote)) if part)
-    # What is not ASCII has no place in a header.
+    # A header takes ASCII only.
     return quote(urlunsplit(parts._replace(query=query)), safe="%/:?#[]@!$&'()*+,;=~")

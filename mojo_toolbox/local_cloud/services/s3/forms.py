@@ -1,4 +1,4 @@
-"""Uploads by HTML form (`generate_presigned_post`): a policy that the owner signed says what may be uploaded."""
+"""Uploads by HTML form (`generate_presigned_post`): a policy that the owner signed limits the upload."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class FormReader:
         self.complete = False
 
     def feed(self, data: bytes) -> bytes:
-        """Return the bytes of the file in `data`; `fields` is complete once `in_file` is true.
+        """Return the bytes of the file in `data`. `fields` is complete once `in_file` is true.
 
         Raises:
             ObjectStoreError: MalformedPOSTRequest.
@@ -61,14 +61,14 @@ class FormReader:
                 return b""
         at = self._buffer.find(self._end)
         self.complete = at >= 0
-        # What may be the beginning of the boundary stays until more has come.
+        # Bytes that may begin the boundary stay until more have come.
         upto = at if self.complete else max(0, len(self._buffer) - len(self._end) + 1)
         piece = bytes(self._buffer[:upto])
         del self._buffer[:upto]
         return piece
 
     def _take_field(self) -> bool:
-        """Take one field off the buffer, or the head of the file; return whether there was enough for it."""
+        """Take one field off the buffer, or the head of the file. Return whether there was enough for it."""
         if len(self._buffer) < len(self._end):
             return False
         if not self._buffer.startswith(self._end):
@@ -178,7 +178,7 @@ def _against_policy(reason: str) -> ObjectStoreError:
 
 def _malformed() -> ObjectStoreError:
     return ObjectStoreError(
-        # 403, since what cannot be read is not signed either.
+        # 403, since an unreadable policy is not signed either.
         "MalformedPOSTRequest",
         "The body of your POST request is not well-formed multipart/form-data.",
         403,

@@ -1,4 +1,4 @@
-"""Which parameters of each S3 operation the local cloud honours, and which change nothing here; the rest is refused."""
+"""Which parameters of each S3 operation the local cloud honours, and which change nothing here. The rest is refused."""
 
 from __future__ import annotations
 
@@ -245,7 +245,7 @@ _OF_BUCKETS: Mapping[str, Fields] = {
     ),
     "DeleteBucketOwnershipControls": _fields(),
     "GetBucketPolicy": _fields(),
-    # What a policy says is looked at where it is kept.
+    # The place that keeps a policy checks its text.
     "PutBucketPolicy": _fields(
         without_effect={
             "Policy": f"statements that allow something change nothing: {_OWNER_MAY}",

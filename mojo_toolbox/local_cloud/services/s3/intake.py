@@ -18,7 +18,7 @@ MAX_BODY_BYTES = 5 * 1024**3
 
 
 class BodyIntake:
-    """Takes a body in pieces; `finish` makes it an object or a part, `discard` leaves nothing of it."""
+    """Takes a body in pieces. `finish` makes it an object or a part, `discard` leaves nothing of it."""
 
     def __init__(
         self,
@@ -30,7 +30,7 @@ class BodyIntake:
         algorithms: Collection[str] = (),
         sized: bool = True,
     ) -> None:
-        """Prepare; `keep` is called once all of the body is on disk and is what was signed.
+        """Prepare. `keep` is called once all of the body is on disk and matches the signature.
 
         Only a form's file is not `sized`: its length shows at its end. `algorithms` are computed besides the checksums that the client states.
 
@@ -50,7 +50,7 @@ class BodyIntake:
         self._writer = store.writer()
 
     def take(self, data: bytes) -> None:
-        """Write what came in.
+        """Write the next bytes.
 
         Raises:
             ServiceError: a chunk's signature does not hold.

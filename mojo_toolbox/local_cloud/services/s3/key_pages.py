@@ -14,7 +14,7 @@ _LAST_CHARACTER = chr(0x10FFFF)
 
 @dataclass
 class Page:
-    """What one list request answers; `last` is the key or common prefix to go on after."""
+    """The answer to one list request. `last` is the key or common prefix to go on after."""
 
     objects: list[ObjectRecord] = field(default_factory=list)
     prefixes: list[str] = field(default_factory=list)
@@ -30,7 +30,7 @@ class Page:
 def list_objects(
     store: ObjectStore, bucket: str, *, prefix: str = "", delimiter: str = "", after: str = "", limit: int = 1000
 ) -> Page:
-    """Return the objects after the key (or common prefix) `after`; with a delimiter, keys are rolled up.
+    """Return the objects after the key (or common prefix) `after`. With a delimiter, keys are rolled up.
 
     Raises:
         ObjectStoreError: NoSuchBucket.
@@ -76,7 +76,7 @@ def list_uploads(store: ObjectStore, bucket: str) -> list[Upload]:
 
 
 def _records(store: ObjectStore, bucket: str, prefix: str, at: str, *, inclusive: bool) -> Iterator[ObjectRecord]:
-    """Yield what lies at or behind a key, batch by batch: a page never needs all keys in memory."""
+    """Yield the objects from a key on, batch by batch: a page never needs all keys in memory."""
     while True:
         rows = store.database.execute(
             f"SELECT * FROM s3_objects WHERE bucket = ? AND key {'>=' if inclusive else '>'} ? ORDER BY key LIMIT ?",  # noqa: S608
@@ -98,7 +98,7 @@ def _rolled_up(key: str, prefix: str, delimiter: str) -> str:
 def _behind(prefix: str) -> str:
     """Return the least key that is greater than every key with this prefix.
 
-    Code points and UTF-8 bytes sort alike; the surrogates between U+D7FF and U+E000 are no characters.
+    Code points and UTF-8 bytes sort alike. The surrogates between U+D7FF and U+E000 are no characters.
     """
     trimmed = prefix.rstrip(_LAST_CHARACTER)
     if not trimmed:

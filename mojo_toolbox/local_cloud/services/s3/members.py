@@ -14,7 +14,7 @@ _BOOLEANS = {"true": True, "false": False}
 
 
 def members_of_request(operation: str, call: Call) -> dict[str, Any]:
-    """Return the members that a request gives, all texts but for booleans; a bucket, a key and a body are no members.
+    """Return the members that a request gives, all texts but for booleans. A bucket, a key and a body are no members.
 
     Raises:
         ObjectStoreError: MalformedXML.
@@ -33,7 +33,7 @@ def members_of_request(operation: str, call: Call) -> dict[str, Any]:
 
 
 def enum_of(operation: str, member: str) -> tuple[str, ...]:
-    """Return the values that AWS's model knows for a member; none where it may be anything."""
+    """Return the values that AWS's model knows for a member, or none if it may be anything."""
     model = service_shapes("s3")
     return tuple(model["shapes"][_input(model, operation)["members"][member]["shape"]].get("enum", ()))
 
@@ -60,7 +60,7 @@ def _value(shapes: Mapping[str, Any], name: str, element: ET.Element) -> Any:
 
 
 def _structure(shapes: Mapping[str, Any], shape: Mapping[str, Any], element: ET.Element) -> dict[str, Any]:
-    """Return a structure's members; an element that the model does not know keeps its own name."""
+    """Return a structure's members. An element that the model does not know keeps its own name."""
     known = {member.get("locationName", name): (name, member["shape"]) for name, member in shape["members"].items()}
     found: dict[str, Any] = {}
     for child in element:

@@ -39,7 +39,7 @@ class StatedPart:
 
 @dataclass(frozen=True)
 class StatedWhole:
-    """What the client states of the object when it completes the upload."""
+    """The client's claims about the object when it completes the upload."""
 
     checksums: Mapping[str, str] = field(default_factory=dict)
     checksum_type: str | None = None
@@ -54,7 +54,7 @@ class MultipartUploads:
         self._database = store.database
 
     def begin(self, bucket: str, key: str, new: NewObject, algorithm: str) -> Upload:
-        """Start an upload; `new.checksum_type` says how the whole will be summed up.
+        """Start an upload. `new.checksum_type` says how the whole will be summed up.
 
         Raises:
             ObjectStoreError: NoSuchBucket or KeyTooLongError.
@@ -75,7 +75,7 @@ class MultipartUploads:
         return self.find(bucket, key, upload)
 
     def find(self, bucket: str, key: str, upload: str, *, completed: bool = False) -> Upload:
-        """Return an upload that is open; with `completed` also one that has become an object.
+        """Return an upload that is open, or with `completed` also one that has become an object.
 
         Raises:
             ObjectStoreError: NoSuchBucket or NoSuchUpload.
@@ -136,7 +136,7 @@ class MultipartUploads:
         whole: StatedWhole,
         condition: Condition | None,
     ) -> ObjectRecord:
-        """Make an object of the parts that the client names, if it is what the client states of the whole.
+        """Make an object of the parts that the client names, if it matches the client's claims about the whole.
 
         Raises:
             ObjectStoreError: InvalidPart, InvalidPartOrder, EntityTooSmall, InvalidRequest, BadDigest, NoSuchUpload.

@@ -45,7 +45,7 @@ class ObjectRoutes:
         self._store = store
 
     def begin_put(self, call: Call, rule: PayloadRule, *, sized: bool = True) -> BodyIntake:
-        """Prepare PutObject; conditions are checked now, to refuse early, and again when the object is made."""
+        """Prepare PutObject. Conditions are checked now, to refuse early, and again when the object is made."""
         self._store.bucket(call.bucket)
         check_key(call.key)
         condition = write_condition(call.key, call.headers)
@@ -119,7 +119,7 @@ class ObjectRoutes:
         )
 
     def _copied(self, call: Call, bucket: str, key: str) -> ObjectRecord | None:
-        """Return the copy; None when the source was replaced while it was read, so that it has to be read again."""
+        """Return the copy, or None if the source was replaced while it was read, so that it has to be read again."""
         check_read(self._store.find(bucket, key), call.headers, prefix="x-amz-copy-source-")
         summed = summed_copy(self._store, bucket, key, call.headers.get("x-amz-checksum-algorithm"))
         # One transaction: the source cannot change between the check of its conditions and the copy.
@@ -189,7 +189,7 @@ class ObjectRoutes:
         return self._store.exists(call.bucket, call.key)
 
     def _window(self, call: Call, record: ObjectRecord, headers: dict[str, str]) -> tuple[int, int, bool]:
-        """Return start, length and whether that is a part; adds the range to the headers."""
+        """Return start, length and whether that is a part. Adds the range to the headers."""
         size = record.size
         if "partNumber" in call.query:
             start, length = _part_window(record, call.query["partNumber"], headers)
@@ -204,7 +204,7 @@ class ObjectRoutes:
 
 
 def requested_range(header: str | None, size: int) -> tuple[int, int] | None:
-    """Return start and length of a Range header; None when there is none, or one that HTTP says to ignore.
+    """Return start and length of a Range header, or None if there is none, or if HTTP says to ignore it.
 
     Raises:
         ObjectStoreError: InvalidRange (416).

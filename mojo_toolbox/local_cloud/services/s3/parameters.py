@@ -1,4 +1,4 @@
-"""Refuses what a request to S3 asks for and would not get: in AWS's words where AWS has some, else in our own."""
+"""Refuses requests to S3 for something unsupported: in AWS's words where AWS has some, else in our own."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mojo_toolbox.local_cloud.services.s3.members import enum_of, members_of_req
 from mojo_toolbox.local_cloud.services.s3.s3_errors import ObjectStoreError
 from mojo_toolbox.local_cloud.wire.fields import refuse_unhonoured
 
-# S3 has words of its own for these; every other value that it does not know is an InvalidArgument.
+# S3 has words of its own for these. Every other value that it does not know is an InvalidArgument.
 _WRONG_VALUES = {
     "StorageClass": ("InvalidStorageClass", "The storage class you specified is not valid"),
     "ServerSideEncryption": ("InvalidEncryptionAlgorithmError", "The encryption request you specified is not valid"),

@@ -1,4 +1,4 @@
-"""Which operation a request asks for; a query parameter that the operation does not know is refused, never ignored."""
+"""Which operation a request asks for. A query parameter that the operation does not know is refused, never ignored."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from mojo_toolbox.local_cloud.services.s3.call import Call
 from mojo_toolbox.local_cloud.services.s3.s3_errors import ObjectStoreError
 from mojo_toolbox.local_cloud.wire.http import HttpAnswer
 
-# What S3 offers as sub-resources, and the local cloud does not.
+# Sub-resources of S3 that the local cloud does not have.
 _NOT_OFFERED = frozenset(
     [
         "abac",
@@ -29,7 +29,7 @@ _NOT_OFFERED = frozenset(
         "torrent",
     ]
 )
-# The signature's own parameters; version 2 moves these headers of a presigned request into the query too.
+# The signature's own parameters. Version 2 moves these headers of a presigned request into the query too.
 _OF_SIGNATURES = frozenset(["AWSAccessKeyId", "Expires", "Signature", "content-md5", "content-type", "date"])
 
 Operation = Callable[[Call], HttpAnswer]
@@ -66,7 +66,7 @@ class Routes:
         """Return the operation that a request asks for.
 
         Raises:
-            ObjectStoreError: there is none, or the request has a parameter that it does not know.
+            ObjectStoreError: there is no such operation, or the request has a parameter that it does not know.
         """
         # S3 itself ignores names that begin with x-, which clients use for themselves.
         given = {name for name in call.query if not name.lower().startswith("x-")} - _OF_SIGNATURES

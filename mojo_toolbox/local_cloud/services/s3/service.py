@@ -92,7 +92,7 @@ class S3Service:
         yield Route("DeleteObject", "DELETE", "", objects.delete, _VERSION)
 
     async def answer(self, incoming: Incoming) -> HttpAnswer | None:
-        """Answer the requests that are signed for S3; the signature and the hash of the body are checked here.
+        """Answer the requests that are signed for S3. The signature and the hash of the body are checked here.
 
         Raises:
             ServiceError: it is refused.
@@ -125,7 +125,7 @@ class S3Service:
         """Answer the uploads by form: their signature is among their fields, so it is checked here.
 
         Raises:
-            ServiceError: it is refused; 403 when it is not signed.
+            ServiceError: it is refused, with 403 if it is not signed.
             OSError: the disk is full.
         """
         request = incoming.request
@@ -150,7 +150,7 @@ class S3Service:
         except BaseException:
             await in_thread(intake.discard)
             raise
-        # From here on the intake cleans up by itself: a cancelled wait must not delete what is being kept.
+        # From here on the intake cleans up by itself: a cancelled wait must not delete an object that is being kept.
         return await in_thread(intake.finish)
 
     def _route(self, call: Call) -> Route:

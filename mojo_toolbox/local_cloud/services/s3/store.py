@@ -1,4 +1,4 @@
-"""Buckets and objects on disk: what a method has returned from survives `kill -9`, and nothing is ever half there."""
+"""Buckets and objects on disk: finished writes survive `kill -9`, and no object is ever half there."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ Condition = Callable[[ObjectRecord | None], None]
 
 
 class ObjectStore:
-    """Safe to use from many threads. An object's bytes are files that never change; SQLite says which belong to it."""
+    """Safe to use from many threads. An object's bytes are files that never change. SQLite says which belong to it."""
 
     def __init__(self, folder: Path, database: CloudDatabase) -> None:
         self.database = database
@@ -45,7 +45,7 @@ class ObjectStore:
             database.execute(statement)
 
     def sweep(self) -> int:
-        """Delete the files of uploads that a killed process left; call it before the first request."""
+        """Delete the files of uploads that a killed process left. Call it before the first request."""
         rows = self.database.execute("SELECT blob FROM s3_segments UNION SELECT blob FROM s3_parts")
         return self.blobs.sweep({row["blob"] for row in rows})
 
@@ -71,7 +71,7 @@ class ObjectStore:
         return [Bucket(**dict(row)) for row in self.database.execute("SELECT * FROM s3_buckets ORDER BY name")]
 
     def create_bucket(self, bucket: str, region: str = REGION) -> bool:
-        """Make a bucket; return False when it was there.
+        """Make a bucket. Return False when it was there.
 
         Raises:
             ObjectStoreError: InvalidBucketName.
@@ -106,7 +106,7 @@ class ObjectStore:
     # Objects
 
     def find(self, bucket: str, key: str) -> ObjectRecord:
-        """Return what is known of an object.
+        """Return the facts of an object.
 
         Raises:
             ObjectStoreError: NoSuchBucket or NoSuchKey.
@@ -159,7 +159,7 @@ class ObjectStore:
         """Make sealed segments an object, in place of the one that was there.
 
         Raises:
-            ObjectStoreError: NoSuchBucket, KeyTooLongError, or what the condition says.
+            ObjectStoreError: NoSuchBucket, KeyTooLongError, or the condition's own error.
         """
         with self.database.transaction() as connection:
             record, unused = self.put_within(
@@ -180,7 +180,7 @@ class ObjectStore:
         new: NewObject,
         condition: Condition | None,
     ) -> tuple[ObjectRecord, Collection[str]]:
-        """Do `put` inside a transaction; the blobs returned are to be discarded once it is committed."""
+        """Do `put` inside a transaction. The blobs returned are to be discarded once it is committed."""
         check_key(key)
         self.bucket(bucket)
         replaced = self._remove(connection, bucket, key, condition)
@@ -213,14 +213,14 @@ class ObjectStore:
         """Delete an object if it is there.
 
         Raises:
-            ObjectStoreError: NoSuchBucket, or what the condition says.
+            ObjectStoreError: NoSuchBucket, or the condition's own error.
         """
         refused = self.delete_all(bucket, [(key, condition)])
         if refused[0] is not None:
             raise refused[0]
 
     def delete_all(self, bucket: str, wanted: Sequence[tuple[str, Condition | None]]) -> list[ObjectStoreError | None]:
-        """Delete those objects that are there, in one write, and return what each one's condition says.
+        """Delete those objects that are there, in one write, and return the answer of each one's condition.
 
         Raises:
             ObjectStoreError: NoSuchBucket.
@@ -244,14 +244,14 @@ class ObjectStore:
         self.database.execute("UPDATE s3_objects SET tags = ? WHERE id = ?", (json.dumps(tags), record.id))
 
     def segments(self, record: ObjectRecord) -> list[Segment]:
-        """Return where an object's bytes lie."""
+        """Return the place of an object's bytes."""
         rows = self.database.execute(
             "SELECT blob, size FROM s3_segments WHERE object = ? ORDER BY position", (record.id,)
         )
         return [Segment(row["blob"], row["size"]) for row in rows]
 
     def open_record(self, bucket: str, key: str) -> tuple[ObjectRecord, SegmentReader]:
-        """Open an object together with what is known of exactly these bytes; the caller closes it.
+        """Open an object together with the facts of exactly these bytes. The caller closes it.
 
         Raises:
             ObjectStoreError: NoSuchBucket or NoSuchKey.
@@ -266,7 +266,7 @@ class ObjectStore:
             file.close()
 
     def open(self, bucket: str, key: str) -> BinaryIO:
-        """Open an object for reading; it stays readable when it is replaced meanwhile. The caller closes it.
+        """Open an object for reading. It stays readable when it is replaced meanwhile. The caller closes it.
 
         Raises:
             ObjectStoreError: NoSuchBucket or NoSuchKey.
@@ -274,7 +274,7 @@ class ObjectStore:
         return cast("BinaryIO", io.BufferedReader(self.open_record(bucket, key)[1], READ_SIZE))
 
     def put_file(self, bucket: str, key: str, path: Path) -> None:
-        """Copy a file in; readers see the old object until all of it is on disk.
+        """Copy a file in. Readers see the old object until all of it is on disk.
 
         Raises:
             ObjectStoreError: NoSuchBucket.

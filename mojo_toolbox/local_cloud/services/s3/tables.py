@@ -1,4 +1,4 @@
-"""What the store knows of buckets, objects and uploads, and the tables that it is kept in."""
+"""The store's facts of buckets, objects and uploads, and their tables."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ TABLES = (
 
 @dataclass(frozen=True)
 class Bucket:
-    """A bucket; `created` in seconds since 1970."""
+    """A bucket. `created` in seconds since 1970."""
 
     name: str
     region: str
@@ -52,7 +52,7 @@ class PartRecord:
 
 @dataclass(frozen=True)
 class NewObject:
-    """What a client says of an object when it stores one."""
+    """A client's own facts of an object that it stores."""
 
     headers: Mapping[str, str] = field(default_factory=dict)
     """The headers that come back with the object: content-type, x-amz-meta-… and the like."""
@@ -64,7 +64,7 @@ class NewObject:
 
 @dataclass(frozen=True)
 class ObjectRecord(NewObject):
-    """A stored object; `etag` without quotes, `modified` in seconds since 1970."""
+    """A stored object. `etag` without quotes, `modified` in seconds since 1970."""
 
     id: int = 0
     bucket: str = ""
@@ -76,7 +76,7 @@ class ObjectRecord(NewObject):
 
 @dataclass(frozen=True)
 class Upload:
-    """A multipart upload; `completed_etag` once it has become an object."""
+    """A multipart upload. `completed_etag` once it has become an object."""
 
     id: str
     bucket: str

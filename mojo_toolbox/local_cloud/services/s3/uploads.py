@@ -102,7 +102,7 @@ class UploadRoutes:
         return s3_call.xml_answer("CopyPartResult", content | s3_call.checksum_elements(sums))
 
     def complete(self, call: Call) -> HttpAnswer:
-        """Answer CompleteMultipartUpload; asked again after it succeeded, it says so again."""
+        """Answer CompleteMultipartUpload. Asked again after it succeeded, it says so again."""
         upload = self._uploads.find(call.bucket, call.key, call.query["uploadId"], completed=True)
         if upload.completed_etag is None:
             record = self._uploads.complete(
@@ -205,7 +205,7 @@ class UploadRoutes:
 
 
 def _copied_range(header: str | None, size: int) -> tuple[int, int]:
-    """Return start and length of what UploadPartCopy reads; S3 cuts nothing off here as it does for a read."""
+    """Return start and length of the bytes that UploadPartCopy reads. S3 cuts nothing off here as it does for a read."""
     if header is None:
         return 0, size
     found = _COPIED_RANGE.fullmatch(header.strip())

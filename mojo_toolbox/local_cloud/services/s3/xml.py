@@ -34,7 +34,7 @@ def _value(value: object) -> str:
         return _elements(value)
     if isinstance(value, bool):
         return str(value).lower()
-    # Keys may hold what XML 1.0 cannot; S3 writes numeric references all the same, and advises encoding-type=url.
+    # Keys may have characters that XML 1.0 cannot write. S3 writes numeric references all the same, and advises encoding-type=url.
     return _CONTROL.sub(lambda found: f"&#x{ord(found[0]):x};", escape(str(value), {'"': "&quot;"}))
 
 
@@ -47,7 +47,7 @@ class _Builder(ET.TreeBuilder):
 
 
 def parse(body: bytes, root: str = "") -> ET.Element:
-    """Read a document, without its namespaces; its outermost element must be `root` where that is given.
+    """Read a document, without its namespaces. Its outermost element must be `root` where that is given.
 
     Raises:
         ObjectStoreError: MalformedXML.

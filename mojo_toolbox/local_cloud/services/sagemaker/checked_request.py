@@ -1,4 +1,4 @@
-"""Checks a request before it is executed: its members, the rules between them, and what is done of it here."""
+"""Checks a request before it is executed: its members, the rules between them, and whether the local cloud supports it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def checked(operation: str, request: dict[str, Any]) -> dict[str, Any]:
     """Return a request that AWS would take and that is done here, without members that are null.
 
     Raises:
-        ServiceError: AWS would refuse it, or the local cloud does not do what it asks for.
+        ServiceError: AWS would refuse it, or the local cloud does not support it.
     """
     check_request("sagemaker", operation, request)
     given: dict[str, Any] = _without_nulls(request)

@@ -7,7 +7,7 @@ from typing import Any
 
 from mojo_toolbox.local_cloud.services.sagemaker.resources.refusing import refused
 
-# What can exist here, and is moto's: anything else it would call empty.
+# Resources of moto that can exist here. It would call any others empty.
 _RESOURCES = frozenset(
     ["Experiment", "ExperimentTrial", "ExperimentTrialComponent", "ModelPackage", "ModelPackageGroup", "Pipeline"]
 )

@@ -38,7 +38,7 @@ STOP_GRACE_SECONDS = 120.0
 INVOCATION_SECONDS = 60.0
 # The one operation of SageMaker's data services that moto remembers something by: a trial component's metrics.
 _PUT_METRICS = "/BatchPutMetrics"
-# What would scale something: the others describe, or take back.
+# Operations that would scale something. The others describe, or take back.
 _SCALES = ("RegisterScalableTarget", "PutScalingPolicy", "PutScheduledAction")
 _INVOCATION = re.compile(
     r"/endpoints/(?P<name>[^/]+)/(?P<kind>invocations|invocations-response-stream|async-invocations)"
@@ -47,7 +47,7 @@ _OURS = ("training-job", "model", "endpoint-config", "endpoint")
 
 
 class SageMakerService:
-    """Answers SageMaker's operations that run something, or describe what runs; moto answers the others."""
+    """Answers SageMaker's operations that run something, or describe running things. moto answers the others."""
 
     def __init__(  # noqa: PLR0917 - the order of the rooms below
         self,
@@ -124,7 +124,7 @@ class SageMakerService:
         return await self._invocations.invoke(name, headers, body)
 
     async def answer(self, incoming: Incoming) -> HttpAnswer | None:
-        """Answer the operations that run something here, or describe it; moto has the records of the others.
+        """Answer the operations that run something here, or describe it. moto has the records of the others.
 
         Raises:
             ServiceError: it is refused, with SageMaker's code and words.
@@ -152,7 +152,7 @@ class SageMakerService:
         return None
 
     def handles(self, operation: str, request: dict[str, Any] | None = None) -> bool:
-        """Whether this operation is answered here; tags are where the ARN in `request` names something of ours."""
+        """Whether this operation is answered here. Tags are where the ARN in `request` names something of ours."""
         if operation in self._tag_operations:
             return request is None or self._names_ours(str(request.get("ResourceArn", "")))
         if operation == "Search":
@@ -160,7 +160,7 @@ class SageMakerService:
         return operation in self._operations
 
     def handle(self, operation: str, request: dict[str, Any]) -> dict[str, Any]:
-        """Answer one request; a write is on disk when this returns.
+        """Answer one request. A write is on disk when this returns.
 
         Raises:
             ServiceError: it is refused, with SageMaker's code and words.
@@ -181,7 +181,7 @@ class SageMakerService:
             raise ServiceError("ValidationException" if new else "ObjectNotFoundException", message)
 
     def recover(self) -> None:
-        """Take up what an earlier local cloud left: end its processes, fail its jobs, serve its endpoints."""
+        """Take up the state of an earlier local cloud: end its processes, fail its jobs, serve its endpoints."""
         sweep(self._cloud.owner)
         clear_short_paths(self._cloud.owner)
         endpoints = {record.name for record in self._endpoints.records.all()}
@@ -190,7 +190,7 @@ class SageMakerService:
         self._endpoints.recover()
 
     def shutdown(self) -> None:
-        """End every child process; jobs that ran are Failed, endpoints come back with the next start."""
+        """End every child process. Jobs that ran are Failed, endpoints come back with the next start."""
         self._jobs.shutdown()
         self._endpoints.shutdown()
         self._invocations.close()

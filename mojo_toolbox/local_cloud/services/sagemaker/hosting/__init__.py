@@ -1,1 +1,1 @@
-"""Models, endpoints and what they answer."""
+"""Models, endpoints and their answers."""

@@ -42,7 +42,7 @@ class Deployment:
             self.servers[variant["VariantName"]].wait_ready(variant["StartupSeconds"])
 
     def stop(self, *, drain: bool = False, remove: bool = False) -> None:
-        """End all servers and wait; `remove` deletes their unpacked models too."""
+        """End all servers and wait. `remove` deletes their unpacked models too."""
         for server in self.servers.values():
             if drain:
                 server.drain(DRAIN_SECONDS)

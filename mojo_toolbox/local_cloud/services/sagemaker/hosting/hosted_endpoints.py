@@ -28,7 +28,7 @@ from mojo_toolbox.local_cloud.services.sagemaker.resources.register import (
 from mojo_toolbox.local_cloud.services.sagemaker.resources.surroundings import Surroundings
 from mojo_toolbox.local_cloud.services.sagemaker.resources.tags import Tags
 
-# What answers invocations: an endpoint that is being updated serves on with its old servers.
+# The servers that answer invocations: an endpoint that is being updated serves on with its old servers.
 _SERVING = ("InService", "Updating")
 
 
@@ -97,7 +97,7 @@ class Endpoints:
         )
 
     def update(self, request: dict[str, Any]) -> dict[str, Any]:
-        """UpdateEndpoint: the old servers answer until the new ones do; if those fail, the old ones stay."""
+        """UpdateEndpoint: the old servers answer until the new ones do. If those fail, the old ones stay."""
         name = request["EndpointName"]
         self._required(request)
         plan = make_plan(request["EndpointConfigName"], self._configs, self._models)
@@ -156,7 +156,7 @@ class Endpoints:
         return {}
 
     def serving(self, name: str) -> Deployment | None:
-        """Return the servers that answer for an endpoint; None where nothing is in service."""
+        """Return the servers that answer for an endpoint, or None if nothing is in service."""
         record = self.records.get(name)
         if record is None or record.status not in _SERVING:
             return None
@@ -169,7 +169,7 @@ class Endpoints:
         return record is not None and any(one["VariantName"] == variant for one in record.private["plan"]["Variants"])
 
     def recover(self) -> None:
-        """Serve again what was in service, and go on with what was under way."""
+        """Serve the endpoints that were in service again, and go on with unfinished changes."""
         for record in self.records.all():
             plan, pending = record.private["plan"], record.private["pending"]
             self._clear_folders(record)
@@ -185,7 +185,7 @@ class Endpoints:
                 self._begin(self._remove, record.name)
 
     def shutdown(self) -> None:
-        """End all servers; the records stay as they are, so that the next start serves again."""
+        """End all servers. The records stay as they are, so that the next start serves again."""
         self._closing.set()
         with self._lock:
             deployments = [*self._live.values(), *self._coming.values(), *self._retiring]
@@ -268,7 +268,7 @@ class Endpoints:
         self._tags.forget(self._cloud.arn("endpoint", name))
 
     def _bring_up(self, name: str, deployment: Deployment) -> str:
-        """Start servers and wait for them; returns why they failed, nothing when they answer."""
+        """Start servers and wait for them. Returns why they failed, nothing when they answer."""
         with self._lock:
             self._coming[name] = deployment
         try:
@@ -298,7 +298,7 @@ class Endpoints:
         thread.start()
 
     def _clear_folders(self, record: ResourceRecord) -> None:
-        """Remove what half-made or superseded deployments unpacked."""
+        """Remove the files that half-made or superseded deployments unpacked."""
         plans = [record.private["plan"], record.private["pending"]]
         kept = {plan["Id"] for plan in plans if plan}
         folder = self._cloud.folders.endpoints_dir / record.name

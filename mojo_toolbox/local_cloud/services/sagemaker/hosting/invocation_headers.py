@@ -1,4 +1,4 @@
-"""The headers of an invocation: which SageMaker takes, which the container gets, and which ask for what is not here."""
+"""The headers of an invocation: which SageMaker takes, which the container gets, and which ask for something unsupported."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ _PASSED_ON = {
 
 @dataclass(frozen=True)
 class Invocation:
-    """What an invocation asks for, besides its body."""
+    """An invocation's wishes, in addition to its body."""
 
     variant: str
-    """The variant that is asked for; empty where the weights choose."""
+    """The variant that is asked for. Empty where the weights choose."""
     session: str
     passed_on: Mapping[str, str]
     """The headers that the container gets."""
@@ -37,7 +37,7 @@ def read_invocation(operation: str, endpoint: str, headers: Mapping[str, str]) -
     """Read the headers of `InvokeEndpoint` or its sibling.
 
     Raises:
-        ServiceError: SageMaker would refuse them, or the local cloud does not do what they ask for.
+        ServiceError: SageMaker would refuse them, or the local cloud does not support them.
     """
     given = {name.lower(): value for name, value in headers.items()}
     asked = {member: given[header] for member, header in _headers(operation).items() if given.get(header)}

@@ -42,7 +42,7 @@ _TIMED_OUT = (
 
 
 class Invocations:
-    """Finds the server of an endpoint, asks it, and words what goes wrong as AWS does."""
+    """Finds the server of an endpoint, asks it, and words errors as AWS does."""
 
     def __init__(self, cloud: Surroundings, endpoints: Endpoints) -> None:
         self._cloud = cloud
@@ -52,7 +52,7 @@ class Invocations:
         self._serverless = ServerlessConcurrency()
 
     async def invoke(self, name: str, headers: Mapping[str, str], body: bytes) -> HttpAnswer:
-        """Answer one invocation; never raises for what the endpoint does."""
+        """Answer one invocation. Never raises for an endpoint's fault."""
         return await self._in_thread("InvokeEndpoint", name, headers, body)
 
     def refuse_async(self, name: str) -> HttpAnswer:
@@ -65,7 +65,7 @@ class Invocations:
         )
 
     async def invoke_stream(self, name: str, headers: Mapping[str, str], body: bytes) -> HttpAnswer:
-        """Answer one invocation as an event stream; the container's whole answer is its one event."""
+        """Answer one invocation as an event stream. The container's whole answer is its one event."""
         answer = await self._in_thread("InvokeEndpointWithResponseStream", name, headers, body)
         if answer.status != HTTPStatus.OK or not isinstance(answer.body, bytes):
             return answer

@@ -33,7 +33,7 @@ class LayoutError(Exception):
 
 @dataclass(frozen=True)
 class LaidOut:
-    """What a server needs to start."""
+    """The files and settings that a server needs to start."""
 
     python: Path
     program: Path
@@ -44,7 +44,7 @@ class LaidOut:
 def lay_out_model(
     cloud: Surroundings, container: Mapping[str, Any], folder: Path, *, log: Log, stopped: Callable[[], bool]
 ) -> LaidOut:
-    """Download and unpack a container's model, or take what an earlier start left complete.
+    """Download and unpack a container's model, or take the complete one of an earlier start.
 
     Raises:
         LayoutError: data is missing, must not be unpacked, or holds no program to host.
@@ -115,7 +115,7 @@ def _fetch(cloud: Surroundings, source: Mapping[str, Any], target: Path, folder:
 
 
 def _runs_multi_model_server(container: Mapping[str, Any]) -> bool:
-    """Whether the image's own server is multi-model-server, as far as its name tells; an image of nobody we know may be."""
+    """Whether the image's own server is multi-model-server, as far as its name tells. An unknown image may be."""
     repository = str(container.get("Image", "")).rpartition("/")[2].partition(":")[0]
     return repository not in _OTHER_SERVERS
 

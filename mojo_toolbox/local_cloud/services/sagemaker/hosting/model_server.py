@@ -31,7 +31,7 @@ class NotReadyError(Exception):
 
 
 class ServerFailedError(Exception):
-    """The server cannot be started; the message says why."""
+    """The server cannot be started. The message says why."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class ModelServer:
 
     @property
     def log_stream_arn(self) -> str:
-        """The ARN of what the server prints, for error messages."""
+        """The ARN of the server's log, for error messages."""
         cloud = self._cloud
         return (
             f"arn:aws:logs:{cloud.region}:{cloud.account_id}:log-group:{self._log_group}:log-stream:{self.log_stream}"
@@ -163,7 +163,7 @@ class ModelServer:
             pause = min(pause * 2, _MAX_PAUSE_SECONDS)
 
     def _serve(self) -> str:
-        """Run the process to its end; returns why it ended."""
+        """Run the process to its end. Returns why it ended."""
         try:
             laid_out = lay_out_model(
                 self._cloud, self._variant["Container"], self._folder, log=self._log, stopped=self._stopping.is_set
@@ -171,7 +171,7 @@ class ModelServer:
             return self._host(laid_out)
         except LayoutError as error:
             return str(error)
-        except Exception as error:  # noqa: BLE001 - a reason that is told beats an endpoint that stays Creating
+        except Exception as error:  # noqa: BLE001 - a stated reason beats an endpoint that stays Creating
             return f"The server could not be started: {error!r}"
 
     def _host(self, laid_out: LaidOut) -> str:
@@ -201,7 +201,7 @@ class ModelServer:
             child.kill()
             pinger.join()
         ended = f"The server of variant {self._variant['VariantName']} ended (exit code {child.wait()})."
-        # The last words of a traceback say what it was about.
+        # The last words of a traceback name the problem.
         said = "\n".join(self._last_lines)[len(ended) + 1 - FAILURE_LENGTH :]
         return f"{ended}\n{said}".strip()
 

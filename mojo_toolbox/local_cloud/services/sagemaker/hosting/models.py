@@ -1,4 +1,4 @@
-"""Models and endpoint configurations: what is kept until an endpoint uses it."""
+"""Models and endpoint configurations, kept until an endpoint uses them."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class _Kept:
         return list_page(self.records.all(), request, key=self.list_key, summary=self._head)
 
     def delete(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Forget the document; endpoints that use it go on serving."""
+        """Forget the document. Endpoints that use it go on serving."""
         record = self.required(request[f"{self.key}Name"])
         self.records.delete(record.name)
         self._tags.forget(self._cloud.arn(self.kind, record.name))
@@ -70,7 +70,7 @@ class _Kept:
         """Return a record.
 
         Raises:
-            ServiceError: there is none of that name, in SageMaker's words.
+            ServiceError: nothing has that name, in SageMaker's words.
         """
         record = self.records.get(name)
         if record is None:
@@ -132,7 +132,7 @@ class EndpointConfigs(_Kept):
 
     def check(self, request: Mapping[str, Any]) -> None:
         """Refuse variants without an existing model, and the capture of data."""
-        # SageMaker captures unless it is told not to.
+        # SageMaker captures unless a request says no.
         if request.get("DataCaptureConfig", {}).get("EnableCapture", "DataCaptureConfig" in request):
             raise refused(
                 "The local cloud does not offer CreateEndpointConfig's DataCaptureConfig: nothing is captured. Leave it "

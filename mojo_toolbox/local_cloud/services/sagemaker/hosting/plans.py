@@ -1,4 +1,4 @@
-"""What an endpoint runs, taken down when it is made, and how an update changes it."""
+"""An endpoint's plan, fixed when it is made, and the changes of an update."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mojo_toolbox.local_cloud.services.sagemaker.hosting.model_rules import cont
 from mojo_toolbox.local_cloud.services.sagemaker.hosting.models import EndpointConfigs, Models
 from mojo_toolbox.local_cloud.services.sagemaker.resources.refusing import refused
 
-# SageMaker's own default for ContainerStartupHealthCheckTimeoutInSeconds is not documented; a base model that has to be
+# SageMaker's own default for ContainerStartupHealthCheckTimeoutInSeconds is not documented. A base model that has to be
 # downloaded first takes minutes.
 STARTUP_SECONDS = 900
 
@@ -19,7 +19,7 @@ Plan = dict[str, Any]
 
 
 def make_plan(config_name: str, configs: EndpointConfigs, models: Models) -> Plan:
-    """Take down what an endpoint needs, so that it outlives its configuration and models, as on AWS.
+    """Fix an endpoint's needs, so that it outlives its configuration and models, as on AWS.
 
     Raises:
         ServiceError: the configuration or a model is gone.
@@ -43,7 +43,7 @@ def make_plan(config_name: str, configs: EndpointConfigs, models: Models) -> Pla
 
 
 def require_updatable(old: Plan, new: Plan, *, guarded: bool) -> None:
-    """Refuse updates that SageMaker does not make; `guarded` ones have a DeploymentConfig.
+    """Refuse updates that SageMaker does not make. `guarded` ones have a DeploymentConfig.
 
     Raises:
         ServiceError: instances would become serverless, or a guarded update would change the variants' names.

@@ -1,6 +1,6 @@
 """Whether multi-model-server, which the Hugging Face serving container runs, would take an unpacked archive for a model.
 
-The rules are those of its classes ModelArchive and Manifest (1.1.11): MAR-INF/MANIFEST.json says what the model is. Without
+The rules are those of its classes ModelArchive and Manifest (1.1.11): MAR-INF/MANIFEST.json describes the model. Without
 it, any MANIFEST.json is taken for a manifest of version 0.1, at the root or one folder deep and in any case. With neither,
 the server serves the folder by its defaults. The local cloud runs code/inference.py as the container's own handler does, so a
 manifest that names another handler is refused too.
@@ -54,7 +54,7 @@ class _Publisher(BaseModel):
 
 
 class _Manifest(BaseModel):
-    """A manifest of version 1.0; the containers have no python2."""
+    """A manifest of version 1.0. The containers have no python2."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -88,7 +88,7 @@ def require_loadable(model: Path) -> None:
 
 
 def _taken_for_manifests(model: Path) -> list[Path]:
-    """Return what the server finds when it looks for a manifest of version 0.1."""
+    """Return the file that the server finds when it looks for a manifest of version 0.1."""
     folders = [model, *sorted(path for path in model.iterdir() if path.is_dir())]
     return [path for folder in folders for path in folder.iterdir() if path.name.lower() == MANIFEST.lower()]
 

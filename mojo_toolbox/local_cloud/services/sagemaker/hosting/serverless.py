@@ -1,4 +1,4 @@
-"""Counts what a serverless variant answers at once, which its MaxConcurrency limits."""
+"""Counts the running invocations of a serverless variant, which its MaxConcurrency limits."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class ServerlessConcurrency:
 
     @contextmanager
     def place(self, endpoint: str, variant: str, *, most: int | None) -> Iterator[bool]:
-        """Hold one of `most` places of a variant while answering; False where none is free. None is no limit."""
+        """Hold one of `most` places of a variant while answering. Return False if none is free. `most=None` sets no limit."""
         key = (endpoint, variant)
         with self._lock:
             free = most is None or self._busy[key] < most

@@ -1,1 +1,1 @@
-"""What jobs, models and endpoints share: records, pages, tags, and the places of their files."""
+"""The common parts of jobs, models and endpoints: records, pages, tags, and the places of their files."""

@@ -1,4 +1,4 @@
-"""Which fields of each operation the local cloud honours, and which change nothing on one machine; the rest is refused."""
+"""Which fields of each operation the local cloud honours, and which change nothing on one machine. The rest is refused."""
 
 from __future__ import annotations
 

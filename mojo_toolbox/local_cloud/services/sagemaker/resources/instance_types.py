@@ -1,4 +1,4 @@
-"""What the name of an instance type says about it."""
+"""The facts in an instance type's name."""
 
 from __future__ import annotations
 

@@ -75,7 +75,7 @@ def _seconds(moment: float | str) -> float:
 
 
 def _digest(key: str, request: Mapping[str, Any]) -> str:
-    """Return what tells this list, in its order and by its filters, from any other."""
+    """Return the mark of this list, with its order and filters."""
     asked = {name: value for name, value in request.items() if name not in ("NextToken", "MaxResults")}
     return hashlib.sha256(json.dumps([key, asked], sort_keys=True).encode()).hexdigest()[:16]
 

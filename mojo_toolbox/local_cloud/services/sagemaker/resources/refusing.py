@@ -1,4 +1,4 @@
-"""The checks that rules between fields are made of, and how SageMaker words what they refuse."""
+"""The checks that rules between fields are made of, and SageMaker's words for their refusals."""
 
 from __future__ import annotations
 

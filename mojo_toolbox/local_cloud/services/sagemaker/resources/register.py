@@ -17,7 +17,7 @@ _TABLE = """CREATE TABLE IF NOT EXISTS sagemaker_records (
 
 @dataclass
 class ResourceRecord:
-    """One resource: `document` is what Describe answers, `private` what only the local cloud knows."""
+    """One resource: `document` is the answer of Describe, and `private` holds facts that only the local cloud knows."""
 
     name: str
     created: float
@@ -67,7 +67,7 @@ class ResourceRegister:
         return record
 
     def get(self, name: str) -> ResourceRecord | None:
-        """Return a record, None where there is none."""
+        """Return a record, or None if it does not exist."""
         rows = self._database.execute("SELECT * FROM sagemaker_records WHERE kind = ? AND name = ?", (self._kind, name))
         return _record(rows[0]) if rows else None
 
@@ -79,7 +79,7 @@ class ResourceRegister:
         return [_record(row) for row in rows]
 
     def change(self, name: str, edit: Callable[[ResourceRecord], None]) -> ResourceRecord | None:
-        """Let `edit` change a record as one transaction; None where it is gone (a job was deleted meanwhile)."""
+        """Let `edit` change a record as one transaction. Return None if it is gone (a job was deleted meanwhile)."""
         with self._database.transaction():
             record = self.get(name)
             if record is None:
@@ -101,7 +101,7 @@ class ResourceRegister:
         return record
 
     def delete(self, name: str) -> bool:
-        """Remove a record; False where there was none."""
+        """Remove a record. Return False if there was none."""
         with self._database.transaction():
             there = self.get(name) is not None
             self._database.execute("DELETE FROM sagemaker_records WHERE kind = ? AND name = ?", (self._kind, name))

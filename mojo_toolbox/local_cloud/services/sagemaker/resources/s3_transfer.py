@@ -12,7 +12,7 @@ from mojo_toolbox.local_cloud.untrusted.plain_files import FolderEntry, LeftOut,
 
 # The longest key that S3 takes, in UTF-8.
 _MOST_KEY_BYTES = 1024
-# What a key can do to a file's name: be too long for it, or be both a file and a folder.
+# The errors of a key as a file's name: it is too long, or is both a file and a folder.
 _NO_PLACE = (errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ELOOP, errno.EILSEQ)
 
 
@@ -21,7 +21,7 @@ class TransferError(Exception):
 
 
 def download_prefix(store: ObjectAccess, uri: str, folder: Path) -> int:
-    """Download every object below a prefix; returns how many there were.
+    """Download every object below a prefix. Returns how many there were.
 
     As SageMaker does: below `s3://b/data` the object `data/a/x` becomes `a/x`, the object `data` itself its last part.
 
@@ -41,7 +41,7 @@ def download_prefix(store: ObjectAccess, uri: str, folder: Path) -> int:
 
 
 def download_manifest(store: ObjectAccess, uri: str, folder: Path) -> int:
-    """Download what a manifest file lists: `[{"prefix": "s3://…/"}, "key", …]`.
+    """Download the objects that a manifest file lists: `[{"prefix": "s3://…/"}, "key", …]`.
 
     Raises:
         TransferError: the manifest or one of its objects is missing or cannot be read.
@@ -109,7 +109,7 @@ def upload_file(store: ObjectAccess, path: Path, uri: str) -> None:
 
 
 class FolderUpload:
-    """Keeps an S3 prefix like a folder: each call uploads what is new or changed since the last one.
+    """Keeps an S3 prefix like a folder: each call uploads files that are new or changed since the last one.
 
     `left_out` takes the name of anything that cannot be an object, once, and why.
     """
@@ -123,11 +123,11 @@ class FolderUpload:
         self._tell = left_out
 
     def mark_present(self) -> None:
-        """Take what lies in the folder now as uploaded already."""
+        """Take the files in the folder now as uploaded already."""
         self._seen = {entry.name: _state(entry) for entry in self._files()}
 
     def sync(self) -> None:
-        """Upload what changed.
+        """Upload the changed files.
 
         Raises:
             TransferError: the bucket does not exist, or a file is larger than the free space of the disk.
@@ -149,7 +149,7 @@ class FolderUpload:
                 raise TransferError(f"{entry.name} has {entry.status.st_size:,} bytes, and the disk has {free:,} free.")
             upload_file(self._store, entry.path, uri)
         except FileNotFoundError:
-            # Replaced or removed by the job while it was looked at; the next call sees what came after.
+            # The job replaced or removed it during the check. The next call sees the new state.
             return
         except (NotPlainError, PermissionError, NotADirectoryError) as error:
             self._left_out(entry.name, str(error))
@@ -157,7 +157,7 @@ class FolderUpload:
         self._seen[entry.name] = _state(entry)
 
     def _files(self) -> list[FolderEntry]:
-        """Return what can be uploaded: a link to a file counts as a file, one to a folder as nothing."""
+        """Return the files that can be uploaded: a link to a file counts as a file, one to a folder as nothing."""
         return [
             entry
             for entry in entries(self.folder, self._left_out)

@@ -12,9 +12,9 @@ from pathlib import Path
 
 
 def short_folder(owner: str) -> Path:
-    """Name the folder of this home's sockets and links; it is there only while something needs it.
+    """Name the folder of this home's sockets and links. It is there only while something needs it.
 
-    A Unix socket's path holds some 100 bytes, and a home may lie deeper than that.
+    A Unix socket's path holds some 100 bytes, and a home's path may be longer than that.
     """
     digest = hashlib.sha256(owner.encode()).hexdigest()[:12]
     return Path(tempfile.gettempdir()) / f"mojo-{os.getuid()}-{digest}"
@@ -32,7 +32,7 @@ def socket_dir(owner: str) -> Path:
 
 
 def clear_short_paths(owner: str) -> None:
-    """Remove the folder with its sockets and links: at the end, and at the start what a killed local cloud left."""
+    """Remove the folder with its sockets and links: at the end, and at the start those of a killed local cloud."""
     shutil.rmtree(short_folder(owner), ignore_errors=True)
 
 

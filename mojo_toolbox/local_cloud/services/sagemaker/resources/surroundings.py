@@ -1,4 +1,4 @@
-"""What the rooms of SageMaker share: where things are kept, and how resources are named."""
+"""The common ground of SageMaker's rooms: the places of files, and the names of resources."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Surroundings:
 
     @property
     def owner(self) -> str:
-        """What marks child processes of this home."""
+        """The mark of child processes of this home."""
         return str(self.folders.jobs_dir.parent.resolve())
 
     def arn(self, kind: str, name: str) -> str:
@@ -66,7 +66,7 @@ class Surroundings:
 
 
 def split_s3_uri(uri: str) -> tuple[str, str]:
-    """Split `s3://bucket/key` in bucket and key; the key may be empty.
+    """Split `s3://bucket/key` in bucket and key. The key may be empty.
 
     Raises:
         ValueError: it is no S3 URI.

@@ -15,7 +15,7 @@ _TABLE = """CREATE TABLE IF NOT EXISTS sagemaker_tags (
 
 
 class Tags:
-    """Tags by ARN; `exists` says whether an ARN names something of ours."""
+    """Tags by ARN. `exists` says whether an ARN names something of ours."""
 
     def __init__(self, database: CloudDatabase, exists: Callable[[str], bool]) -> None:
         self._database = database

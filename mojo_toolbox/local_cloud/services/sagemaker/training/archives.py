@@ -1,4 +1,4 @@
-"""Packs what a job wrote as SageMaker does: model.tar.gz and output.tar.gz."""
+"""Packs a job's files as SageMaker does: model.tar.gz and output.tar.gz."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class PackingError(Exception):
 
 
 def pack(folder: Path, target: Path, *, left_out: LeftOut, go_on: Callable[[], bool] = lambda: True) -> None:
-    """Write the contents of a folder as a tar.gz; paths in it are relative to the folder.
+    """Write the contents of a folder as a tar.gz. Paths in it are relative to the folder.
 
     Pipes, sockets, devices and links to nothing are left out. A link to a file outside becomes that file.
 

@@ -30,17 +30,17 @@ class JobFolder:
 
     @property
     def ml(self) -> Path:
-        """What the container would see as /opt/ml."""
+        """The folder that the container would see as /opt/ml."""
         return self.root / "opt" / "ml"
 
     @property
     def model(self) -> Path:
-        """What becomes model.tar.gz."""
+        """The folder that becomes model.tar.gz."""
         return self.ml / "model"
 
     @property
     def output_data(self) -> Path:
-        """What becomes output.tar.gz."""
+        """The folder that becomes output.tar.gz."""
         return self.ml / "output" / "data"
 
     @property
@@ -53,7 +53,7 @@ class JobFolder:
         return self.ml / "input" / "data" / name
 
     def inside(self, path: str) -> str:
-        """Map a value that is a path below /opt/ml to this job's folder; leaves anything else as it is."""
+        """Map a value that is a path below /opt/ml to this job's folder. Leaves anything else as it is."""
         return map_ml_path(path, self.ml)
 
     def rewritten(self, text: str) -> str:
@@ -88,7 +88,7 @@ def lay_out(folder: JobFolder, request: Mapping[str, Any], store: ObjectAccess) 
         try:
             download_prefix(store, uri, checkpoints)
         except TransferError as error:
-            # A first run has none yet; anything else shows when they are uploaded.
+            # A first run has none yet. Anything else shows when they are uploaded.
             if "No S3 objects" not in str(error):
                 raise
     _write_config(folder, request)

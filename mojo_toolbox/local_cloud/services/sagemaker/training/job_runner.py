@@ -54,7 +54,7 @@ class JobFailedError(Exception):
 
 @dataclass
 class Reports:
-    """What a running job tells the records."""
+    """The news that a running job gives to the records."""
 
     phase: Callable[[str], None]
     metrics: Callable[[Sequence[Mapping[str, Any]]], None]
@@ -72,7 +72,7 @@ class Control:
     child: Child | None = None
 
     def stop(self, secondary: str = "Stopped") -> None:
-        """Ask the job to end, and kill it after the grace; the first reason stays."""
+        """Ask the job to end, and kill it after the grace. The first reason stays."""
         with self.lock:
             if not self.requested.is_set():
                 self.stop_reason = secondary
@@ -116,7 +116,7 @@ class JobRun:
         self._metrics = Metrics(request["AlgorithmSpecification"].get("MetricDefinitions", []))
 
     def run(self) -> JobOutcome:
-        """Run the job to its end; never raises."""
+        """Run the job to its end. Never raises."""
         remove_folder(self._folder.root)
         try:
             return self._run()
@@ -144,7 +144,7 @@ class JobRun:
         self._reports.phase("Training")
         status = self._execute(python, command)
         stopped = self._control.requested.is_set()
-        # SageMaker keeps what a failed job left in output/data, its model never.
+        # SageMaker keeps a failed job's output/data, but never its model.
         self._reports.phase("Stopping" if stopped else "Uploading")
         self._upload_output()
         if not stopped and status != 0:
@@ -155,7 +155,7 @@ class JobRun:
         return JobOutcome("Completed", "Completed", model_artifacts=artifacts)
 
     def _prepare(self) -> tuple[Path, Sequence[str]]:
-        """Make the job's environment and say what runs in it."""
+        """Make the job's environment and return its command."""
         requirements, command = self._program()
         below = None
         if requirements is not None:
@@ -193,7 +193,7 @@ class JobRun:
         return requirements if requirements.is_file() else None
 
     def _source_archive(self, source: str) -> Path | None:
-        """Return the archive that the training toolkit will unpack in the job; ours refuses what that one lets through."""
+        """Return the archive that the training toolkit will unpack in the job. Our checks refuse files that the toolkit lets through."""
         if source.startswith("s3://"):
             archive = self._folder.root / "source.tar.gz"
             download_object(self._cloud.object_store, source, archive)
@@ -261,7 +261,7 @@ class JobRun:
         return float(self._request.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", 86400))
 
     def _stopped_or_too_long(self) -> bool:
-        """Whether the job is to end; stops it when training, or pip before it, takes longer than it may."""
+        """Return whether the job is to end. Stop it when training, or pip before it, takes longer than it may."""
         if time.monotonic() >= self._deadline and not self._control.requested.is_set():
             self._reports.phase("Stopping")
             self._control.stop("MaxRuntimeExceeded")
@@ -294,7 +294,7 @@ class JobRun:
             self._keep(_now(f"Not uploaded: {ascii(name)[:200]} {why}."))
 
     def _failure_reason(self, status: int) -> str:
-        """Say why: what the container wrote to output/failure, and the last lines it printed."""
+        """Return the reason: the container's output/failure, and the last lines it printed."""
         written = first_bytes(self._folder.failure, _FAILURE_FILE_BYTES).decode("utf-8", "replace").strip()
         signal_name = f" (signal {status - 128})" if status > 128 else ""  # noqa: PLR2004 - the shells' convention
         head = f"AlgorithmError: {written[:500]}, exit code: {status}{signal_name}"
@@ -347,7 +347,7 @@ def _now(text: str) -> list[tuple[int, str]]:
 
 
 def _plain(hyperparameter: str) -> str:
-    """Hyperparameters of script mode are JSON strings; some clients send them bare."""
+    """Hyperparameters of script mode are JSON strings. Some clients send them bare."""
     try:
         value = json.loads(hyperparameter)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Finds a job's metrics in what it prints, by the regular expressions of its request."""
+"""Finds a job's metrics in its output, by the regular expressions of its request."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Metrics:
         self.skipped_lines = 0
 
     def read(self, batch: Sequence[tuple[int, str]]) -> bool:
-        """Look through log lines; True when one of them held a value."""
+        """Look through log lines. Return whether one of them held a value."""
         found, give_up = False, time.monotonic() + _SECONDS_PER_BATCH
         for number, (at, line) in enumerate(batch if self._patterns else ()):
             if time.monotonic() > give_up:

@@ -23,7 +23,7 @@ from mojo_toolbox.local_cloud.services.sagemaker.training.training_request impor
 from mojo_toolbox.local_cloud.services.sagemaker.training.waiting_limits import WaitingLimits
 from mojo_toolbox.local_cloud.wire.protocol import ServiceError
 
-# A laptop trains one model well and two badly; more only wait for each other.
+# A laptop trains one model well and two badly. More only wait for each other.
 JOBS_AT_ONCE = 2
 DISK_FULL_PAUSE_SECONDS = 5.0
 LOCAL_CLOUD_STOPPED = "InternalServerError: The local cloud was stopped while this job was running."
@@ -43,7 +43,7 @@ _MESSAGES = {
 
 
 class TrainingJobs:
-    """CreateTrainingJob and its siblings; jobs run in this process's threads, each as a child process."""
+    """CreateTrainingJob and its siblings. Jobs run in this process's threads, each as a child process."""
 
     def __init__(self, cloud: Surroundings, tags: Tags) -> None:
         self._cloud = cloud
@@ -115,7 +115,7 @@ class TrainingJobs:
         return {}
 
     def delete(self, request: dict[str, Any]) -> dict[str, Any]:
-        """DeleteTrainingJob: only what has ended; its artifacts and logs stay."""
+        """DeleteTrainingJob: only jobs that have ended. Their artifacts and logs stay."""
         record = self._required(request)
         if record.status in _RUNNING:
             raise ServiceError(
@@ -126,7 +126,7 @@ class TrainingJobs:
         return {}
 
     def recover(self) -> None:
-        """Fail what an earlier local cloud left running."""
+        """Fail the jobs that an earlier local cloud left running."""
         for record in self.records.all():
             if record.status in _RUNNING:
                 self._finish(
@@ -134,7 +134,7 @@ class TrainingJobs:
                 )
 
     def _remedy(self, record: ResourceRecord) -> str:
-        """Say how a job goes on that was cut off; those of `mojo` have a command for it."""
+        """Say how a job goes on that was cut off. Those of `mojo` have a command for it."""
         if "CheckpointConfig" not in record.document:
             return "Start the job again."
         if key_from_tags(self._tags.of(self._cloud.arn("training-job", record.name))) is not None:
@@ -154,7 +154,7 @@ class TrainingJobs:
         self.recover()
 
     def _stop(self, name: str, secondary: str) -> None:
-        """Ask a job to end; `secondary` is the status in which it will have ended."""
+        """Ask a job to end. `secondary` is the status in which it will have ended."""
 
         def edit(record: ResourceRecord) -> None:
             if record.status == "InProgress":

@@ -9,12 +9,12 @@ from mojo_toolbox.local_cloud.services.sagemaker.resources.refusing import refus
 from mojo_toolbox.local_cloud.services.sagemaker.resources.surroundings import split_s3_uri
 from mojo_toolbox.local_cloud.untrusted.linear_patterns import PatternError, compile_pattern
 
-# The container's own folders: what is written to them is a job's model, output or input.
+# The container's own folders: they hold a job's model, output or input.
 _NO_CHECKPOINTS = frozenset(f"/opt/ml{name}" for name in ("", "/code", "/input", "/model", "/output", "/output/data"))
 
 
 def refuse_what_cannot_run(request: Mapping[str, Any]) -> None:
-    """Check what neither the service's model nor the table of fields can know.
+    """Check the rules that neither the service's model nor the table of fields has.
 
     Raises:
         ServiceError: the job could not run here, with the member that is why.

@@ -8,12 +8,12 @@ from typing import Any
 
 from mojo_toolbox.local_cloud.services.sagemaker.resources.instance_types import is_accelerated
 
-# The longest that Python waits; no job may last so long.
+# The longest that Python waits. No job may last so long.
 _LONGEST_SECONDS = 365 * 86400
 
 
 class WaitingLimits:
-    """A timer for each job that has a limit; `stop(name, secondary status)` ends a job whose time is over."""
+    """A timer for each job that has a limit. `stop(name, secondary status)` ends a job whose time is over."""
 
     def __init__(self, stop: Callable[[str, str], None]) -> None:
         self._stop = stop
@@ -23,7 +23,7 @@ class WaitingLimits:
         self._pending: dict[str, threading.Timer] = {}
 
     def begin(self, name: str, request: Mapping[str, Any]) -> None:
-        """Count from now what a new job's StoppingCondition allows."""
+        """Start the time that a new job's StoppingCondition allows."""
         times = request.get("StoppingCondition", {})
         if "MaxWaitTimeInSeconds" in times:
             self._start(self._total, name, times["MaxWaitTimeInSeconds"], "MaxWaitTimeExceeded")
