@@ -121,4 +121,4 @@ bench: $(STAMP)
 	@env -u OMP_NUM_THREADS $(BIN)/python benchmarks/short.py $(if $(DATA),--data "$(DATA)")
 
 clean:
-	rm -rf $(VENV) $(VENV)-* build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-* build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage .coverage.*

@@ -10,6 +10,7 @@ _LITERALS = ("true", "false", "null")
 
 def why_not_json(error: json.JSONDecodeError, *, column: bool = True) -> str:
     """Return what stopped the parser, as a sentence; without `column` where the parser saw only a piece of the file."""
+    error = _behind_comma(error)
     what, advice = _fault(error)
     place = f" at column {error.colno}" if column else ""
     return f"{what}{place}.{advice}"
@@ -36,8 +37,14 @@ def _fault(error: json.JSONDecodeError) -> tuple[str, str]:
 
 def _has_comma_too_many(error: json.JSONDecodeError) -> str | None:
     """Return what ends right behind a comma; None when nothing does."""
-    # Newer Pythons point at the comma, older ones behind it.
+    error = _behind_comma(error)
     before, rest = error.doc[: error.pos].rstrip()[-1:], error.doc[error.pos :].lstrip()
-    if rest.startswith(","):
-        before, rest = ",", rest[1:].lstrip()
     return f"the {_CLOSING[rest[0]]}" if before == "," and rest and rest[0] in _CLOSING else None
+
+
+def _behind_comma(error: json.JSONDecodeError) -> json.JSONDecodeError:
+    """Return the error where Python 3.12 has it: newer ones name a comma too many, older ones the bracket behind it."""
+    after_comma = error.doc[error.pos + 1 :].lstrip()
+    if not error.doc.startswith(",", error.pos) or after_comma[:1] not in _CLOSING:
+        return error
+    return json.JSONDecodeError(error.msg, error.doc, len(error.doc) - len(after_comma))

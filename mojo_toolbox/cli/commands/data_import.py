@@ -2,20 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import inspect
+from collections.abc import Callable
+from functools import partial, update_wrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from mojo_toolbox.cli.tables.import_account import write_import
+from mojo_toolbox.cli.tables.import_account import Import, write_import
+from mojo_toolbox.cli.terminal.import_options import (
+    LISTS,
+    WHAT,
+    LabelColumn,
+    Limit,
+    NoCall,
+    NoneLabels,
+    OptionalTasks,
+    Output,
+    RequiredTasks,
+    Seed,
+    SkipUnknown,
+    TasksPerList,
+    TextColumn,
+    Withhold,
+    import_option,
+)
 from mojo_toolbox.cli.terminal.options import AsJson, Overwrite
 from mojo_toolbox.errors import DataError
 
 if TYPE_CHECKING:
-    from mojo_toolbox.data import Conversation, Task
-    from mojo_toolbox.data.importers.summary import ImportSummary
-    from mojo_toolbox.progress import Progress
+    from mojo_toolbox.data import Task
 
 EXAMPLES = {
     "sgd": """
@@ -46,61 +63,27 @@ mojo data import hub someone/chats --messages messages --output chats.jsonl
 mojo data import hub intents.parquet --output train.jsonl
 """,
 }
-_WHAT = "What to read"
-_LISTS = "Task lists"
 
 
-def _option(*names: str, text: str, metavar: str, panel: str = _WHAT) -> Any:
-    return typer.Option(*names, help=text, metavar=metavar, rich_help_panel=panel, show_default=False)
+def _writing(importer: Callable[..., Import]) -> Callable[..., None]:
+    """Give an importer the options of the file that is written, and write it."""
+
+    def command(
+        *, output: Output, limit: Limit = None, overwrite: Overwrite = False, as_json: AsJson = False, **given: Any
+    ) -> None:
+        write_import(importer(**given), output, limit=limit, overwrite=overwrite, as_json=as_json)
+
+    source, *own = inspect.signature(importer, eval_str=True).parameters.values()
+    output, *how, _given = inspect.signature(command, eval_str=True).parameters.values()
+    update_wrapper(command, importer)
+    # Typer reads both.
+    parameters = [source, output, *own, *how]
+    vars(command)["__signature__"] = inspect.Signature(parameters)
+    command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return command
 
 
-Output = Annotated[Path, typer.Option("--output", "-o", help="File to write, whole or not at all.", metavar="FILE")]
-Limit = Annotated[
-    int | None,
-    typer.Option(min=1, help="Stop after N conversations.", metavar="N", rich_help_panel=_WHAT, show_default=False),
-]
-Seed = Annotated[int, typer.Option(help="Another seed gives other lists.", metavar="N", rich_help_panel=_LISTS)]
-Withhold = Annotated[
-    float,
-    typer.Option(
-        min=0,
-        max=1,
-        help="Share of the conversations in which a wanted task is left off the list, so that its turns have no task.",
-        metavar="SHARE",
-        rich_help_panel=_LISTS,
-    ),
-]
-OptionalTasks = Annotated[
-    Path | None,
-    _option("--tasks", text="Task file: a JSON list of {name, description}, or conversations.", metavar="FILE"),
-]
-TasksPerList = Annotated[
-    int | None,
-    typer.Option(
-        min=1,
-        help="Draw lists of this length. Unset: all tasks.",
-        metavar="N",
-        rich_help_panel=_LISTS,
-        show_default=False,
-    ),
-]
-NoneLabels = Annotated[
-    list[str] | None,
-    _option(
-        "--none-label",
-        text="A label that means no task. May be repeated. Unset: none, null, oos, out_of_scope.",
-        metavar="LABEL",
-    ),
-]
-SkipUnknown = Annotated[
-    bool, typer.Option("--skip-unknown", help="Leave out labels that are not tasks.", rich_help_panel=_WHAT)
-]
-NoCall = Annotated[
-    Literal["unlabelled", "none"],
-    typer.Option(help="Meaning of an answer without a tool call.", metavar="unlabelled|none", rich_help_panel=_WHAT),
-]
-
-
+@_writing
 def sgd(
     *,
     folder: Annotated[
@@ -111,19 +94,16 @@ def sgd(
             show_default=False,
         ),
     ],
-    output: Output,
     split: Annotated[
-        str | None, _option("--split", text="train, dev or test. Unset: train, or the split of FOLDER.", metavar="NAME")
+        str | None,
+        import_option("--split", text="train, dev or test. Unset: train, or the split of FOLDER.", metavar="NAME"),
     ] = None,
     wording: Annotated[
-        str | None, _option("--wording", text="Names and descriptions of SGD-X: v1 to v5.", metavar="NAME")
+        str | None, import_option("--wording", text="Names and descriptions of SGD-X: v1 to v5.", metavar="NAME")
     ] = None,
     withhold: Withhold = 0.2,
     seed: Seed = 0,
-    limit: Limit = None,
-    overwrite: Overwrite = False,
-    as_json: AsJson = False,
-) -> None:
+) -> Import:
     """Import Schema-Guided Dialogue as published.
 
     The label of a user turn is the intent that is active after it. Turns that only thank, close or select,
@@ -132,66 +112,49 @@ def sgd(
     """
     from mojo_toolbox.data.importers.sgd import import_sgd
 
-    def make(summary: ImportSummary, progress: Progress) -> Iterator[Conversation]:
-        return import_sgd(
-            folder, split=split, wording=wording, withhold=withhold, seed=seed, summary=summary, progress=progress
-        )
-
-    write_import(make, output, limit=limit, overwrite=overwrite, as_json=as_json)
+    make = partial(import_sgd, folder, split=split, wording=wording, withhold=withhold, seed=seed)
+    return Import(make)
 
 
+@_writing
 def clinc(
     *,
     file: Annotated[
         Path, typer.Argument(help="data_full.json or another of its kind.", metavar="FILE", show_default=False)
     ],
-    output: Output,
-    split: Annotated[str, typer.Option(help="train, val or test.", metavar="NAME", rich_help_panel=_WHAT)] = "train",
+    split: Annotated[str, typer.Option(help="train, val or test.", metavar="NAME", rich_help_panel=WHAT)] = "train",
     domains: Annotated[
         Path | None,
-        _option("--domains", text="Domain of each intent. Unset: domains.json next to FILE, if any.", metavar="FILE"),
+        import_option(
+            "--domains", text="Domain of each intent. Unset: domains.json next to FILE, if any.", metavar="FILE"
+        ),
     ] = None,
     tasks_per_list: Annotated[
-        int, typer.Option(min=1, help="Length of the lists.", metavar="N", rich_help_panel=_LISTS)
+        int, typer.Option(min=1, help="Length of the lists.", metavar="N", rich_help_panel=LISTS)
     ] = 15,
     withhold: Withhold = 0.2,
     seed: Seed = 0,
-    limit: Limit = None,
-    overwrite: Overwrite = False,
-    as_json: AsJson = False,
-) -> None:
+) -> Import:
     """Import CLINC150 with its out-of-scope queries as published.
 
     Each query becomes a conversation of one user turn. Out-of-scope queries have no task.
     """
     from mojo_toolbox.data.importers.clinc import import_clinc
 
-    def make(summary: ImportSummary, progress: Progress) -> Iterator[Conversation]:
-        return import_clinc(
-            file,
-            split=split,
-            tasks_per_list=tasks_per_list,
-            withhold=withhold,
-            seed=seed,
-            domains=domains,
-            summary=summary,
-            progress=progress,
-        )
-
-    write_import(make, output, sources=(file, domains), limit=limit, overwrite=overwrite, as_json=as_json)
+    make = partial(
+        import_clinc, file, split=split, tasks_per_list=tasks_per_list, withhold=withhold, seed=seed, domains=domains
+    )
+    return Import(make, sources=(file, domains))
 
 
+@_writing
 def chat(
     *,
     file: Annotated[Path, typer.Argument(help="JSON Lines, or a JSON array.", metavar="FILE", show_default=False)],
-    output: Output,
     tasks: OptionalTasks = None,
     no_call: NoCall = "unlabelled",
     seed: Seed = 0,
-    limit: Limit = None,
-    overwrite: Overwrite = False,
-    as_json: AsJson = False,
-) -> None:
+) -> Import:
     """Import chats of OpenAI's form (messages) or ShareGPT's (conversations).
 
     A record's tools are its tasks, and the function that the assistant calls labels the user turn before. Records without
@@ -199,50 +162,35 @@ def chat(
     """
     from mojo_toolbox.data.importers.chats import import_chats
 
-    listed = _tasks(tasks)
-
-    def make(summary: ImportSummary, progress: Progress) -> Iterator[Conversation]:
-        return import_chats(file, tasks=listed, no_call=no_call, seed=seed, summary=summary, progress=progress)
-
-    write_import(make, output, sources=(file, tasks), limit=limit, overwrite=overwrite, as_json=as_json)
+    make = partial(import_chats, file, tasks=_tasks(tasks), no_call=no_call, seed=seed)
+    return Import(make, sources=(file, tasks))
 
 
+@_writing
 def csv(
     *,
     file: Annotated[Path, typer.Argument(help="CSV, TSV or a similar table.", metavar="FILE", show_default=False)],
-    output: Output,
-    tasks: Annotated[
-        Path,
-        typer.Option(
-            help="Task file: a JSON list of {name, description}, or conversations.",
-            metavar="FILE",
-            rich_help_panel=_WHAT,
-        ),
-    ],
-    text: Annotated[
-        str, typer.Option(help="Column of the utterances.", metavar="COLUMN", rich_help_panel=_WHAT)
-    ] = "text",
-    label: Annotated[
-        str, typer.Option(help="Column of the labels.", metavar="COLUMN", rich_help_panel=_WHAT)
-    ] = "label",
+    tasks: RequiredTasks,
+    text: TextColumn = "text",
+    label: LabelColumn = "label",
     conversation: Annotated[
         str | None,
-        _option("--conversation", text="Column that joins successive rows to a conversation.", metavar="COLUMN"),
+        import_option("--conversation", text="Column that joins successive rows to a conversation.", metavar="COLUMN"),
     ] = None,
-    role: Annotated[str | None, _option("--role", text="Column of the speaker.", metavar="COLUMN")] = None,
+    role: Annotated[str | None, import_option("--role", text="Column of the speaker.", metavar="COLUMN")] = None,
     user_role: Annotated[
         list[str] | None,
-        _option("--user-role", text="Another word for the user than user, human, customer, ...", metavar="WORD"),
+        import_option("--user-role", text="Another word for the user than user, human, customer, ...", metavar="WORD"),
     ] = None,
     assistant_role: Annotated[
         list[str] | None,
-        _option(
+        import_option(
             "--assistant-role", text="Another word for the assistant than assistant, agent, bot, ...", metavar="WORD"
         ),
     ] = None,
     delimiter: Annotated[
         str | None,
-        _option(
+        import_option(
             "--delimiter",
             text="A character, or tab. Unset: comma, semicolon, tab or |, as the file has it.",
             metavar="CHAR",
@@ -250,7 +198,7 @@ def csv(
     ] = None,
     encoding: Annotated[
         str | None,
-        _option(
+        import_option(
             "--encoding",
             text="Text encoding, such as cp1252. Unset: UTF-8 or UTF-16, from the first bytes.",
             metavar="NAME",
@@ -258,20 +206,17 @@ def csv(
     ] = None,
     no_header: Annotated[
         bool,
-        typer.Option("--no-header", help="The table has no headings, and columns are numbers.", rich_help_panel=_WHAT),
+        typer.Option("--no-header", help="The table has no headings, and columns are numbers.", rich_help_panel=WHAT),
     ] = False,
     no_quotes: Annotated[
-        bool, typer.Option("--no-quotes", help="Quotation marks are plain text.", rich_help_panel=_WHAT)
+        bool, typer.Option("--no-quotes", help="Quotation marks are plain text.", rich_help_panel=WHAT)
     ] = False,
     none_label: NoneLabels = None,
     skip_unknown: SkipUnknown = False,
     tasks_per_list: TasksPerList = None,
     withhold: Withhold = 0.0,
     seed: Seed = 0,
-    limit: Limit = None,
-    overwrite: Overwrite = False,
-    as_json: AsJson = False,
-) -> None:
+) -> Import:
     """Import a table with a column of utterances and one of labels.
 
     A row is a conversation of one user turn, unless --conversation joins rows. An empty label means that nobody knows.
@@ -285,26 +230,24 @@ def csv(
     roles: dict[str, Literal["user", "assistant"]] = dict.fromkeys(user_role or [], "user")
     roles |= dict.fromkeys(assistant_role or [], "assistant")
 
-    def make(summary: ImportSummary, progress: Progress) -> Iterator[Conversation]:
-        return import_csv(
-            file,
-            tasks=listed,
-            columns=columns,
-            dialect=dialect,
-            encoding=encoding,
-            skip_unknown=skip_unknown,
-            roles=roles,
-            tasks_per_list=tasks_per_list,
-            withhold=withhold,
-            seed=seed,
-            summary=summary,
-            progress=progress,
-            **_none_labels(none_label),
-        )
-
-    write_import(make, output, sources=(file, tasks), limit=limit, overwrite=overwrite, as_json=as_json)
+    make = partial(
+        import_csv,
+        file,
+        tasks=listed,
+        columns=columns,
+        dialect=dialect,
+        encoding=encoding,
+        skip_unknown=skip_unknown,
+        roles=roles,
+        tasks_per_list=tasks_per_list,
+        withhold=withhold,
+        seed=seed,
+        **_none_labels(none_label),
+    )
+    return Import(make, sources=(file, tasks))
 
 
+@_writing
 def hub(
     *,
     name: Annotated[
@@ -313,20 +256,18 @@ def hub(
             help="A data set's name on Hugging Face's hub, or a folder or file.", metavar="NAME", show_default=False
         ),
     ],
-    output: Output,
-    split: Annotated[str, typer.Option(help="The part to read.", metavar="NAME", rich_help_panel=_WHAT)] = "train",
+    split: Annotated[str, typer.Option(help="The part to read.", metavar="NAME", rich_help_panel=WHAT)] = "train",
     subset: Annotated[
-        str | None, _option("--subset", text="The configuration, if there are several.", metavar="NAME")
+        str | None, import_option("--subset", text="The configuration, if there are several.", metavar="NAME")
     ] = None,
-    revision: Annotated[str | None, _option("--revision", text="A commit, tag or branch.", metavar="NAME")] = None,
-    text: Annotated[
-        str, typer.Option(help="Column of the utterances.", metavar="COLUMN", rich_help_panel=_WHAT)
-    ] = "text",
-    label: Annotated[
-        str, typer.Option(help="Column of the labels.", metavar="COLUMN", rich_help_panel=_WHAT)
-    ] = "label",
+    revision: Annotated[
+        str | None, import_option("--revision", text="A commit, tag or branch.", metavar="NAME")
+    ] = None,
+    text: TextColumn = "text",
+    label: LabelColumn = "label",
     messages: Annotated[
-        str | None, _option("--messages", text="Column of chats, in place of --text and --label.", metavar="COLUMN")
+        str | None,
+        import_option("--messages", text="Column of chats, in place of --text and --label.", metavar="COLUMN"),
     ] = None,
     tasks: OptionalTasks = None,
     none_label: NoneLabels = None,
@@ -335,10 +276,7 @@ def hub(
     tasks_per_list: TasksPerList = None,
     withhold: Withhold = 0.0,
     seed: Seed = 0,
-    limit: Limit = None,
-    overwrite: Overwrite = False,
-    as_json: AsJson = False,
-) -> None:
+) -> Import:
     """Import a data set of Hugging Face's hub, or a folder or file that its datasets library reads.
 
     Labels that are numbers become their names. Without --tasks those names are the tasks.
@@ -347,27 +285,24 @@ def hub(
     _require_reachable(name)
     from mojo_toolbox.data.importers.hugging_face import import_dataset
 
-    def make(summary: ImportSummary, progress: Progress) -> Iterator[Conversation]:
-        return import_dataset(
-            name,
-            split=split,
-            subset=subset,
-            revision=revision,
-            text=text,
-            label=label,
-            messages=messages,
-            tasks=listed,
-            skip_unknown=skip_unknown,
-            no_call=no_call,
-            tasks_per_list=tasks_per_list,
-            withhold=withhold,
-            seed=seed,
-            summary=summary,
-            progress=progress,
-            **_none_labels(none_label),
-        )
-
-    write_import(make, output, sources=(Path(name), tasks), limit=limit, overwrite=overwrite, as_json=as_json)
+    make = partial(
+        import_dataset,
+        name,
+        split=split,
+        subset=subset,
+        revision=revision,
+        text=text,
+        label=label,
+        messages=messages,
+        tasks=listed,
+        skip_unknown=skip_unknown,
+        no_call=no_call,
+        tasks_per_list=tasks_per_list,
+        withhold=withhold,
+        seed=seed,
+        **_none_labels(none_label),
+    )
+    return Import(make, sources=(Path(name), tasks))
 
 
 def _tasks(path: Path | None) -> list[Task] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -15,32 +16,29 @@ from mojo_toolbox.data.content_hash import ContentHash
 from mojo_toolbox.data.importers.summary import KINDS, ImportSummary
 from mojo_toolbox.data.jsonl import write_records
 from mojo_toolbox.errors import DataError
-from mojo_toolbox.progress import Progress, progress_bar
+from mojo_toolbox.progress import progress_bar
 
 # How many reasons an error names when nothing could be imported.
 _NAMED_REASONS = 3
 
-Make = Callable[[ImportSummary, Progress], Iterator[Conversation]]
+
+@dataclass(frozen=True)
+class Import:
+    """What is imported: `make(summary=..., progress=...)` yields conversations; `sources` are the files that it reads."""
+
+    make: Callable[..., Iterator[Conversation]]
+    sources: Sequence[Path | None] = ()
 
 
-def write_import(
-    make: Make,
-    output: Path,
-    *,
-    sources: Sequence[Path | None] = (),
-    limit: int | None,
-    overwrite: bool,
-    as_json: bool,
-) -> None:
+def write_import(planned: Import, output: Path, *, limit: int | None, overwrite: bool, as_json: bool) -> None:
     """Write what an importer yields, and print its account."""
-    if any(
-        source is not None and source.exists() and output.exists() and source.samefile(output) for source in sources
-    ):
+    read = [source for source in planned.sources if source is not None and source.exists()]
+    if output.exists() and any(source.samefile(output) for source in read):
         raise UsageError(f"--output {output} is an input file, and would be replaced. Give another name.")
     require_free(output, overwrite=overwrite)
     summary, digest = ImportSummary(), ContentHash()
     with progress_bar("Import") as report:
-        write_records(output, _records(islice(make(summary, report), limit), summary, digest))
+        write_records(output, _records(islice(planned.make(summary=summary, progress=report), limit), summary, digest))
         report(done=1, total=1, text=f"{summary.written:,} conversations")
     if as_json:
         data_as_json({"output": str(output), "sha256": digest.hexdigest(), **summary.as_record()})
