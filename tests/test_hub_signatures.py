@@ -85,7 +85,7 @@ def test_help_shows_each_argument_with_its_default_and_its_meaning(method):
     ],
 )
 def test_a_wrong_name_is_a_type_error(tmp_path, method, arguments, words):
-    with pytest.raises(TypeError, match=words):
+    with pytest.raises(TypeError, match=rf"Hub\.{method}\(\) .*{words}"):
         getattr(Hub(cloud_service="local", home=tmp_path), method)(**arguments)
 
 

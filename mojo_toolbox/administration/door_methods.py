@@ -46,13 +46,17 @@ def takes(
     def decorate(
         method: Callable[[Any, _Options, bool], _Handle | list[Request]],
     ) -> _Method[_Keywords, _Handle]:
-        @wraps(method)
-        def call(self: object, *, dry_run: bool = False, **named: Any) -> _Handle | list[Request]:
-            # Raises TypeError for a name that is not an argument.
-            return method(self, cast("Any", options)(**named), dry_run)
-
         own = inspect.signature(method)
         signature = own.replace(parameters=[own.parameters["self"], *keywords])
+
+        @wraps(method)
+        def call(self: object, *, dry_run: bool = False, **named: Any) -> _Handle | list[Request]:
+            try:
+                signature.bind(self, dry_run=dry_run, **named)
+            except TypeError as error:
+                raise TypeError(f"{method.__qualname__}() {error}") from None
+            return method(self, cast("Any", options)(**named), dry_run)
+
         call.__signature__ = signature  # type: ignore[attr-defined]
         call.__doc__ = _with_arguments(method, options)
         return cast("_Method[_Keywords, _Handle]", call)
