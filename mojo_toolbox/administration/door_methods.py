@@ -52,6 +52,8 @@ def takes(
         @wraps(method)
         def call(self: object, *, dry_run: bool = False, **named: Any) -> _Handle | list[Request]:
             try:
+                # A wrong name is said before a missing one, which it often explains.
+                signature.bind_partial(self, dry_run=dry_run, **named)
                 signature.bind(self, dry_run=dry_run, **named)
             except TypeError as error:
                 raise TypeError(f"{method.__qualname__}() {error}") from None
