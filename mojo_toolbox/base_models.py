@@ -42,7 +42,7 @@ _CLASSES_AT_HAND = {SMOLLM2: "LlamaForCausalLM", MINILM: "BertModel", MPNET: "MP
 # A complete model folder or cache entry holds at least one of these.
 _WEIGHT_PATTERNS = ("*.safetensors", "*.bin")
 
-_HUB = "Looking a base model up"
+_LOOKING_UP = "Looking a base model up"
 _log = logging.getLogger(__name__)
 
 
@@ -63,7 +63,7 @@ def resolve_base_model(name: str, *, cache_dir: Path, token: str | None = None) 
         return folder.resolve()
     if _is_cached(name):
         return name
-    trouble = _trouble_with_hub(name, token)
+    trouble = _trouble_with_hugging_face(name, token)
     if trouble is None:
         return name
     if name in AT_HAND:
@@ -118,7 +118,7 @@ def _config_at_hand(name: str) -> dict[str, Any]:
 
 def hugging_face_reachable(timeout: float = 3.0) -> bool:
     """Whether Hugging Face (or HF_ENDPOINT) answers within `timeout` seconds, a slow name server included."""
-    with needed_for(_HUB, extra="admin"):
+    with needed_for(_LOOKING_UP, extra="admin"):
         from huggingface_hub import constants
 
     if constants.HF_HUB_OFFLINE:
@@ -217,7 +217,7 @@ def _make_mpnet(scratch: Path, target: Path) -> None:
 
 
 def _cached_config(name: str) -> Path | None:
-    with needed_for(_HUB, extra="admin"):
+    with needed_for(_LOOKING_UP, extra="admin"):
         from huggingface_hub import try_to_load_from_cache
         from huggingface_hub.errors import HFValidationError
 
@@ -233,9 +233,9 @@ def _is_cached(name: str) -> bool:
     return config is not None and any(any(config.parent.glob(pattern)) for pattern in _WEIGHT_PATTERNS)
 
 
-def _trouble_with_hub(name: str, token: str | None) -> str | None:
+def _trouble_with_hugging_face(name: str, token: str | None) -> str | None:
     """Why Hugging Face cannot give this model, as a clause that ends with a full stop, or None if it can."""
-    with needed_for(_HUB, extra="admin"):
+    with needed_for(_LOOKING_UP, extra="admin"):
         from huggingface_hub import HfApi
         from huggingface_hub.errors import GatedRepoError, HFValidationError, RepositoryNotFoundError
 

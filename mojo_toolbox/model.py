@@ -64,7 +64,7 @@ class ChatAnswer:
 
 
 @dataclass(frozen=True)
-class Answer:
+class ServerReply:
     """A server's reply: the body, and the id of the request for its operator."""
 
     body: bytes
@@ -80,7 +80,7 @@ class Model(ABC):
         """The model's name in errors."""
 
     @abstractmethod
-    def _ask(self, body: bytes) -> Answer:
+    def _ask(self, body: bytes) -> ServerReply:
         """Send one request, and raise a PredictionError when there is no answer."""
 
     @overload
@@ -304,9 +304,9 @@ class AWSModel(Model):
     def _adapter(self) -> str | None:
         return self._adapter_name
 
-    def _ask(self, body: bytes) -> Answer:
+    def _ask(self, body: bytes) -> ServerReply:
         answer, request_id = invoke_endpoint(self._session, self._name, body, about_name=self._about_name)
-        return Answer(body=answer, request_id=request_id)
+        return ServerReply(body=answer, request_id=request_id)
 
 
 class _ChatTurn(BaseModel):

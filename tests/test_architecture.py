@@ -301,3 +301,18 @@ def test_a_door_loads_no_more_than_it_needs(statement, unwanted):
     loaded = set(done.stdout.split())
     assert "mojo_toolbox" in loaded
     assert loaded & set(unwanted) == set()
+
+
+def test_no_class_has_the_name_of_another():
+    """A name says one thing in the whole tree; a reader who searches for a class finds one."""
+    found = {}
+    for path in [
+        *MODULES.values(),
+        *(ROOT / "inference_code").rglob("*.py"),
+        *(ROOT / "training_scripts").rglob("*.py"),
+    ]:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ClassDef):
+                found.setdefault(node.name, []).append(str(path.relative_to(ROOT)))
+    assert len(found) > 300
+    assert {name: paths for name, paths in found.items() if len(paths) > 1} == {}

@@ -16,7 +16,7 @@ from mojo_toolbox.errors import (
     ModelError,
     PredictionError,
 )
-from mojo_toolbox.model import Answer
+from mojo_toolbox.model import ServerReply
 
 TASKS = [{"name": "recap", "description": "Sum up"}, {"name": "email", "description": "Write"}]
 KEY = {"product": "mojodex", "task": "routing", "model_id": "x"}
@@ -34,7 +34,7 @@ class Scripted(Model):
     def _ask(self, body):
         self.asked.append(json.loads(body))
         reply = self.reply if isinstance(self.reply, bytes) else json.dumps(self.reply).encode()
-        return Answer(body=reply, request_id="r-1")
+        return ServerReply(body=reply, request_id="r-1")
 
 
 def reply(content, **more):

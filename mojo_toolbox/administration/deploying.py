@@ -66,7 +66,7 @@ def deploy(account: Account, options: DeploymentOptions, *, dry_run: bool) -> En
 
 
 @dataclass(frozen=True)
-class _Intent:
+class _DeploymentIntent:
     """What is deployed under which names, decided without asking anybody."""
 
     key: ModelKey
@@ -103,14 +103,14 @@ class _Intent:
 
 
 @dataclass(frozen=True)
-class _Model:
+class _DeployedModel:
     """What answers: a trained model or (None) a base model as it is, and an encoder beside it."""
 
     trained: TrainedArtifact | None
     encoder: TrainedArtifact | None
 
 
-def _decide(account: Account, options: DeploymentOptions) -> _Intent:
+def _decide(account: Account, options: DeploymentOptions) -> _DeploymentIntent:
     """Check what the options say by themselves, and name the version."""
     key = account.key(product=options.product, task=options.task, model_id=options.model_id)
     stage = account.stage(options.stage)
@@ -120,7 +120,7 @@ def _decide(account: Account, options: DeploymentOptions) -> _Intent:
         raise ConfigurationError('environment must be a dictionary such as {"NAME": "value"}.')
     _require_one_model(options)
     container = find_container(options.container)
-    return _Intent(key=key, stage=require_name("stage", stage), version=new_version(), container=container)
+    return _DeploymentIntent(key=key, stage=require_name("stage", stage), version=new_version(), container=container)
 
 
 def _require_one_model(options: DeploymentOptions) -> None:
@@ -137,7 +137,7 @@ def _require_one_model(options: DeploymentOptions) -> None:
             require_untrained(options.base_model, encoder_given=options.encoder is not None)
 
 
-def _plan(account: Account, options: DeploymentOptions, intent: _Intent, storage: Storage) -> DeploymentPlan:
+def _plan(account: Account, options: DeploymentOptions, intent: _DeploymentIntent, storage: Storage) -> DeploymentPlan:
     """Plan the requests, all but what only the packed artifact tells."""
     instance_type = options.instance_type or intent.container.instance_type("language_model")
     return DeploymentPlan(
@@ -158,7 +158,7 @@ def _completed(
     plan: DeploymentPlan,
     account: Account,
     options: DeploymentOptions,
-    intent: _Intent,
+    intent: _DeploymentIntent,
     packed: Packed,
     *,
     storage: Storage,
@@ -177,13 +177,13 @@ def _completed(
     )
 
 
-def _image(account: Account, options: DeploymentOptions, intent: _Intent, instance_type: str) -> str:
+def _image(account: Account, options: DeploymentOptions, intent: _DeploymentIntent, instance_type: str) -> str:
     if options.image_uri is not None:
         return options.image_uri
     return intent.container.image(region_name=account.session.region_name, instance_type=instance_type)
 
 
-def _is_update(account: Account, intent: _Intent, *, dry_run: bool) -> bool:
+def _is_update(account: Account, intent: _DeploymentIntent, *, dry_run: bool) -> bool:
     """Return whether the endpoint is there to be updated. Refuse one on its way, or a new name nobody agreed to."""
     try:
         status = None if dry_run else intent.endpoint(account).status_if_there()
@@ -199,12 +199,14 @@ def _is_update(account: Account, intent: _Intent, *, dry_run: bool) -> bool:
     return status == "InService"
 
 
-def _find_model(account: Account, options: DeploymentOptions, intent: _Intent) -> _Model:
+def _find_model(account: Account, options: DeploymentOptions, intent: _DeploymentIntent) -> _DeployedModel:
     trained = _trained_artifact(account, options, intent)
-    return _Model(trained, None if options.encoder is None else _encoder_artifact(account, options.encoder))
+    return _DeployedModel(trained, None if options.encoder is None else _encoder_artifact(account, options.encoder))
 
 
-def _trained_artifact(account: Account, options: DeploymentOptions, intent: _Intent) -> TrainedArtifact | None:
+def _trained_artifact(
+    account: Account, options: DeploymentOptions, intent: _DeploymentIntent
+) -> TrainedArtifact | None:
     """Find the artifact to deploy. Return None if a base model is to be deployed unchanged."""
     session = account.session
     if options.model_data is not None:
@@ -229,8 +231,8 @@ def _encoder_artifact(account: Account, encoder: TrainingJob | str) -> TrainedAr
 def _pack(
     account: Account,
     options: DeploymentOptions,
-    intent: _Intent,
-    model: _Model,
+    intent: _DeploymentIntent,
+    model: _DeployedModel,
     *,
     artifact: Path,
     storage: Storage,

@@ -56,7 +56,7 @@ def train(account: Account, options: TrainingOptions, *, dry_run: bool) -> Train
 
 
 @dataclass(frozen=True)
-class _Intent:
+class _TrainingIntent:
     """What is trained under which name, decided without asking anybody."""
 
     key: ModelKey
@@ -78,7 +78,7 @@ class _Intent:
         return f"{self.outputs}/{self.job_name}/data/{self.version}/{channel}"
 
 
-def _decide(account: Account, options: TrainingOptions) -> _Intent:
+def _decide(account: Account, options: TrainingOptions) -> _TrainingIntent:
     """Check what the options say by themselves, and name the job."""
     key = account.key(product=options.product, task=options.task, model_id=options.model_id)
     require_job_name("resume", options.resume)
@@ -91,7 +91,7 @@ def _decide(account: Account, options: TrainingOptions) -> _Intent:
     account.require_agreed_name(key, account.settings.stage)
     version = new_version()
     job_name = names.versioned(names.job_base(key), version) if options.job_name is None else options.job_name
-    return _Intent(
+    return _TrainingIntent(
         key=key,
         version=version,
         job_name=names.require_resource_name("job_name", job_name),
@@ -103,7 +103,7 @@ def _decide(account: Account, options: TrainingOptions) -> _Intent:
 
 
 def _plan(
-    account: Account, options: TrainingOptions, intent: _Intent, storage: Storage, *, dry_run: bool
+    account: Account, options: TrainingOptions, intent: _TrainingIntent, storage: Storage, *, dry_run: bool
 ) -> TrainingPlan:
     """Plan the request, all but what only the prepared data, base model and code tell."""
     region_name, recipe, given = account.session.region_name, intent.choices.recipe, options.max_runtime_seconds
@@ -141,7 +141,7 @@ class _Cargo:
         """Where the code goes: the same code is uploaded once."""
         return f"code/{file_sha256(self.code)[:16]}/sourcedir.tar.gz"
 
-    def told(self, plan: TrainingPlan, intent: _Intent, storage: Storage) -> TrainingPlan:
+    def told(self, plan: TrainingPlan, intent: _TrainingIntent, storage: Storage) -> TrainingPlan:
         """Complete a plan by what the prepared things say of themselves."""
         base = self.base
         return replace(
@@ -156,7 +156,7 @@ class _Cargo:
             source_uri=storage.uri(self.code_key),
         )
 
-    def upload(self, intent: _Intent, storage: Storage) -> None:
+    def upload(self, intent: _TrainingIntent, storage: Storage) -> None:
         storage.ensure_bucket()
         self.base.upload(storage)
         if not storage.exists(self.code_key):
@@ -166,7 +166,7 @@ class _Cargo:
                 storage.upload(prepared.path, f"{intent.folder(prepared.path.stem)}/{prepared.path.name}")
 
 
-def _prepare(account: Account, intent: _Intent, storage: Storage, folder: Path) -> _Cargo:
+def _prepare(account: Account, intent: _TrainingIntent, storage: Storage, folder: Path) -> _Cargo:
     # The quick one first: what is wrong with it is said before the other one is varied for minutes.
     held_out = intent.data.prepare_validation(account.session, folder)
     return _Cargo(

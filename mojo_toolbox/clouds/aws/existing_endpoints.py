@@ -14,7 +14,7 @@ _MOST_LISTED = 8
 
 
 @dataclass(frozen=True)
-class Surroundings:
+class EndpointSurroundings:
     """The result of a look at the account's endpoints."""
 
     others: list[str] | None
@@ -34,7 +34,7 @@ class Surroundings:
         return f" Existing endpoints: {', '.join(self.others[:_MOST_LISTED])}{more}."
 
 
-def look_around(session: Session, name: str) -> Surroundings:
+def look_around(session: Session, name: str) -> EndpointSurroundings:
     """Look for the endpoint `name` among the newest 100. Asked for a few seconds at most, and never an error.
 
     AWS is asked about the endpoint itself only where the list does not tell all: it failed, or may be on another page.
@@ -48,7 +48,7 @@ def look_around(session: Session, name: str) -> Surroundings:
         described = session.glance("sagemaker", "describe_endpoint", EndpointName=name) or {}
         status, reason = _standing(described, status)
     others = sorted(statuses, key=lambda other: -difflib.SequenceMatcher(None, name, other).ratio())
-    return Surroundings(None if answer is None else others, status=status, reason=reason)
+    return EndpointSurroundings(None if answer is None else others, status=status, reason=reason)
 
 
 def _standing(described: Mapping[str, Any], listed: str) -> tuple[str, str]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Never
 
 from mojo_toolbox.clouds.aws.container_errors import read_container_error
-from mojo_toolbox.clouds.aws.existing_endpoints import Surroundings, look_around, place
+from mojo_toolbox.clouds.aws.existing_endpoints import EndpointSurroundings, look_around, place
 from mojo_toolbox.clouds.aws.session import CREDENTIAL_FAILURES, Session, connection_failure, refusal
 from mojo_toolbox.errors import (
     EndpointNotFoundError,
@@ -105,7 +105,7 @@ def _raise_for(session: Session, response: Mapping[str, Any], name: str, about_n
     raise refusal(response, operation=_OPERATION) from cause
 
 
-def _not_ready(session: Session, name: str, found: Surroundings) -> str:
+def _not_ready(session: Session, name: str, found: EndpointSurroundings) -> str:
     """Say how an endpoint that answers nobody is doing, and what to try."""
     if found.status == "Failed":
         reason = found.reason.rstrip(".") or "AWS gives no reason"

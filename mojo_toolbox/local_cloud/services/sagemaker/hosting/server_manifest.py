@@ -29,7 +29,7 @@ def _own_handler(handler: str) -> str:
     return handler
 
 
-class _Model(BaseModel):
+class _ServedModel(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
     modelName: str  # noqa: N815 - the server's names
@@ -58,7 +58,7 @@ class _Manifest(BaseModel):
 
     model_config = ConfigDict(extra="ignore")
 
-    model: _Model
+    model: _ServedModel
     runtime: Literal["python", "python3"]
     specificationVersion: str | None = None  # noqa: N815
     implementationVersion: str | None = None  # noqa: N815
