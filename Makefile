@@ -17,7 +17,6 @@ DEV_STAMP := $(VENV)/.installed-dev
 # The serving container's own server, in an environment of its own on top of VENV.
 SERVING := $(VENV)-serving
 SERVING_STAMP := $(SERVING).installed
-export MOJO_TEST_SERVING_PYTHON ?= $(abspath $(SERVING))/bin/python
 # The first one that is new enough; `make PYTHON=/path/to/python` chooses another.
 PYTHON := $(shell for python in python3 python3.11 python3.12 python3.13 python3.14; do \
 	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { command -v "$$python"; break; }; done)
@@ -62,9 +61,7 @@ $(SERVING_STAMP): $(STAMP) scripts/serving_environment.sh
 quickstart: $(STAMP)
 	@env -u OMP_NUM_THREADS $(BIN)/mojo quickstart
 
-# The checks need one core, and the other installation waits for the network.
-test: $(DEV_STAMP)
-	@$(MAKE) --no-print-directory -j2 lint $(SERVING_STAMP)
+test: lint $(SERVING_STAMP)
 	@echo '== tests'
 	@$(PYTEST)
 	@[ -n "$$MOJO_TEST_POSTGRES_URL" ] || echo 'The tests on PostgreSQL were skipped. This runs them too: scripts/postgres.py make test'

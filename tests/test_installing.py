@@ -1,12 +1,9 @@
 """`make quickstart` installs what the main job needs; the tests' own tools come with `make test`."""
 
 import re
-import shutil
 import subprocess
-import sys
 import tomllib
 
-import pytest
 from pages import ROOT
 
 DEVELOPERS_ONLY = {"mypy", "ruff", "pytest", "sphinx", "playwright", "boto3-stubs", "hypothesis", "build"}
@@ -51,17 +48,3 @@ def test_the_tests_add_the_rest_and_all_of_it_is_pinned():
 def test_ci_calls_the_readmes_command_with_a_database_server():
     ci = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
     assert ci.rstrip().endswith("\nexec scripts/postgres.py make test")
-
-
-@pytest.mark.parametrize(("here", "status"), [(f"3.{sys.version_info.minor}", 0), (None, 1)])
-def test_the_matrix_says_which_pythons_it_ran_and_which_are_missing(tmp_path, here, status):
-    for tool in ("bash", "make", "uname", "sh"):
-        (tmp_path / tool).symlink_to(shutil.which(tool))
-    if here:
-        (tmp_path / f"python{here}").symlink_to(sys.executable)
-    environment = {"PATH": str(tmp_path), "PYENV_ROOT": str(tmp_path), "HOME": str(tmp_path)}
-    command = [shutil.which("bash"), "scripts/test_matrix.sh", "help"]
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False)
-    told = dict(re.findall(r"^Python ([\d.]+): (passed|failed|not found)$", done.stdout, re.MULTILINE))
-    missing = dict.fromkeys(("3.11", "3.12", "3.13"), "not found")
-    assert (done.returncode, told) == (status, missing | ({here: "passed"} if here else {})), done.stderr
