@@ -10,7 +10,6 @@ from __future__ import annotations
 import bisect
 import itertools
 from array import array
-from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -29,12 +28,15 @@ from chat.turn_folding import (
 )
 from model_code.chat_encoding import ChatTemplateError, EncodedChat, encode_chat, encode_content
 from threads.fair_lock import FairLock
+from threads.recently_used import RecentlyUsed
 
 Messages = list[dict[str, str]]
 # Longer texts than this share of the context (in characters a token) are counted piece by piece before they are encoded.
 _CHARACTERS_A_TOKEN = 4
 _PIECE = 32_768
 _KEPT_BYTES = 32 * 2**20
+# Of a kept text, in addition to four bytes for each character and token.
+_ENTRY_BYTES = 200
 # This much must fit when all else is left out.
 _LEAST = "The system message and the last turn"
 
@@ -55,7 +57,7 @@ class ChatPrompts:
         self._limit = context_length
         # Encoding sets options on the tokenizer itself, so two threads would see each other's.
         self._lock = FairLock()
-        self._texts = _EncodedTexts(_KEPT_BYTES)
+        self._texts: RecentlyUsed[str, array[int]] = RecentlyUsed(_KEPT_BYTES)
 
     def prompt(self, messages: Messages, *, answer_tokens: int = 1, fold: bool = False) -> FittedPrompt:
         """Encode a chat up to its answer, for which `answer_tokens` are left free.
@@ -141,11 +143,15 @@ class ChatPrompts:
                 raise InvalidRequestError(f"{error}".splitlines()[0]) from error
 
     def _content(self, tokenizer: Any, text: str) -> list[int]:
-        found = self._texts.get(text)
-        if found is None:
-            found = encode_content(tokenizer, text)
-            self._texts.put(text, found)
-        return found
+        kept = self._texts.get(text)
+        if kept is not None:
+            return kept.tolist()
+        ids = encode_content(tokenizer, text)
+        size = _ENTRY_BYTES + 4 * (len(text) + len(ids))
+        # One giant must not push out all the others.
+        if size <= _KEPT_BYTES // 8:
+            self._texts.put(text, array("i", ids), size=size)
+        return ids
 
     def _refuse_megabytes(self, messages: Messages, what: str) -> None:
         """Count tokens only as far as needed to know that texts of megabytes do not fit."""
@@ -168,35 +174,6 @@ class ChatPrompts:
                 if count > self._limit:
                     return count
         return 0
-
-
-class _EncodedTexts:
-    """Texts and their tokens, those not used for the longest time forgotten. Its owner's lock guards it."""
-
-    def __init__(self, max_bytes: int) -> None:
-        self._max_bytes = max_bytes
-        self._size = 0
-        self._texts: OrderedDict[str, array[int]] = OrderedDict()
-
-    def get(self, text: str) -> list[int] | None:
-        found = self._texts.get(text)
-        if found is None:
-            return None
-        self._texts.move_to_end(text)
-        return found.tolist()
-
-    def put(self, text: str, ids: Sequence[int]) -> None:
-        size = _size(text, ids)
-        if size > self._max_bytes // 8:
-            return
-        self._texts[text] = array("i", ids)
-        self._size += size
-        while self._size > self._max_bytes:
-            self._size -= _size(*self._texts.popitem(last=False))
-
-
-def _size(text: str, ids: Sequence[int]) -> int:
-    return 200 + 4 * (len(text) + len(ids))
 
 
 def _after(cut: Exchanges, count: int, messages: Messages) -> tuple[Messages, Exchanges]:

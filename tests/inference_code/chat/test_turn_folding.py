@@ -172,19 +172,29 @@ def test_a_text_that_comes_again_is_encoded_once(server, monkeypatch):
     assert len(encoded) == len(set(encoded)) == 1 + 9 + 3
 
 
-def test_encoded_texts_are_forgotten_when_their_bytes_run_out():
-    from chat.prompt import _EncodedTexts
+def test_encoded_texts_are_forgotten_when_their_bytes_run_out(monkeypatch):
+    import chat.prompt
 
-    texts = _EncodedTexts(10_000)
+    encoded = []
+    monkeypatch.setattr(chat.prompt, "_KEPT_BYTES", 10_000)
+    monkeypatch.setattr(
+        chat.prompt,
+        "encode_content",
+        lambda _, text: encoded.append(text) or ([0] * 10_000 if text == "long" else [int(text.split()[1]), 7]),
+    )
+    prompts = chat.prompt.ChatPrompts(tokenizer=None, context_length=100)
     for number in range(100):
-        texts.put(f"text {number}", [number, 7])
-        assert texts._size <= 10_000
-        assert texts.get(f"text {number}") == [number, 7]
-        assert texts.get("text 0") == [0, 7]
-    assert texts.get("text 1") is None
-    texts.put("long", list(range(10_000)))
-    assert texts.get("long") is None
-    assert texts.get("text 0") == [0, 7]
+        assert prompts.name(f"text {number}") == [number, 7]
+        assert prompts._texts._size <= 10_000
+        assert prompts.name(f"text {number}") == [number, 7]
+        assert prompts.name("text 0") == [0, 7]
+    assert encoded == [f"text {number}" for number in range(100)]
+    prompts.name("text 1")
+    assert encoded[100:] == ["text 1"]
+    # A text that is long is not kept, and pushes nothing out.
+    assert len(prompts.name("long")) == len(prompts.name("long")) == 10_000
+    assert prompts.name("text 0") == [0, 7]
+    assert encoded[101:] == ["long", "long"]
 
 
 def transcript(turns, words=6):
