@@ -97,7 +97,5 @@ def _encoder(folder: Path, weights: str, revision: str | None) -> ChoiceEncoder:
     # PyTorch's own fast path for attention layers is none here: it writes out a weight for each pair of choices. Without it
     # a decision among 1,000 took 66 ms of one core, with it 125 ms. Among 10,000 it needs gigabytes.
     torch.backends.mha.set_fastpath_enabled(False)
-    _log.info(
-        "LoadedLanguageModel an encoder on %s in %.1f s: %s on the CPU.", weights, time.monotonic() - started, dtype
-    )
+    _log.info("Loaded an encoder on %s in %.1f s: %s on the CPU.", weights, time.monotonic() - started, dtype)
     return encoder

@@ -61,7 +61,7 @@ def load_artifact(model_dir: Path, device: torch.device) -> LoadedLanguageModel:
         raise UnservableArtifactError(str(error)) from error
     model = LanguageModel(network, adapters=tuple(folders), context_length=_context_length(network.config, tokenizer))
     _log.info(
-        "LoadedLanguageModel %s in %.1f s: %s on %s, context %d, adapters %s, KV cache %s, tree mask %s.",
+        "Loaded %s in %.1f s: %s on %s, context %d, adapters %s, KV cache %s, tree mask %s.",
         weights, time.monotonic() - started, dtype, device, model.context_length, list(folders) or "none apart",
         model.has_cache, model.has_tree_mask,
     )  # fmt: skip

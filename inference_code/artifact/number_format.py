@@ -19,7 +19,7 @@ def serving_device(gpu_id: int | None) -> torch.device:
 
 
 def serving_dtype(device: torch.device) -> torch.dtype:
-    """Return what to compute in: MOJO_DTYPE, else 16 bits where the device is fast at them."""
+    """Return the number format: MOJO_DTYPE, else 16 bits where the device is fast at them."""
     given = given_dtype()
     if given is not None:
         return given

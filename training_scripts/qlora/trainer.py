@@ -46,7 +46,7 @@ def training_arguments(settings: QloraSettings, work: Path, *, saves: bool) -> t
             ddp_find_unused_parameters=False,
             include_num_input_tokens_seen="non_padding",
             remove_unused_columns=False,
-            logging_nan_inf_filter=False,  # a loss that is no number ends the job (Progress)
+            logging_nan_inf_filter=False,  # a loss that is no number ends the job (ProgressLines)
             disable_tqdm=True,
             report_to="none",
         )
