@@ -33,7 +33,7 @@ help:
 	@echo 'make test            everything that CI checks, after installing what only that needs'
 	@echo 'make test-matrix     make test on every Python from 3.11 to 3.13 that this machine has'
 	@echo 'make coverage        run the tests and show which lines they reach'
-	@echo 'make quick           make test without what trains a real model, the docs and the wheel'
+	@echo 'make quick           make test without real trainings, the docs and the wheel'
 	@echo 'make format          format the code and fix what the linter can'
 	@echo 'make docs            build the documentation into build/docs'
 	@echo 'make wheel-test      build the wheel and try it in a fresh environment'
@@ -67,7 +67,7 @@ test: lint $(SERVING_STAMP)
 	@[ -n "$$MOJO_TEST_POSTGRES_URL" ] || echo 'The tests on PostgreSQL were skipped. This runs them too: scripts/postgres.py make test'
 	@$(MAKE) --no-print-directory wheel-test
 
-# TARGET=quick leaves out what trains a real model.
+# TARGET=quick leaves out real trainings.
 test-matrix:
 	@scripts/test_matrix.sh $(or $(TARGET),test)
 

@@ -29,7 +29,7 @@ _CLUSTER_SETTINGS = Path("/etc/postgresql-common/createcluster.conf")
 
 
 class CannotStartError(Exception):
-    """There is no server, and the message says what to do."""
+    """The server does not start. The message gives the remedy."""
 
 
 def main(command: list[str]) -> int:

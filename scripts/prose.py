@@ -62,7 +62,7 @@ class Sentence:
 
 @dataclass(frozen=True)
 class Count:
-    """What is counted in a file, or in all of them."""
+    """The counts of a file, or of all files."""
 
     sentences: list[Sentence]
 

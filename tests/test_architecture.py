@@ -304,7 +304,7 @@ def test_a_door_loads_no_more_than_it_needs(statement, unwanted):
 
 
 def test_no_class_has_the_name_of_another():
-    """A name says one thing in the whole tree; a reader who searches for a class finds one."""
+    """A name says one thing in the whole tree. A search for a class finds one."""
     found = {}
     for path in [
         *MODULES.values(),

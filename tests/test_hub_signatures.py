@@ -1,4 +1,4 @@
-"""What help, editors and type checkers see of the administrator's door, whose arguments are listed in classes of their own."""
+"""The administrator's door in help, editors and type checkers: its arguments are listed in classes of their own."""
 
 import inspect
 import subprocess
@@ -39,7 +39,7 @@ hub.deploy(instance_count="2")
 
 @pytest.fixture(scope="module")
 def checked(tmp_path_factory):
-    """What mypy says of right and of wrong uses of the door."""
+    """Mypy's findings on right and on wrong uses of the door."""
     folder = tmp_path_factory.mktemp("typed")
     for name, text in (("uses.py", USES), ("misuses.py", MISUSES)):
         (folder / name).write_text(text)

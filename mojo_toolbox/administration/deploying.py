@@ -67,7 +67,7 @@ def deploy(account: Account, options: DeploymentOptions, *, dry_run: bool) -> En
 
 @dataclass(frozen=True)
 class _DeploymentIntent:
-    """What is deployed under which names, decided without asking anybody."""
+    """The model, its names and its container, decided without asking anybody."""
 
     key: ModelKey
     stage: str
@@ -80,7 +80,7 @@ class _DeploymentIntent:
 
     @property
     def version_base(self) -> str:
-        """What the names of all models and configurations behind the endpoint begin with."""
+        """The beginning of the names of all models and configurations behind the endpoint."""
         return names.deployment_base(self.key, self.stage)
 
     @property
@@ -104,14 +104,14 @@ class _DeploymentIntent:
 
 @dataclass(frozen=True)
 class _DeployedModel:
-    """What answers: a trained model or (None) a base model as it is, and an encoder beside it."""
+    """A trained model or (None) a base model as it is, and an encoder that answers with it."""
 
     trained: TrainedArtifact | None
     encoder: TrainedArtifact | None
 
 
 def _decide(account: Account, options: DeploymentOptions) -> _DeploymentIntent:
-    """Check what the options say by themselves, and name the version."""
+    """Check the options by themselves, and name the version."""
     key = account.key(product=options.product, task=options.task, model_id=options.model_id)
     stage = account.stage(options.stage)
     if options.instance_type is not None:
@@ -138,7 +138,7 @@ def _require_one_model(options: DeploymentOptions) -> None:
 
 
 def _plan(account: Account, options: DeploymentOptions, intent: _DeploymentIntent, storage: Storage) -> DeploymentPlan:
-    """Plan the requests, all but what only the packed artifact tells."""
+    """Plan the requests, but for the facts of the packed artifact."""
     instance_type = options.instance_type or intent.container.instance_type("language_model")
     return DeploymentPlan(
         endpoint_name=intent.endpoint_name,
@@ -164,7 +164,7 @@ def _completed(
     storage: Storage,
     dry_run: bool,
 ) -> DeploymentPlan:
-    """Complete a plan by what the packed artifact says of itself."""
+    """Complete a plan by the facts of the packed artifact."""
     instance_type = options.instance_type or intent.container.instance_type(packed.kind)
     return replace(
         plan,
@@ -188,7 +188,7 @@ def _is_update(account: Account, intent: _DeploymentIntent, *, dry_run: bool) ->
     try:
         status = None if dry_run else intent.endpoint(account).status_if_there()
     except (AWSError, ConfigurationError):
-        # What is wrong with the name is said first: it needs nobody's credentials.
+        # A fault of the name is said first, because finding it needs nobody's credentials.
         account.require_agreed_name(intent.key, intent.stage)
         raise
     if status is None:

@@ -1,4 +1,4 @@
-"""Training jobs that an administrator names: checked, found, and what they left."""
+"""Training jobs that an administrator names: checked, found, with their artifacts and checkpoints."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _WHOLE_CHECKPOINT = re.compile(r"checkpoint-\d+/sealed\.json")
 
 
 def require_job_name(argument: str, given: object) -> None:
-    """Refuse what can be no training job, without asking AWS. None and handles pass."""
+    """Refuse a value that cannot be a training job, without asking AWS. None and handles pass."""
     if given is not None and not isinstance(given, TrainingJob) and not names.is_resource_name(given):
         raise InvalidNameError(
             f"{argument}={given!r:.80} is no name of a training job: letters, digits and inner dashes, at most "
@@ -63,7 +63,7 @@ def newest_completed_job(session: Session, key: ModelKey) -> TrainingJob:
 
 
 def artifact_of(session: Session, job: TrainingJob) -> TrainedArtifact:
-    """Return what a job left to deploy.
+    """Return the artifact that a job left.
 
     Raises:
         NotFoundError: it left nothing. The message says why.

@@ -1,4 +1,4 @@
-"""Listing what this library made: training jobs, endpoints and deployed models, newest first."""
+"""Lists of this library's training jobs, endpoints and deployed models, newest first."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def list_models(session: Session) -> list[ModelSummary]:
 
 
 def _is_wanted(found: _Found, wanted: Mapping[str, str]) -> bool:
-    # AWS spells some characters of a tag otherwise. What is looked for is spelled the same way.
+    # AWS spells some characters of a tag otherwise. The wanted value is spelled the same way.
     if any(getattr(found.key, field) != tag_value(value) for field, value in wanted.items()):
         return False
     whole_key = len(wanted) == len(fields(ModelKey))

@@ -57,7 +57,7 @@ def train(account: Account, options: TrainingOptions, *, dry_run: bool) -> Train
 
 @dataclass(frozen=True)
 class _TrainingIntent:
-    """What is trained under which name, decided without asking anybody."""
+    """The training, its names and its data, decided without asking anybody."""
 
     key: ModelKey
     version: str
@@ -74,12 +74,12 @@ class _TrainingIntent:
 
     def folder(self, channel: str) -> str:
         """Where in the bucket a channel's data goes."""
-        # The version keeps apart what two processes upload for one job_name, of which AWS will refuse one.
+        # Two processes may upload for one job_name before AWS refuses one of them. The version keeps their files apart.
         return f"{self.outputs}/{self.job_name}/data/{self.version}/{channel}"
 
 
 def _decide(account: Account, options: TrainingOptions) -> _TrainingIntent:
-    """Check what the options say by themselves, and name the job."""
+    """Check the options by themselves, and name the job."""
     key = account.key(product=options.product, task=options.task, model_id=options.model_id)
     require_job_name("resume", options.resume)
     if options.base_model is not None:
@@ -105,7 +105,7 @@ def _decide(account: Account, options: TrainingOptions) -> _TrainingIntent:
 def _plan(
     account: Account, options: TrainingOptions, intent: _TrainingIntent, storage: Storage, *, dry_run: bool
 ) -> TrainingPlan:
-    """Plan the request, all but what only the prepared data, base model and code tell."""
+    """Plan the request, but for the facts of prepared data, base model and code."""
     region_name, recipe, given = account.session.region_name, intent.choices.recipe, options.max_runtime_seconds
     return TrainingPlan(
         job_name=intent.job_name,
@@ -129,7 +129,7 @@ def _plan(
 
 @dataclass(frozen=True)
 class _Cargo:
-    """What a job reads, ready on this machine: data, base model and code."""
+    """A job's input, ready on this machine: data, base model and code."""
 
     train: PreparedData
     held_out: PreparedData | None
@@ -142,7 +142,7 @@ class _Cargo:
         return f"code/{file_sha256(self.code)[:16]}/sourcedir.tar.gz"
 
     def told(self, plan: TrainingPlan, intent: _TrainingIntent, storage: Storage) -> TrainingPlan:
-        """Complete a plan by what the prepared things say of themselves."""
+        """Complete a plan by the facts of the prepared input."""
         base = self.base
         return replace(
             plan,
@@ -167,7 +167,7 @@ class _Cargo:
 
 
 def _prepare(account: Account, intent: _TrainingIntent, storage: Storage, folder: Path) -> _Cargo:
-    # The quick one first: what is wrong with it is said before the other one is varied for minutes.
+    # The quick one first, so that its faults are said before the other one is varied for minutes.
     held_out = intent.data.prepare_validation(account.session, folder)
     return _Cargo(
         held_out=held_out,

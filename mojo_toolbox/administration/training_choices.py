@@ -1,4 +1,4 @@
-"""What a training job is told: a recipe, with what the administrator gave laid over it, checked before anything is sent."""
+"""A recipe, with the administrator's options laid over it, checked before anything is sent."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ _PROGRAMS: dict[ModelKind, str] = {"language_model": "train_qlora.py", "encoder"
 
 @dataclass(frozen=True)
 class TrainingChoices:
-    """What is trained, on which mix of data, how. Make one with `settle()`."""
+    """Base model, hyperparameters and mix of data of a training. Make one with `settle()`."""
 
     recipe: Recipe
     base_model: str
     """A Hugging Face model id, a folder or an `s3://` URI."""
     hyperparameters: BaseModel
     epoch_mix: DataMix
-    """What an epoch reads."""
+    """The data of one epoch."""
     data_versions: int
     """As many as there are epochs, up to a limit."""
 
@@ -80,7 +80,7 @@ class TrainingChoices:
         return replace(self.epoch_mix, copies=self.epoch_mix.copies * self.data_versions)
 
     def told(self, purpose: Purpose, *, train: PreparedData, held_out: PreparedData | None) -> dict[str, Any]:
-        """Return what the script is told beside the base model: hyperparameters, and facts for the manifest."""
+        """Return the script's arguments besides the base model: hyperparameters, and facts for the manifest."""
         return {
             **self.hyperparameters.model_dump(),
             "prompt_version": purpose.prompt_version or "",
@@ -92,7 +92,7 @@ class TrainingChoices:
         }
 
     def environment(self) -> dict[str, str]:
-        """Return what the manifest says of the data's mix, and of the code that the administrator works with."""
+        """Return the variables with the mix of data and the administrator's commit, which the manifest keeps."""
         mix = self.epoch_mix
         varied = vars(mix.augmentation or Augmentation())
         told = {
@@ -105,13 +105,13 @@ class TrainingChoices:
 
 
 def _answers(purpose: Purpose, kind: ModelKind) -> dict[str, str]:
-    """Return what answers look like: an encoder must know which of them is none of the others."""
+    """Return the form of answers. An encoder must know which of them is none of the others."""
     answers = purpose.answers
     return {"fallback": answers.fallback} if kind == "encoder" else {"answers": answers.form}
 
 
 def _over(recipe: Mapping[str, Any], given: Mapping[str, Any] | None) -> Any:
-    """Lay what is given over the recipe's hyperparameters. What is no mapping passes, to be refused by its check."""
+    """Lay given hyperparameters over the recipe's. Anything but a mapping passes, to be refused by its check."""
     return {**recipe, **given} if isinstance(given, Mapping) else given or dict(recipe)
 
 

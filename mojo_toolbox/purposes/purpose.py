@@ -1,4 +1,4 @@
-"""The interface of a purpose: how data of its own kind becomes chat examples, and what training and serving must know."""
+"""The interface of a purpose: it turns data of its own kind into chat examples, and gives training and serving its facts."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from mojo_toolbox.data.task_pool import TaskPool
 
 # A path, or records: a list of conversations or of dictionaries, or a datasets.Dataset.
 DataSource = str | Path | Iterable[Conversation | Mapping[str, Any]]
-# What the training scripts measure after each epoch: the share of answers right (more is better), or the loss (less is).
+# Figures that the training scripts measure after each epoch: the share of answers right (more is better), or the loss (less is).
 BestMetric = Literal["eval_decision_accuracy", "eval_loss"]
 
 
 @dataclass(frozen=True)
 class PreparedData:
-    """Chat examples in a file, and what they were made from."""
+    """Chat examples in a file, and facts of the given data."""
 
     path: Path
     rows: int
     sha256: str
-    """Content hash of what was given, not of the file: what `mojo data check` and evaluation reports say of it too."""
+    """Content hash of the given data, not of the file. `mojo data check` and evaluation reports show the same."""
     augmented: bool
     """Whether the rows are varied copies, so that each epoch reads copies of its own."""
 

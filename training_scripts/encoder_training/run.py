@@ -28,7 +28,7 @@ RUN_FILE = "run.pt"
 class EncoderRun:
     """A training run and its progress: all that a resumed one must have to give the same weights.
 
-    What is drawn by chance is drawn from torch's and Python's generators, kept with a checkpoint, or (which decisions an
+    Every random draw comes from torch's and Python's generators, kept with a checkpoint, or (which decisions an
     epoch reads) from the epoch's number.
     """
 

@@ -13,7 +13,7 @@ from job.settings import TrainingSettings
 
 
 def claim_stdout() -> TextIO:
-    """Return stdout for progress lines only. What libraries print to stdout goes to stderr from now on."""
+    """Return stdout for progress lines only. The prints of libraries go to stderr from now on."""
     sys.stdout.flush()
     progress = os.fdopen(os.dup(sys.stdout.fileno()), "w", buffering=1, encoding="utf-8")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())

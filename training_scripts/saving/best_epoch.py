@@ -75,7 +75,7 @@ class BestEpoch:
         return self._rank(loss, accuracy) > best
 
     def _rank(self, loss: float, accuracy: float) -> tuple[float, float]:
-        """Return what is higher for a better epoch."""
+        """Return figures that are higher for a better epoch."""
         if self._metric == "eval_loss":
             return -loss, accuracy
         # Of equally many right decisions the surer ones.

@@ -24,7 +24,7 @@ _NAMED_REASONS = 3
 
 @dataclass(frozen=True)
 class Import:
-    """What is imported: `make(summary=..., progress=...)` yields conversations; `sources` are the files that it reads."""
+    """An import: `make(summary=..., progress=...)` yields conversations from the files `sources`."""
 
     make: Callable[..., Iterator[Conversation]]
     sources: Sequence[Path | None] = ()

@@ -79,7 +79,7 @@ def _print_several(console: Console, shown: Shown) -> None:
 
 
 def _print_heading(console: Console, shown: Shown, heading: str) -> None:
-    """Print what was measured, how good it is, and the tables of the sections."""
+    """Print the heading, the verdict and the tables of the sections."""
     _say(console, heading, style="bold")
     _say(console, verdict(shown.reports, shown.comparisons))
     console.print()

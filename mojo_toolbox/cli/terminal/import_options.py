@@ -12,7 +12,7 @@ LISTS = "Task lists"
 
 
 def import_option(*names: str, text: str, metavar: str) -> Any:
-    """Return an option of what is read that may stay unset."""
+    """Return an option on the input that may stay unset."""
     return typer.Option(*names, help=text, metavar=metavar, rich_help_panel=WHAT, show_default=False)
 
 

@@ -4,6 +4,6 @@
 BASE_MODEL_CHANNEL = "base_model"
 # Of the encoder that answers together with a model.
 ENCODER_BASE_MODEL_CHANNEL = "encoder_base_model"
-# Where SageMaker mounts what CreateModel's AdditionalModelDataSources names, a folder for each channel.
+# SageMaker mounts CreateModel's AdditionalModelDataSources here, a folder for each channel.
 ADDITIONAL_DATA_DIR = "/opt/ml/additional-model-data-sources"
 CHECKPOINT_DIR = "/opt/ml/checkpoints"

@@ -16,7 +16,7 @@ _VARIANT = "AllTraffic"
 
 @dataclass(frozen=True)
 class DeploymentPlan:
-    """Everything that the three requests behind an endpoint say."""
+    """The facts of the three requests behind an endpoint."""
 
     endpoint_name: str
     version_name: str
@@ -79,7 +79,7 @@ def send_deployment(session: Session, requests: list[Request], endpoint: Endpoin
             session.call("sagemaker", request.method, **request.parameters)
             sent.append(request)
     except BaseException as error:  # Ctrl-C too
-        # Interrupted in the last request, which may have arrived: what the endpoint stands on must stay.
+        # Interrupted in the last request, which may have arrived: the endpoint may need its model and configuration.
         if isinstance(error, AWSError) or len(sent) < len(requests) - 1:
             for request in reversed(sent):
                 endpoint.take_back(request)

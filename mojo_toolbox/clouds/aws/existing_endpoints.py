@@ -52,7 +52,7 @@ def look_around(session: Session, name: str) -> EndpointSurroundings:
 
 
 def _standing(described: Mapping[str, Any], listed: str) -> tuple[str, str]:
-    """Return an endpoint's status and why it failed. No description leaves what the list says."""
+    """Return an endpoint's status and why it failed. Without a description, the list's own values count."""
     reason = " ".join(str(described.get("FailureReason", "")).split())
     return str(described.get("EndpointStatus", listed)), reason
 

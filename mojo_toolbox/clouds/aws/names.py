@@ -52,7 +52,7 @@ def require_unhashed(key: ModelKey, stage: str) -> None:
 def about_hash(key: ModelKey, stage: str) -> str:
     """Say, in a sentence, why the endpoint's name ends with a hash. Empty where it does not.
 
-    For what finds nothing under such a name: a typo is mostly why.
+    For commands that find nothing under such a name, mostly because of a typo.
     """
     given = _parts(key, stage)
     misfits = _misfits(given)
@@ -156,7 +156,7 @@ def tags(key: ModelKey, *, stage: str | None = None, version: str) -> list[dict[
 
 
 def lossy_digest(key: ModelKey) -> str | None:
-    """Return what tells a key from others whose tags read the same, as "c#" and "c*", or None if the tags say it all."""
+    """Return a digest that tells keys apart whose tags read the same, as "c#" and "c*". None if the tags suffice."""
     parts = (key.product, key.task, key.model_id)
     if all(tag_value(part) == part for part in parts):
         return None

@@ -1,1 +1,1 @@
-"""What the sections of a report are drawn with: readable figures, Markdown, tables, pictures."""
+"""Drawing for the sections of a report: readable figures, Markdown, tables, pictures."""

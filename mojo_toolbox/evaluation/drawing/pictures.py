@@ -28,7 +28,7 @@ class Bar:
 
 @dataclass(frozen=True)
 class AxisMark:
-    """A line across the picture with what it means. `anchor` is the side of the line on which the text has room."""
+    """A line across the picture with its meaning. `anchor` is the side of the line on which the text has room."""
 
     at: float
     text: str

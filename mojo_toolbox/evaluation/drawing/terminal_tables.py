@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-# What a narrow terminal leaves out first.
+# A narrow terminal leaves these out first.
 SPARED_FIRST, SPARED_NEXT, NEVER_SPARED = range(3)
 
 

@@ -1,4 +1,4 @@
-"""What reports say in a sentence, and what a reader should not miss in them."""
+"""The verdict of reports in a sentence, and the remarks that a reader should not miss."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def is_baseline(report: Document) -> bool:
 
 @dataclass(frozen=True)
 class ReaderNote:
-    """Something that a reader should not miss, with what there is to say of which router. `others` are not named."""
+    """A remark that a reader should not miss, with its text for each named router. `others` are not named."""
 
     subject: str
     routers: list[tuple[str, str]]
@@ -62,9 +62,9 @@ class ReaderNote:
 
 
 def notes(reports: Sequence[Document]) -> list[ReaderNote]:
-    """Return what a reader should not miss, the worst routers first.
+    """Return the remarks that a reader should not miss, the worst routers first.
 
-    Baselines are left out: nobody is to use one, and what they cannot do is known.
+    Baselines are left out: nobody is to use one, and their weaknesses are known.
     """
     found: dict[str, list[tuple[float, str, str]]] = {}
     for report, name in zip(reports, router_names(reports), strict=True):

@@ -128,7 +128,7 @@ def _answer(said: str | None, question: Question, *, text: str | None, usage: Us
 
 
 def _after_marker(content: str, marker: str) -> str | None:
-    """Return what follows `marker` on the last line. None without it, or where other lines begin with it as well."""
+    """Return the text behind `marker` on the last line. None without it, or where other lines begin with it as well."""
     lines = [line.strip() for line in content.strip().splitlines()]
     answers = [line for line in lines if line.startswith(marker)]
     return lines[-1].removeprefix(marker).strip() if len(answers) == 1 and lines[-1] is answers[0] else None

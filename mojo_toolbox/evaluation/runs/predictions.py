@@ -99,7 +99,7 @@ def prediction(
 
 
 def in_one_line(error: BaseException) -> str:
-    """Say what an exception says, in a line. One that cannot say it is called by its kind."""
+    """Return an exception's message in one line. One that cannot say it is called by its kind."""
     kind = type(error).__name__
     try:
         text = " ".join(writable(str(error)).split())[:500]

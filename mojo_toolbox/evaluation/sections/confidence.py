@@ -1,4 +1,4 @@
-"""Whether a router's probabilities mean what they say."""
+"""How honest a router's probabilities are."""
 
 from __future__ import annotations
 

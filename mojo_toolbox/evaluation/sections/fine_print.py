@@ -65,7 +65,7 @@ class Setting:
 
 
 def settings(reports: Sequence[Document]) -> list[Setting]:
-    """Return what was measured and how, as it is to be shown."""
+    """Return the data and the settings of a measurement, as a reader sees them."""
     found = [_settings(report) for report in reports]
     names = found[0] if found else {}
     rows = [Setting(name, _once([one[name] for one in found]), name == _HASH) for name in names]
@@ -73,7 +73,7 @@ def settings(reports: Sequence[Document]) -> list[Setting]:
 
 
 def explanations(shown: Shown) -> list[tuple[str, str]]:
-    """Return what a reader has to know about the figures: headings with their texts."""
+    """Return the explanations of the figures: headings with their texts."""
     found = [explanation for section in shown.sections for explanation in section.explains(shown)]
     return [*found, (DASH, "There was nothing to measure. It does not mean 0.")]
 

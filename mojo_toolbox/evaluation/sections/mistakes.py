@@ -236,7 +236,7 @@ def _answered(mistake: Mapping[str, Any]) -> str:
 
 
 def _quote(mistake: Mapping[str, Any]) -> str:
-    """Return what the model wrote, or why the call failed."""
+    """Return the model's text, or the reason why the call failed."""
     text: str = mistake["error"] if mistake["error"] is not None else mistake["answer"] or ""
     return text if len(text) <= _ANSWER else text[: _ANSWER - 1] + "…"
 

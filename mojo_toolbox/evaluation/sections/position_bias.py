@@ -1,6 +1,6 @@
-"""What the order of the list does to answers: each position's share of the choices against its share of the right ones.
+"""The effect of the list's order on answers: each position's share of the choices against its share of the right ones.
 
-Tool selection by language models prefers what stands first. A gap may be chance, and the largest of many gaps is large by
+Tool selection by language models prefers the first tools. A gap may be chance, and the largest of many gaps is large by
 chance alone. So its interval is simultaneous: wide enough to hold all positions' gaps at once, by the bootstrap
 distribution of the largest deviation.
 """
@@ -62,7 +62,7 @@ class LargestGap(Figures):
 
 
 class PositionBias(Figures):
-    """What the order of the list does to the answers."""
+    """The effect of the list's order on the answers."""
 
     shuffles: int
     n: int
@@ -313,7 +313,7 @@ def position_picture(bias: Mapping[str, Any]) -> PositionPicture | None:
 
 
 def position_sentence(bias: Mapping[str, Any]) -> str:
-    """Return in words what the order of the list does to the answers."""
+    """Return the effect of the list's order on the answers in words."""
     gap = bias["largest_gap"]
     if gap is None:
         return "No answer to a shuffled list named a task where one was right, so there is nothing to say."

@@ -1,4 +1,4 @@
-"""What a section of a report is: its figures, and its part of the page, of the Markdown text and of the terminal."""
+"""A section of a report: its figures, and its part of the page, of the Markdown text and of the terminal."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Shown:
         return comparable(self.reports)
 
     def routers(self, **columns: Iterable[Any]) -> list[dict[str, Any]]:
-        """Return what a page's template needs of each router: its name, its report, and its value of each column."""
+        """Return each router for a page's template: its name, its report, and its value of each column."""
         rows = [{"name": name, "report": report} for name, report in self.named]
         for column, values in columns.items():
             for row, value in zip(rows, values, strict=True):
@@ -82,7 +82,7 @@ def _nothing(_: Any) -> Iterator[Any]:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Section:
-    """One section of a report. What it leaves out, it does not have."""
+    """One section of a report. Every part may be left out."""
 
     name: str
     """With `measure`, also the name of its figures in report.json."""
@@ -91,7 +91,7 @@ class Section:
     page: str = ""
     """A Jinja template. It knows `routers`, each with `name` and `report`, and what `values` returns."""
     link: str = ""
-    """What the page's list of sections calls it. The template has an element whose id is the section's `anchor`."""
+    """Its name in the page's list of sections. The template has an element whose id is the section's `anchor`."""
     anchor: str = ""
     within: str = ""
     """The name of the section in whose template it stands, as one of the `parts`."""
@@ -104,7 +104,7 @@ class Section:
     columns: Callable[[Shown], Iterable[Column]] = _nothing
     """Columns for the terminal's table of several routers."""
     remarks: Callable[[Document], Iterable[Remark]] = _nothing
-    """What a reader should not miss."""
+    """Remarks that a reader should not miss."""
     explains: Callable[[Shown], Iterable[tuple[str, str]]] = _nothing
     """Headings and texts for the fine print: how the figures are made."""
 

@@ -146,7 +146,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class MatrixRow:
-    """What was answered where `label` was right."""
+    """The answers where `label` was right."""
 
     label: str
     n: int
@@ -166,7 +166,7 @@ class Matrix:
 
 @dataclass(frozen=True)
 class TaskRow:
-    """One task's figures, and what was most often answered in its place."""
+    """One task's figures, and the most frequent wrong answer in its place."""
 
     label: str
     n: int
@@ -178,7 +178,7 @@ class TaskRow:
 
 
 def largest_confusions(tasks: Mapping[str, Any], most: int = 10) -> list[Confusion]:
-    """Return what was confused most often, invalid answers and errors among it."""
+    """Return the most frequent confusions, invalid answers and errors among them."""
     found = [confusion for place in range(len(tasks["labels"])) for confusion in _confused(tasks, place)]
     return sorted(found, key=lambda confusion: (-confusion.count, confusion.gold, confusion.said or ""))[:most]
 

@@ -1,4 +1,4 @@
-"""What a threshold on the answer's probability is good for: precision over coverage."""
+"""The use of a threshold on the answer's probability: precision over coverage."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ _PAGE = """{% import "macros.html" as draw %}
 
 @dataclass(frozen=True)
 class TargetRow:
-    """A precision that somebody may want, and what it takes."""
+    """A precision that somebody may want, and the threshold for it."""
 
     target: str
     threshold: str
@@ -82,7 +82,7 @@ class Step:
 
 @dataclass(frozen=True)
 class CoveragePicture:
-    """Precision of what is accepted over the share that is accepted."""
+    """Precision of the accepted answers over their share."""
 
     steps: list[Step]
     lines: list[AxisMark]
@@ -128,7 +128,7 @@ def target_rows(confidence: Mapping[str, Any]) -> list[TargetRow]:
 
 
 def threshold_sentence(threshold: Threshold, asked: int) -> str:
-    """Say what a threshold reaches, or that the precision is out of reach, and how surely."""
+    """Say how far a threshold reaches, or that the precision is out of reach, and how surely."""
     target = percent(threshold.target)
     if threshold.found is None:
         if threshold.best is None:

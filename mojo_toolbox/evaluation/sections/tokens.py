@@ -1,4 +1,4 @@
-"""How many tokens were read and written, and what they cost."""
+"""The tokens that were read and written, and their cost."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ class Incoming:
         self._proven: tuple[Verified, bytes] | None = None
 
     def prove(self, verified: Verified, content: bytes) -> None:
-        """Keep who signed the request, and the body that the signature covers."""
+        """Keep the signer of the request, and the body that the signature covers."""
         self._proven = verified, content
 
     @property

@@ -1,4 +1,4 @@
-"""Sending a deployment: what was made before a failure is taken back, unless the endpoint may stand on it."""
+"""Sending a deployment: a failure takes back the earlier requests, unless the endpoint may need their result."""
 
 import pytest
 from plans import deployment_plan

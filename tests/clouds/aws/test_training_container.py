@@ -1,4 +1,4 @@
-"""What SageMaker is told of training scripts: the lines that hold metrics, and the folders that they read."""
+"""SageMaker's side of training scripts: the lines that hold metrics, and the folders that they read."""
 
 import io
 import re
