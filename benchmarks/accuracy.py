@@ -15,7 +15,7 @@ from measuring import machine, table, use_threads, write_json
 
 from mojo_toolbox.cli.spelling.router_names import Asked, routers
 from mojo_toolbox.evaluation import BASELINES, Report, evaluate_all
-from mojo_toolbox.model import Answer, Model
+from mojo_toolbox.model import Model, ServerReply
 from mojo_toolbox.shipped import example_data_dir
 
 
@@ -32,10 +32,10 @@ class ServedHere(Model):
     def name(self) -> str:
         return self._folder.name
 
-    def _ask(self, body: bytes) -> Answer:
+    def _ask(self, body: bytes) -> ServerReply:
         from inference import answer
 
-        return Answer(body=answer(self._server, body).encode(), request_id="")
+        return ServerReply(body=answer(self._server, body).encode(), request_id="")
 
 
 def arguments() -> argparse.Namespace:

@@ -14,8 +14,7 @@ from mojo_toolbox.data.wordings import read_alternatives
 from mojo_toolbox.errors import DataError
 from mojo_toolbox.evaluation.routers.question import Answer, Question, Record, checked_answer, usable
 from mojo_toolbox.generation.judgements import read_judgements
-from mojo_toolbox.model import Answer as Reply
-from mojo_toolbox.model import Model
+from mojo_toolbox.model import Model, ServerReply
 from mojo_toolbox.purposes.routing import routing_prompt
 
 ONE, OTHER = "r\u00e9sum\u00e9", "re\u0301sume\u0301"
@@ -34,7 +33,7 @@ class Scripted(Model):
             "message": {"role": "assistant", "content": answer},
             "choice_probabilities": {answer: 0.75, "none": 0.25},
         }
-        return Reply(json.dumps({"choices": [choice]}).encode(), "")
+        return ServerReply(json.dumps({"choices": [choice]}).encode(), "")
 
 
 def talk(name, label):

@@ -17,7 +17,7 @@ from mojo_toolbox.errors import (
     PredictionTimeoutError,
 )
 from mojo_toolbox.evaluation.routers.chat_models import EndpointChat, OpenAIChat
-from mojo_toolbox.model import Answer, Model
+from mojo_toolbox.model import Model, ServerReply
 
 HELLO = [{"role": "user", "content": "Hello"}]
 
@@ -323,7 +323,7 @@ class Scripted(Model):
         self.bodies.append(json.loads(body))
         reply = completion(self.content, completion_tokens=self.completion_tokens)
         reply["choices"][0] |= self.choice
-        return Answer(json.dumps(reply).encode(), "r1")
+        return ServerReply(json.dumps(reply).encode(), "r1")
 
 
 def test_an_endpoint_is_asked_for_plain_chat():

@@ -27,8 +27,8 @@ from mojo_toolbox.generation.endpoint_provider import EndpointProvider
 from mojo_toolbox.generation.openai_provider import OpenAIProvider
 from mojo_toolbox.generation.providers import Reply, most_tokens, request_seed
 from mojo_toolbox.generation.replay import RecordingProvider, ReplayProvider
-from mojo_toolbox.model import Answer
 from mojo_toolbox.model import Model as DeployedModel
+from mojo_toolbox.model import ServerReply
 
 HELLO = [{"role": "user", "content": "Hello"}]
 
@@ -193,7 +193,7 @@ class Deployed(DeployedModel):
         self.bodies.append(json.loads(body))
         if isinstance(self.said, Exception):
             raise self.said
-        return Answer(json.dumps(completion(self.said)).encode(), "r1")
+        return ServerReply(json.dumps(completion(self.said)).encode(), "r1")
 
 
 def test_an_endpoint_is_asked_with_temperature_and_seed():

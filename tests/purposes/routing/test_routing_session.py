@@ -6,7 +6,7 @@ import pytest
 
 from mojo_toolbox import Model
 from mojo_toolbox.errors import DataError, PredictionError
-from mojo_toolbox.model import Answer
+from mojo_toolbox.model import ServerReply
 
 TASKS = [{"name": "recap", "description": "Sum up"}, {"name": "email", "description": "Write"}]
 
@@ -27,7 +27,7 @@ class Scripted(Model):
             raise PredictionError("no line", endpoint_name=self.name)
         answer, probability = answer if isinstance(answer, tuple) else (answer, 1.0)
         choice = {"message": {"role": "assistant", "content": answer}, "choice_probabilities": {answer: probability}}
-        return Answer(json.dumps({"choices": [choice]}).encode(), "r")
+        return ServerReply(json.dumps({"choices": [choice]}).encode(), "r")
 
 
 def texts(request):

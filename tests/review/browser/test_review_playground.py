@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 from serving import served
 
 from mojo_toolbox.errors import EndpointNotReadyError
-from mojo_toolbox.model import Answer, Model
+from mojo_toolbox.model import Model, ServerReply
 
 
 class ByWords(Model):
@@ -30,7 +30,7 @@ class ByWords(Model):
         best = next((choice for choice in choices if set(choice.split("_")) & set(words)), "none")
         shares = {choice: 0.8 if choice == best else 0.2 / (len(choices) - 1) for choice in choices}
         choice = {"message": {"role": "assistant", "content": best}, "choice_probabilities": shares}
-        return Answer(json.dumps({"choices": [choice], "usage": {"prompt_tokens": 99}}).encode(), "request-1")
+        return ServerReply(json.dumps({"choices": [choice], "usage": {"prompt_tokens": 99}}).encode(), "request-1")
 
 
 @pytest.fixture
