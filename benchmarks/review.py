@@ -21,7 +21,7 @@ from typing import Any
 
 from measuring import forget_peak, machine, peak_mb, seconds, table, write_json
 
-from mojo_toolbox.review.store import Decision, ReviewStore
+from mojo_toolbox.review.store import ReviewDecision, ReviewStore
 
 IMPORTED, LOADED, REVIEWERS, PRESSES, PAUSE_S = 100_000, 10_000, 5, 40, 1.0
 TASKS, TURNS = 8, 5
@@ -51,7 +51,7 @@ def press(store: ReviewStore, token: str, presses: int, pause: float) -> list[fl
         item = store.next(reviewer)
         assert item is not None
         began = time.perf_counter()
-        store.decide(reviewer, item.id, Decision("okay", key=secrets.token_hex(8), version=item.version))
+        store.decide(reviewer, item.id, ReviewDecision("okay", key=secrets.token_hex(8), version=item.version))
         store.next(reviewer)
         store.upcoming(reviewer)
         took.append((time.perf_counter() - began) * 1000)

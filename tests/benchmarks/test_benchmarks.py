@@ -1,5 +1,7 @@
 """What the benchmarks count by: made conversations, ratios, tables, tokens, and that all ways to decide answer."""
 
+import ast
+import importlib.util
 import json
 import subprocess
 import sys
@@ -111,6 +113,8 @@ import sys; sys.path.insert(0, "benchmarks")
 from decision_methods import Methods, question
 from loading_models import load_model, peer_network
 from made_conversations import made_conversation, made_tasks
+import ast
+import importlib
 import json
 loaded, source = load_model(sys.argv[1])
 asked = question(loaded, made_conversation(made_tasks(6), turns=4), decision=2)
@@ -267,6 +271,8 @@ def test_waits_are_counted_over_all_clients_and_a_changed_reply_is_seen():
     code = """
 import sys; sys.path.insert(0, "benchmarks")
 from concurrency import Run, Waited, figures
+import ast
+import importlib
 import json
 def reply(answer, p):
     probabilities = {"a": p, "b": 1 - p}
@@ -287,3 +293,21 @@ print(json.dumps(figures([(alone, both)])))
     assert found["longest_over_mean_wait"] == 1.5
     assert (found["changed"], found["max_difference"]) == (1, 0.5)
     assert found["tokens_over_one_by_one"] == 1
+
+
+@pytest.mark.parametrize("folder", ["benchmarks", "scripts"])
+def test_all_that_is_imported_from_the_project_is_there(folder):
+    """No type checker reads these folders, and hours may pass until a benchmark comes to an import."""
+    ours = {"mojo_toolbox", *(path.parent.name for path in ROOT.glob("*_*/*/__init__.py"))}
+    found = []
+    for path in sorted((ROOT / folder).glob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and node.module.split(".")[0] in ours:
+                found += [(path.name, node.module, name.name) for name in node.names]
+    assert found
+    assert [entry for entry in found if not is_there(*entry[1:])] == []
+
+
+def is_there(module, name):
+    """Whether a module has this name, or a module of its own under it."""
+    return hasattr(importlib.import_module(module), name) or importlib.util.find_spec(f"{module}.{name}") is not None
